@@ -178,7 +178,7 @@ struct core_plan {
         int32_t reactive;        /* proposed replicas, -1: none */
         int32_t predicted;       /* whether trusted or not; -1: none */
         bool trusted;            /* its forecast is */
-        bool within_tolerance;   /* that is why `reactive` is the current count */
+        bool within_tolerance;   /* the tolerance is why `reactive` is the current count */
         int32_t current_percent; /* utilisation; -1: not a utilisation, or unknown */
         int64_t current_milli;   /* average per pod, or the value of a Value target; 0 with a problem */
         double demand;           /* < 0: no-data */
