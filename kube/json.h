@@ -22,13 +22,19 @@ static inline void json_tree_unrefp(json_t **j)
 }
 #define _json_cleanup_ _cleanup_(json_tree_unrefp)
 
-/* Nested lookup "a.b.c" of objects; NULL when any part is absent or null. Borrowed. */
+/* Nested lookup "a.b.c" of objects; NULL when any part is absent or null; "" is the root. Borrowed. A name that has a
+ * dot in it (labels, annotations) is not reached this way: json_object_get() on the map itself. */
 const json_t *json_at(const json_t *root, const char *dotted);
 const char *json_str(const json_t *root, const char *dotted); /* NULL: absent or no string */
-/* Absent gives `fallback`; a wrong type, a fraction or a value out of range too (use the api table where the user must
- * be told). */
+/* Absent gives `fallback`; a wrong type or a fraction too (use json_want_* where the user must be told). */
 int64_t json_int(const json_t *root, const char *dotted, int64_t fallback);
 bool json_bool(const json_t *root, const char *dotted, bool fallback);
+
+/* The same with a message: 0 present and stored; 1 absent or null, *ret untouched; < 0 of a wrong type or out of range,
+ * "spec.maxReplicas: want an integer, have a string". Texts are borrowed from the tree. */
+int json_want_str(const json_t *root, const char *dotted, const char **ret, struct error *err);
+int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t max, int64_t *ret, struct error *err);
+int json_want_bool(const json_t *root, const char *dotted, bool *ret, struct error *err);
 
 /* Appends compact JSON with sorted keys. */
 void json_write(struct buf *out, const json_t *value);

@@ -41,7 +41,7 @@ struct kube_status {
     char message[1024]; /* cleaned */
 };
 /* Decodes the body of a non-2xx answer, or of an in-stream ERROR event; HTML and plain text of proxies are tolerated:
- * the reason then follows from `code`. */
+ * the reason then follows from `code`. `code` 0 or 200 (in-stream): the Status' own code counts. */
 void kube_status_decode(int code, const char *body, size_t len, struct kube_status *ret);
 const char *status_reason_name(enum status_reason reason);
 /* ERROR_API with the server's words. Always negative. */
@@ -52,7 +52,8 @@ enum condition_status { CONDITION_UNKNOWN, CONDITION_FALSE, CONDITION_TRUE };
 const char *condition_status_name(enum condition_status s);
 
 /* ---- label selectors ---- */
-/* metav1.LabelSelector -> "a=b,c in (d,e),!f". An empty selector selects everything and gives "". */
+/* metav1.LabelSelector -> "a=b,c in (d,e),!f", sorted by key. An empty selector selects everything and gives ""; an absent
+ * one selects nothing and gives 1. Keys and values are checked as the API server does. */
 int selector_format(const json_t *selector, struct buf *out, struct error *err);
 
 #endif
