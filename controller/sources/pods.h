@@ -18,7 +18,8 @@ struct pod_resource {
 struct pod {
     struct object object;
     struct labels labels;
-    bool pending, failed, has_ready_condition, ready;
+    bool pending, failed, has_ready_condition;
+    bool ready;         /* the Ready condition is not False */
     bool unschedulable; /* PodScheduled False with reason Unschedulable */
     int64_t start_us, ready_transition_us;
     struct pod_resource cpu, memory;
@@ -33,6 +34,7 @@ void pods_watch(struct pods *p, const char *namespace_);
 void pods_unwatch(struct pods *p, const char *namespace_);
 bool pods_synced(const struct pods *p, const char *namespace_);
 const struct error *pods_error(const struct pods *p, const char *namespace_); /* NULL: none */
+bool pods_watches_cluster(const struct pods *p);
 size_t pods_count(const struct pods *p, const char *namespace_); /* NULL: all that are watched */
 
 /* The pods that a selector matches, in order of their names (deterministic). Gives the number; grows *out (free()).
