@@ -22,6 +22,7 @@ struct reconciler {
     struct loop *loop;
     struct log *log;
     struct metrics *metrics;
+    struct rng *rng;
     const struct operator_config *config;
     struct recorder *recorder;
 
