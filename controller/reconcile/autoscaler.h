@@ -3,6 +3,7 @@
 #ifndef RECONCILE_AUTOSCALER_H
 #define RECONCILE_AUTOSCALER_H
 
+#include "api/config.h"
 #include "api/pa.h"
 #include "api/status.h"
 #include "kube/recorder.h"
@@ -21,6 +22,7 @@ struct reconciler {
     struct loop *loop;
     struct log *log;
     struct metrics *metrics;
+    struct rng *rng;
     const struct operator_config *config;
     struct recorder *recorder;
 
@@ -41,6 +43,15 @@ struct reconciler {
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;
+};
+
+/* The cached object: a PredictiveAutoscaler as the informer keeps it. */
+struct pa_object {
+    struct object object;
+    struct pa pa;
+    bool valid;             /* `pa` is usable */
+    struct error problem;   /* kind NONE: the spec obeys all rules */
+    struct pa_status *seen; /* what the API server has as status (conditions keep their transition times) */
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
@@ -64,7 +75,7 @@ struct finding {
 struct autoscaler {
     struct reconciler *r;
     char *key, *target_key;
-    const struct pa *pa; /* the newest; a reference */
+    const struct pa_object *pa; /* the newest; a reference */
     struct core_spec spec;
     enum observed_resource resources[CORE_MAX_METRICS];
 

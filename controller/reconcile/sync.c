@@ -6,6 +6,7 @@
  * needs says so in the finding and holds. */
 #include "base/alloc.h"
 #include "base/str.h"
+#include "core/explain.h"
 #include "reconcile/autoscaler.h"
 
 #include <math.h>
@@ -29,7 +30,7 @@ static void finish(struct autoscaler *a, int64_t again_us)
 static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const char *resource_version)
 {
     int64_t now = loop_real_us(a->r->loop);
-    core_applied(a->state, MAX(now, a->last_time_us), from, to);
+    core_applied(&a->spec, a->state, MAX(now, a->last_time_us), from, to);
     a->scaled_us = now;
     a->finding.wrote = true;
     a->finding.from = from;
@@ -122,6 +123,7 @@ static void decide(struct autoscaler *a)
                   &seen);
     note_metric_age(a, &seen);
     core_step(&a->spec, a->state, &seen, &a->plan);
+    core_explain(&a->spec, &a->plan);
     a->finding.ok = true;
     a->finding.other_owner = other_owner(a);
     if (!a->plan.write || a->finding.other_owner) {
@@ -186,15 +188,15 @@ static void on_loaded(void *data, struct core_state *state, const char *note, co
 
 static struct checkpoint_owner owner_of(const struct autoscaler *a)
 {
-    const struct pa *pa = a->pa;
+    const struct pa_object *pa = a->pa;
     return (struct checkpoint_owner){
         .namespace_ = pa->object.meta.namespace_,
         .name = pa->object.meta.name,
         .uid = pa->object.meta.uid,
-        .target_kind = pa->spec.target.kind,
-        .target_name = pa->spec.target.name,
+        .target_kind = pa->pa.spec.scale_target_ref.kind,
+        .target_name = pa->pa.spec.scale_target_ref.name,
         .target_uid = a->scale.uid,
-        .annotated = pa->annotated,
+        .annotated = pa->pa.annotated,
     };
 }
 
