@@ -51,7 +51,11 @@ struct pa_object {
     struct pa pa;
     bool valid;             /* `pa` is usable */
     struct error problem;   /* kind NONE: the spec obeys all rules */
-    struct pa_status *seen; /* what the API server has as status (conditions keep their transition times) */
+    /* What the API server has as status: nothing of it need be written again, and a restart is no transition. */
+    bool has_status;
+    struct schema_digest status_digest;
+    struct pa_condition_times status_times;
+    int64_t status_scaled_us;
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
@@ -106,8 +110,8 @@ struct autoscaler {
     struct finding finding;
 
     /* what was told last */
-    struct pa_status status;
-    bool told; /* `status` is complete */
+    struct pa_condition_times times;
+    bool times_known; /* from the stored status, once */
     char foreign_writer[128];
     int64_t scaled_us; /* Unix, of our last write */
 };

@@ -141,8 +141,13 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
     if (before)
         object_unref((struct object *)(uintptr_t)&before->object);
-    if (pa->seen)
-        status_writer_seen(r->writer, key, pa->seen);
+    if (!a->times_known) {
+        a->times_known = true;
+        a->times = pa->status_times;
+        a->scaled_us = pa->status_scaled_us;
+    }
+    if (pa->has_status)
+        status_writer_seen(r->writer, key, &pa->status_digest);
     if (same_spec)
         return; /* our own status, most likely */
     if (pa->valid) {
