@@ -1,0 +1,5 @@
+"""The one error of this package: a message for a person, with what to do next."""
+
+
+class ControlPlaneError(Exception):
+    """Something that the caller can read and act upon; no traceback is needed."""
