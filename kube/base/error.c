@@ -1,4 +1,5 @@
-/* Errors by value; see error.h. Messages may quote foreign bytes, so control characters are made harmless here, once. */
+/* Errors by value; see error.h. Messages may quote foreign bytes, so control characters are made harmless
+ * here, once. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -6,9 +7,10 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [ERROR_NONE] = "none",         [ERROR_IO] = "io",         [ERROR_TLS] = "tls",         [ERROR_HTTP] = "http",
-    [ERROR_API] = "api",           [ERROR_PARSE] = "parse",   [ERROR_CONFIG] = "config",   [ERROR_LIMIT] = "limit",
-    [ERROR_TIMEOUT] = "timeout",   [ERROR_CANCELED] = "canceled", [ERROR_FENCED] = "fenced", [ERROR_INTERNAL] = "internal",
+    [ERROR_NONE] = "none",         [ERROR_IO] = "io",         [ERROR_TLS] = "tls",
+    [ERROR_HTTP] = "http",         [ERROR_API] = "api",       [ERROR_PARSE] = "parse",
+    [ERROR_CONFIG] = "config",     [ERROR_LIMIT] = "limit",   [ERROR_TIMEOUT] = "timeout",
+    [ERROR_CANCELED] = "canceled", [ERROR_FENCED] = "fenced", [ERROR_INTERNAL] = "internal",
 };
 
 const char *error_kind_name(enum error_kind kind)
