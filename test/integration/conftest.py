@@ -8,6 +8,9 @@ audit_log            its audit log (support.AuditLog)
 fresh_control_plane  one for this test alone, to be mistreated
 make_control_plane   the same with options: make_control_plane(hpa_sync_period="5s")
 
+Tests that ask for one of the last two are marked `disruptive`, so that a runner can keep
+them apart; `long` marks what takes too long for every run.
+
 The shared one is that of $AI4K8S_TEST_CP (its name; a runner has started it), or else is
 started by the first test that asks and stopped at the end of the run, whatever the number
 of pytest-xdist workers. It ends with pytest even if pytest is killed.
@@ -33,6 +36,18 @@ from traffic import Traffic  # noqa: E402
 _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _RUN = os.getppid() if _IS_WORKER else os.getpid()  # the process of the whole run
 _SHARED = os.environ.get("AI4K8S_TEST_CP") or f"pytest-{_RUN}"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "disruptive: has control planes of its own")
+    config.addinivalue_line("markers", "long: takes longer than every run may")
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks select
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "make_control_plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.disruptive)
 
 
 def pytest_sessionfinish():
