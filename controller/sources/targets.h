@@ -36,6 +36,7 @@ struct targets *targets_new(struct kube_client *client, const struct targets_con
 struct targets *targets_free(struct targets *t);
 void targets_start(struct targets *t);
 bool targets_synced(const struct targets *t);
+const struct error *targets_error(const struct targets *t); /* why a watch fails; NULL: none does */
 const struct workload *targets_workload(const struct targets *t, const char *kind, const char *namespace_, const char *name);
 void targets_each(const struct targets *t, void (*fn)(void *data, const struct workload *w), void *data);
 

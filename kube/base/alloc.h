@@ -16,8 +16,7 @@ char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((returns_n
 /* `_cleanup_(freep) char *s` frees with free(). */
 static inline void freep(void *p)
 {
-    extern void free(void *);
-    free(*(void **)p);
+    __builtin_free(*(void **)p);
 }
 
 #endif

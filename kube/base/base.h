@@ -26,8 +26,8 @@
 #define MIN(a, b)       ((a) < (b) ? (a) : (b))
 #define MAX(a, b)       ((a) > (b) ? (a) : (b))
 
-/* The container of an embedded member (intrusive lists, heap nodes). */
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+/* The container of an embedded member (intrusive lists, heap nodes); `type` may be const. */
+#define CONTAINER_OF(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 /* Hands a pointer over and forgets it, so that its scoped cleanup does nothing. */
 #define TAKE_PTR(p)                                                                                                    \

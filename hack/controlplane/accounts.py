@@ -1,0 +1,70 @@
+"""Service accounts' tokens, and the directory that a pod finds them in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+from .errors import ControlPlaneError
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from kubeapi import ApiError, Client  # noqa: E402
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def seconds(duration: str | float) -> float:
+    """'1h30m', '90s', '1.5h' or a number of seconds."""
+    if isinstance(duration, (int, float)):
+        return float(duration)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h)?", duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        raise ControlPlaneError(f"{duration!r} is not a duration; write 90s, 10m or 1h30m")
+    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+
+
+def token(api: Client, namespace: str, name: str, duration: str | float) -> str:
+    lifetime = int(seconds(duration))
+    if lifetime < 600:
+        raise ControlPlaneError("the API server gives tokens for 10 minutes or longer, "
+                                f"not for {lifetime} s")
+    try:
+        answer = api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token",
+                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+                           "spec": {"expirationSeconds": lifetime}})
+    except ApiError as error:
+        if error.status == 404:
+            raise ControlPlaneError(
+                f"there is no service account {name!r} in namespace {namespace!r}; create it "
+                f"with `kubectl create serviceaccount -n {namespace} {name}`") from error
+        raise
+    return answer["status"]["token"]
+
+
+def write_projected(directory: str, files: dict[str, str]) -> None:
+    """Files as a kubelet projects them: all replaced at once, by swapping one link.
+
+        token -> ..data/token      ..data -> ..2026_11_21_XXXX      ..2026_.../token
+    """
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    data = os.path.join(directory, "..data")
+    if os.listdir(directory) and not os.path.islink(data):
+        raise ControlPlaneError(f"{directory} is not empty and not a directory that this "
+                                "command made; choose another")
+    old = os.readlink(data) if os.path.islink(data) else None
+    fresh = tempfile.mkdtemp(prefix="..", dir=directory)
+    for name, text in files.items():
+        with open(os.open(os.path.join(fresh, name), os.O_WRONLY | os.O_CREAT, 0o600), "w",
+                  encoding="utf-8") as file:
+            file.write(text)
+    os.symlink(os.path.basename(fresh), data + "_new")
+    os.rename(data + "_new", data)
+    for name in files:
+        link = os.path.join(directory, name)
+        if not os.path.islink(link):
+            os.symlink(os.path.join("..data", name), link)
+    if old:
+        shutil.rmtree(os.path.join(directory, old), ignore_errors=True)
