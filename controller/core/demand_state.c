@@ -73,8 +73,9 @@ static void rebuild(struct demand *d, const struct demand_config *config)
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
 {
+    struct demand_seasons sa = demand_seasons(a), sb = demand_seasons(b);
     return a->interval_s == b->interval_s && a->slots == b->slots && a->horizon == b->horizon &&
-           demand_season(a) == demand_season(b);
+           sa.season == sb.season && sa.shorter == sb.shorter && sa.searches == sb.searches;
 }
 
 void demand_reconfigure(struct demand *d, const struct demand_config *config)

@@ -19,10 +19,16 @@ static uint32_t ceil_div(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
-void model_init(struct model *m, uint32_t season, uint32_t horizon)
+void model_init(struct model *m, uint32_t season, uint32_t short_season, bool searches, uint32_t horizon)
 {
-    static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 5, 16, 36, 72};
-    *m = (struct model){.season = season, .horizon = horizon, .stride = ceil_div(horizon, 6)};
+    static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 5, 17, 37, 71};
+    *m = (struct model){
+        .season = season,
+        .searches = searches,
+        .period = {.found = short_season},
+        .horizon = horizon,
+        .stride = horizon / 6 + 1,
+    };
     for (uint32_t i = 0; i < MODEL_KNOTS; i++) {
         uint32_t lead = i == 0 ? 1 : MAX(1u, (leads_of_72[i] * horizon + 36) / 72);
         if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
@@ -124,7 +130,7 @@ static void look(const struct model *m, const struct series *s, uint32_t lead, s
 {
     out->f.seasons = 0;
     if (has_season(m, s))
-        features_at(&out->f, &m->now, s, m->season, m->short_season, s->next + lead - 1);
+        features_at(&out->f, &m->now, s, m->season, m->period.found, s->next + lead - 1);
     out->regressed = out->f.seasons > 0;
     if (!out->regressed) {
         out->mean = level_mean(m, lead);
@@ -151,6 +157,8 @@ double model_mean(const struct model *m, const struct series *s, uint32_t lead)
 
 void model_look_ahead(struct model *m, const struct series *s)
 {
+    if (m->searches && m->season)
+        period_step(&m->period, s, m->season);
     if (floor_mod(s->next, m->stride) != 0 || m->now.seen == 0)
         return;
     for (uint32_t i = 0; i < m->n_knots; i++) {

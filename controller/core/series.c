@@ -59,7 +59,7 @@ static bool held(const struct series *s, int64_t slot)
 
 static unsigned marks_at(const struct series *s, uint32_t i)
 {
-    return s->marks[i >> 2] >> (2 * (i & 3)) & 3u;
+    return (unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & 3u;
 }
 
 static void put(struct series *s, uint32_t i, float value, unsigned marks)

@@ -51,7 +51,7 @@ static inline float series_at(const struct series *s, int64_t slot)
     if (back < 1 || back > (int64_t)s->n)
         return __builtin_nanf("");
     uint32_t i = s->head >= (uint32_t)back ? s->head - (uint32_t)back : s->head + s->cap - (uint32_t)back;
-    if (__builtin_expect(s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED, 0))
+    if (__builtin_expect((unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED, 0))
         return __builtin_nanf("");
     return s->value[i];
 }
