@@ -1,9 +1,10 @@
-/* Cuts a streamed JSON list into its items without ever holding the list: an incremental scanner that finds the elements
- * of the top-level member "items" (each handed out whole), and collects the small rest ("kind", "metadata" ...) as text
- * with "items":[]. Also frames a watch stream (concatenated objects). Any chunking gives the same items.
+/* Cuts a streamed JSON list into its items without ever holding the list: an incremental scanner that finds
+ * the elements of the top-level member "items" (each handed out whole), and collects the small rest ("kind",
+ * "metadata" ...) as text with "items":[]. Also frames a watch stream (concatenated objects). Any chunking
+ * gives the same items.
  *
- * It checks what it needs to cut at the right places (brackets that match, commas between items, depth); what it hands
- * out is still to be parsed strictly. Each byte is looked at once.
+ * It checks what it needs to cut at the right places (brackets that match, commas between items, depth); what
+ * it hands out is still to be parsed strictly. Each byte is looked at once.
  */
 #ifndef KUBE_SPLIT_H
 #define KUBE_SPLIT_H
@@ -33,8 +34,8 @@ struct split {
     int key_state;
 };
 
-/* `max_item`: bytes of one item; 0: 16 MiB. `on_item` borrows its bytes, which are NUL-terminated, to the caller for the
- * call; < 0 from it ends split_feed() with that error. It must not call split_done(). */
+/* `max_item`: bytes of one item; 0: 16 MiB. `on_item` borrows its bytes, which are NUL-terminated, to the
+ * caller for the call; < 0 from it ends split_feed() with that error. It must not call split_done(). */
 void split_init(struct split *s, enum split_mode mode, size_t max_item,
                 int (*on_item)(void *data, const char *json, size_t len, struct error *err), void *data);
 /* After a failure nothing more may be fed. */
