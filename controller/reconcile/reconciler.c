@@ -273,6 +273,7 @@ static void on_imported(void *data, const char *key, uint32_t samples)
 {
     struct reconciler *r = data;
     log_info(r->log, "history imported", LOG_S("autoscaler", key), LOG_I("samples", samples));
+    checkpoints_save_soon(r->checkpoints, key);
     workqueue_add(r->queue, key);
 }
 
