@@ -312,6 +312,17 @@ def test_a_service_account_has_its_rights_and_no_more(control_plane, api, namesp
     assert len(audit_log.entries(since=position, namespace=namespace, resource="secrets")) == 1
 
 
+def test_a_program_runs_as_in_a_pod(control_plane, namespace):
+    look = "cd /var/run/secrets/kubernetes.io/serviceaccount && cat namespace && ls && " \
+           "echo && echo $KUBERNETES_SERVICE_PORT ${KUBECONFIG-none} && test -s token"
+    done = run("in-cluster-run", "--name", control_plane.name, "--namespace", namespace, "--",
+               "sh", "-c", look, env={**os.environ, "KUBECONFIG": "/nowhere"})
+    assert done.returncode == 0, done.stderr
+    port = control_plane.port("kube-apiserver")
+    assert done.stdout.split() == [f"{namespace}ca.crt", "namespace", "token", str(port), "none"]
+    assert not os.path.exists("/run/secrets/kubernetes.io")
+
+
 def test_a_token_for_nobody_is_explained(control_plane):
     done = run("token", "--name", control_plane.name, "--serviceaccount", "nobody")
     assert done.returncode == 1
