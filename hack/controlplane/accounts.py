@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 import tempfile
 
-from .errors import ControlPlaneError
+from kubeapi import ApiError, Client
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from kubeapi import ApiError, Client  # noqa: E402
+from .errors import ControlPlaneError
 
 POD_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
 

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from kubeapi import ApiError, ApiUnavailable, Client
+
 from . import accounts, certs, kwok, objects, place, process, programs, tools
 from .errors import AlreadyUp, ControlPlaneError
 from .programs import Options
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from kubeapi import ApiError, ApiUnavailable, Client  # noqa: E402
 
 PORTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
          "metrics-server"]

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -414,7 +413,3 @@ def test_watch_and_threads(api, namespace):
     with pytest.raises(ApiError) as caught:
         list(api.watch(maps, timeout=5, resourceVersion="1", resourceVersionMatch="Exact"))
     assert caught.value.status in (400, 410, 422)
-
-
-if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, *sys.argv[1:]]))
