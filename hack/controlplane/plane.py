@@ -138,11 +138,16 @@ class ControlPlane:
         tools.ensure_built(quiet)
         for attempt in range(1, ATTEMPTS + 1):
             started = time.monotonic()
-            self._reserve(until_exit_of)
+            ours = False
             try:
+                with _undisturbed():
+                    self._reserve(until_exit_of)
+                    ours = True
                 self._bring_up(until_exit_of)
                 return time.monotonic() - started
             except BaseException as error:
+                if not ours:
+                    raise
                 with _undisturbed():
                     again = attempt < ATTEMPTS and isinstance(error, ControlPlaneError) \
                         and self._lost_a_port()

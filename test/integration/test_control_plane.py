@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -128,6 +129,20 @@ def test_two_side_by_side(make_control_plane):
         ControlPlane(other.name).up()
     other.down()
     assert one.client.exists("/api/v1/namespaces/mine")
+
+
+@pytest.mark.disruptive
+def test_a_port_lost_to_somebody_else_is_replaced(name, monkeypatch):
+    choose = place.free_ports
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = [other.getsockname()[1]]
+        monkeypatch.setattr(place, "free_ports",
+                            lambda count: [(taken or choose(1)).pop(), *choose(count - 1)])
+        plane = ControlPlane(name, kwok=False, metrics_server=False)
+        plane.up()
+        assert not taken and plane.port("etcd") != other.getsockname()[1]
+        plane.down()
+    assert leftovers(name) == []
 
 
 def test_a_reused_process_id_is_never_signalled():
