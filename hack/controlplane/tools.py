@@ -218,7 +218,8 @@ def _build(go: str, module: Module, program: str, quiet: bool) -> None:
         _follow(build, program, output, started, quiet)
         reader.join()
         if build.returncode:
-            tail = "".join(line for line in output[-30:])
+            # a line without a space only names a package
+            tail = "".join([line for line in output if " " in line.strip()][-30:])
             raise ControlPlaneError(
                 f"building {program} failed:\n{tail}\nThe sources come from the Go module proxy "
                 "($GOPROXY); a build takes up to 2 GB of memory\nand 7 GB of disk. What is built "
