@@ -11,9 +11,9 @@
 
 struct informer;
 struct annotated;
-/* `autoscalers`: the informer of PredictiveAutoscalers (its objects embed struct pa, api/pa.h). */
-struct annotated *annotated_new(struct kube_client *client, const struct informer *autoscalers, struct recorder *recorder,
-                                struct log *log, struct metrics *metrics);
+/* `autoscalers`: the informers of PredictiveAutoscalers (one per namespace; their objects are struct pa_object, pa_object.h). */
+struct annotated *annotated_new(struct kube_client *client, struct informer *const *autoscalers, size_t n_informers,
+                                struct recorder *recorder, struct log *log, struct metrics *metrics);
 struct annotated *annotated_free(struct annotated *a);
 /* A workload or one of its autoscalers changed: looks at it again (level-based; cheap when nothing is to do). */
 void annotated_look(struct annotated *a, const struct targets *targets, const char *kind, const char *namespace_, const char *name);

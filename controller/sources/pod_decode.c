@@ -37,19 +37,25 @@ static bool milli_of(const json_t *resources, const char *name, int64_t *ret)
 }
 
 struct sum {
-    double request, limit; /* in milli units */
+    int64_t request, limit; /* in milli units */
     bool request_missing, limit_missing;
 };
+
+static void add_saturating(int64_t *sum, int64_t value)
+{
+    if (__builtin_add_overflow(*sum, value, sum))
+        *sum = INT64_MAX;
+}
 
 static void add_container(struct sum *s, const json_t *container, const char *resource)
 {
     int64_t milli;
     if (milli_of(json_at(container, "resources.requests"), resource, &milli))
-        s->request += (double)milli;
+        add_saturating(&s->request, milli);
     else
         s->request_missing = true;
     if (milli_of(json_at(container, "resources.limits"), resource, &milli))
-        s->limit += (double)milli;
+        add_saturating(&s->limit, milli);
     else
         s->limit_missing = true;
 }
@@ -67,15 +73,27 @@ static struct pod_resource resource_of(const json_t *pod, const char *resource)
             add_container(&s, container, resource);
     }
     struct pod_resource r = {
-        .request = s.request_missing ? -1 : s.request / 1000,
-        .limit = s.limit_missing ? 0 : s.limit / 1000,
+        .request_milli = s.request_missing ? -1 : s.request,
+        .limit_milli = s.limit_missing ? 0 : s.limit,
     };
     int64_t milli;
     if (milli_of(json_at(pod, "spec.resources.requests"), resource, &milli))
-        r.request = (double)milli / 1000;
+        r.request_milli = milli;
     if (milli_of(json_at(pod, "spec.resources.limits"), resource, &milli))
-        r.limit = (double)milli / 1000;
+        r.limit_milli = milli;
     return r;
+}
+
+static enum core_pod_phase phase_of(const char *phase)
+{
+    static const struct {
+        const char *name;
+        enum core_pod_phase phase;
+    } phases[] = {{"Pending", CORE_POD_PENDING}, {"Running", CORE_POD_RUNNING}, {"Succeeded", CORE_POD_SUCCEEDED}, {"Failed", CORE_POD_FAILED}};
+    for (size_t i = 0; phase && i < ARRAY_SIZE(phases); i++)
+        if (streq(phase, phases[i].name))
+            return phases[i].phase;
+    return phase && *phase ? CORE_POD_UNKNOWN : CORE_POD_PENDING;
 }
 
 static void read_conditions(struct pod *pod, const json_t *root)
@@ -88,9 +106,10 @@ static void read_conditions(struct pod *pod, const json_t *root)
         if (!type || !status)
             continue;
         if (streq(type, "Ready")) {
-            pod->has_ready_condition = true;
-            pod->ready = !streq(status, "False"); /* the HPA takes Unknown for ready */
-            pod->ready_transition_us = time_at(c, "lastTransitionTime");
+            pod->core.ready = streq(status, "True")    ? CORE_READY_TRUE
+                              : streq(status, "False") ? CORE_READY_FALSE
+                                                       : CORE_READY_UNKNOWN;
+            pod->core.ready_transition_us = time_at(c, "lastTransitionTime");
         } else if (streq(type, "PodScheduled")) {
             pod->unschedulable = streq(status, "False") && reason && streq(reason, "Unschedulable");
         }
@@ -109,10 +128,9 @@ struct object *pod_decode(const char *raw, size_t len, struct error *err)
         free(pod);
         return NULL;
     }
-    const char *phase = json_str(root, "status.phase");
-    pod->pending = !phase || streq(phase, "Pending");
-    pod->failed = phase && streq(phase, "Failed");
-    pod->start_us = time_at(root, "status.startTime");
+    pod->core.phase = phase_of(json_str(root, "status.phase"));
+    pod->core.deleting = pod->object.meta.deletion_us != 0;
+    pod->core.start_us = time_at(root, "status.startTime");
     read_conditions(pod, root);
     pod->cpu = resource_of(root, "cpu");
     pod->memory = resource_of(root, "memory");

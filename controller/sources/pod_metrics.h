@@ -9,7 +9,7 @@
 
 struct pod_usage {
     int64_t time_us, window_us; /* Unix; the sample covers [time - window, time] */
-    double cpu_cores, memory_bytes;
+    int64_t cpu_milli, memory_milli; /* thousandths of a core, of a byte: as the HPA counts */
 };
 
 struct pod_metrics;

@@ -60,7 +60,7 @@ static void watched_free(void *value)
 
 static void learn_startup(struct watched *w, const struct pod *pod)
 {
-    int64_t took_us = pod->ready_transition_us - pod->object.meta.creation_us;
+    int64_t took_us = pod->core.ready_transition_us - pod->object.meta.creation_us;
     if (took_us < 0)
         return;
     struct map_iter it = map_iter(&w->startups);
@@ -114,7 +114,7 @@ static void on_pod(void *data, enum informer_event event, const struct object *n
         return;
     }
     bool is_new = event == INFORMER_ADDED && now->meta.creation_us >= p->started_us;
-    bool ready = pod->has_ready_condition && pod->ready;
+    bool ready = pod->core.ready == CORE_READY_TRUE;
     if (is_new && !ready)
         map_set(&p->starting, now->meta.uid, p);
     if (!ready || !(is_new || map_take(&p->starting, now->meta.uid)))
@@ -297,17 +297,4 @@ size_t pods_select(const struct pods *p, const char *namespace_, const struct se
     *out = s.items;
     *cap = s.cap;
     return s.count;
-}
-
-struct core_pod pod_to_core(const struct pod *pod)
-{
-    return (struct core_pod){
-        .pending = pod->pending,
-        .failed = pod->failed,
-        .deleting = pod->object.meta.deletion_us != 0,
-        .has_ready_condition = pod->has_ready_condition,
-        .ready = pod->ready,
-        .start_us = pod->start_us,
-        .ready_transition_us = pod->ready_transition_us,
-    };
 }

@@ -11,17 +11,15 @@
 
 /* Sums over a pod's containers, as the HPA counts them (restartable init containers included). */
 struct pod_resource {
-    double request; /* < 0: a container lacks it */
-    double limit;   /* <= 0: a container has none */
+    int64_t request_milli; /* thousandths; < 0: a container lacks it */
+    int64_t limit_milli;   /* 0: a container has none */
 };
 
 struct pod {
     struct object object;
     struct labels labels;
-    bool pending, failed, has_ready_condition;
-    bool ready;         /* the Ready condition is not False */
-    bool unschedulable; /* PodScheduled False with reason Unschedulable */
-    int64_t start_us, ready_transition_us;
+    struct core_pod core; /* phase, readiness, times */
+    bool unschedulable;   /* PodScheduled False with reason Unschedulable */
     struct pod_resource cpu, memory;
 };
 
@@ -44,8 +42,5 @@ size_t pods_select(const struct pods *p, const char *namespace_, const struct se
 
 /* The p90 in seconds of the start-up of the pods of this selector, of the last 50 we saw created; 0: fewer than 5. */
 uint32_t pods_startup_p90_s(struct pods *p, const char *namespace_, const char *selector_text);
-
-/* `core_pod` of the decision core from a pod. */
-struct core_pod pod_to_core(const struct pod *pod);
 
 #endif

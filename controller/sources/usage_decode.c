@@ -41,14 +41,13 @@ bool usage_parse_duration(const char *text, int64_t *ret_us)
 }
 
 /* Adds a container's value; false: it has none. */
-static bool add_milli(const json_t *usage, const char *name, double *sum)
+static bool add_milli(const json_t *usage, const char *name, int64_t *sum)
 {
     struct quantity q;
     const char *text = json_string_value(json_object_get(usage, name));
     if (!text || !quantity_parse(text, &q) || q.nano < 0 || q.saturated)
         return false;
-    *sum += (double)quantity_milli(q) / 1000;
-    return true;
+    return !__builtin_add_overflow(*sum, quantity_milli(q), sum);
 }
 
 int usage_decode(const char *json, size_t len, struct usage_item *ret, struct error *err)
@@ -72,7 +71,7 @@ int usage_decode(const char *json, size_t len, struct usage_item *ret, struct er
     json_array_foreach((json_t *)(uintptr_t)containers, i, container)
     {
         const json_t *usage = json_object_get(container, "usage");
-        if (!add_milli(usage, "cpu", &ret->usage.cpu_cores) || !add_milli(usage, "memory", &ret->usage.memory_bytes))
+        if (!add_milli(usage, "cpu", &ret->usage.cpu_milli) || !add_milli(usage, "memory", &ret->usage.memory_milli))
             return 1;
     }
     return json_array_size(containers) == 0 ? 1 : 0;

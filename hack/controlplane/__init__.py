@@ -5,9 +5,9 @@
 See docs/control-plane.md, and the methods of ControlPlane in plane.py.
 """
 
-from .errors import ControlPlaneError
+from .errors import AlreadyUp, ControlPlaneError
 from .place import names
 from .plane import ControlPlane
 from .programs import Options
 
-__all__ = ["ControlPlane", "ControlPlaneError", "Options", "names"]
+__all__ = ["AlreadyUp", "ControlPlane", "ControlPlaneError", "Options", "names"]

@@ -3,3 +3,7 @@
 
 class ControlPlaneError(Exception):
     """Something that the caller can read and act upon; no traceback is needed."""
+
+
+class AlreadyUp(ControlPlaneError):
+    """There is a control plane of that name, up or being started."""

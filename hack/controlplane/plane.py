@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import accounts, certs, kwok, objects, place, process, programs, tools
-from .errors import ControlPlaneError
+from .errors import AlreadyUp, ControlPlaneError
 from .programs import Options
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -167,7 +167,7 @@ class ControlPlane:
         with place.locked_base():
             phase = self.status().get("phase")
             if phase in ("ready", "starting"):
-                raise ControlPlaneError(
+                raise AlreadyUp(
                     f"control plane {self.name!r} is already "
                     f"{'up' if phase == 'ready' else 'being started'}; use it, stop it with "
                     f"`hack/control-plane down --name {self.name}`,\nor start another with "
@@ -343,7 +343,9 @@ class ControlPlane:
         if program == "metrics-server":
             service = self.client.get("/apis/apiregistration.k8s.io/v1/apiservices/"
                                       "v1beta1.metrics.k8s.io")
-            return _condition(service, "Available")
+            # it knows users only once it has read how the API server vouches for them
+            return _condition(service, "Available") and "items" in self.client.get(
+                "/apis/metrics.k8s.io/v1beta1/nodes")
         return answer == "ok"
 
     def _usages_served(self) -> bool:

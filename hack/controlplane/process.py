@@ -23,14 +23,27 @@ def start_time(pid: int) -> int | None:
     """When process `pid` started, in clock ticks since boot; None when there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return int(file.read().rpartition(b")")[2].split()[19])
     except OSError:
         return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 def is_alive(pid: int, started: int) -> bool:
-    return start_time(pid) == started
+    """Until its last thread has ended: the first may be a zombie while ports are still held."""
+    try:
+        fd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        return start_time(pid) == started and not _has_ended(fd)
+    finally:
+        os.close(fd)
+
+
+def _has_ended(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def age(started: int) -> float:
@@ -72,7 +85,7 @@ def spawn(argv: list[str], log: str, directory: str,
     with open(log, "ab") as output:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                  cwd=directory, env=environment, start_new_session=True)
-    started = start_time(child.pid) or 0  # 0: it has ended already
+    started = start_time(child.pid) or 0
     child.returncode = 0  # it is to outlive this object: no warning, no waiting
     return child.pid, started
 
@@ -84,7 +97,7 @@ def send(pid: int, started: int, number: int) -> bool:
     except OSError:
         return False
     try:
-        if not is_alive(pid, started):
+        if start_time(pid) != started or _has_ended(fd):
             return False
         signal.pidfd_send_signal(fd, number)
         return True
@@ -133,7 +146,7 @@ def marked(directory: str) -> list[tuple[int, int]]:
         except OSError:
             continue
         started = start_time(int(name))
-        if wanted in environment and started is not None:
+        if wanted in environment and started is not None and is_alive(int(name), started):
             found.append((int(name), started))
     return found
 
