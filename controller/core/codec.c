@@ -51,6 +51,12 @@ void codec_f64(struct codec_writer *w, double v)
     put(w, bits, 8);
 }
 
+void codec_f32s(struct codec_writer *w, const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        codec_f32(w, v[i]);
+}
+
 void codec_bytes(struct codec_writer *w, const void *data, size_t len)
 {
     if (len > UINT32_MAX) {
@@ -145,6 +151,17 @@ double codec_get_finite(struct codec_reader *r)
         return 0;
     }
     return v;
+}
+
+void codec_get_finite_f32s(struct codec_reader *r, float *ret_v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ret_v[i] = codec_get_f32(r);
+        if (!__builtin_isfinite(ret_v[i])) {
+            ret_v[i] = 0;
+            r->failed = true;
+        }
+    }
 }
 
 const void *codec_get_bytes(struct codec_reader *r, size_t max, size_t *ret_len)

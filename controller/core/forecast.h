@@ -1,7 +1,8 @@
-/* What a forecast is: plain numbers, copied freely. Who makes it: demand.h.
+/* What a forecast is. Who makes it, and owns the numbers: demand.h (they are borrowed: a copy of the struct
+ * shares them).
  *
- * Slot k of a series with interval s covers Unix time [k s, (k + 1) s). `mean[i]` and the quantiles are for slot
- * origin_slot + i; all finite, quantiles non-decreasing in the level, >= 0 where all input was.
+ * Slot k of a series with interval s covers Unix time [k s, (k + 1) s). `mean[i]` and the quantiles are for
+ * slot origin_slot + i; all finite, quantiles non-decreasing in the level, >= 0 where all input was.
  */
 #ifndef CORE_FORECAST_H
 #define CORE_FORECAST_H
@@ -27,10 +28,11 @@ struct forecast {
     uint32_t interval_s;
     uint32_t n; /* slots; 0: there is no forecast */
     enum forecast_model model;
-    enum forecast_trend trend; /* the mean of the horizon against the last hour's, beyond what the interval explains */
-    uint32_t period_s;         /* the longest season in use, 0: none */
-    float mean[FORECAST_MAX_HORIZON];
-    float quantile[FORECAST_LEVELS][FORECAST_MAX_HORIZON];
+    enum forecast_trend
+        trend; /* the mean of the horizon against the last hour's, beyond what the interval explains */
+    uint32_t period_s;                /* the longest season in use, 0: none */
+    float *mean;                      /* [n] */
+    float *quantile[FORECAST_LEVELS]; /* [n] each */
 };
 
 const char *forecast_model_name(enum forecast_model model); /* "None" "Level" "Trend" "Shape" "Seasonal" */

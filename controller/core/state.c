@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 
 #define MAGIC        0x4b344941u /* "AI4K" */
-#define VERSION      1
+#define VERSION 1u
 #define FRAME_BYTES  16
 #define MAX_SEGMENTS (DEMAND_MAX_SLOTS / DEMAND_SEGMENT + 2)
 

@@ -1,0 +1,45 @@
+/* The inside of demand.h, shared by its own files alone: demand.c (feeding and asking), demand_state.c
+ * (encoding, rebuilding, reconfiguring). */
+#ifndef CORE_DEMAND_IMPL_H
+#define CORE_DEMAND_IMPL_H
+
+#include "core/demand.h"
+#include "core/driver.h"
+#include "core/model.h"
+#include "core/series.h"
+#include "core/trust.h"
+
+/* The slot that is being filled. Excluded samples count only when there is nothing else. */
+struct demand_open {
+    double sum, excluded_sum;
+    uint32_t n, excluded_n;
+    bool censored;
+};
+
+struct demand {
+    struct demand_config config;
+    struct series series;
+    struct demand_open open;
+    struct model model;
+    struct driver driver;
+    struct trust trust;
+    int64_t last_us; /* of the last observation; INT64_MIN: none */
+    uint32_t lead_s; /* the last lead in use */
+    /* What follows is made from the above and never encoded. */
+    struct forecast forecast;
+    float *cache; /* the numbers of `forecast` */
+    bool cached;
+    struct demand_config *wanted; /* while decoding: what to become afterwards */
+    uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
+};
+
+/* The season in slots that a configuration asks for and its ring can hold; 0: none. */
+uint32_t demand_season(const struct demand_config *config);
+uint32_t demand_season_s(const struct demand *d); /* for what repeats: the season, or a day */
+/* Empties everything but the configuration and the ring's memory. */
+void demand_parts_init(struct demand *d);
+void demand_parts_done(struct demand *d);
+/* One slot, at its middle: measured, then closed. */
+void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks);
+
+#endif

@@ -1,0 +1,124 @@
+/* The numbers the regression sees; see features.h. */
+#include "core/features.h"
+
+#include <math.h>
+
+/* Windows and widths are those of a day of 288 slots, carried over to any season by its length. */
+static uint32_t scaled(uint32_t slots_of_288, uint32_t season)
+{
+    return MAX(1u, (slots_of_288 * season + 144) / 288);
+}
+
+static const uint32_t windows[FEATURES_WINDOWS] = {1, 6, 24, 72};
+
+/* The first past season whose slot is before the origin. */
+static int64_t first_past(const struct series *s, uint32_t season, int64_t t)
+{
+    return t < s->next ? 1 : (t - s->next) / season + 1;
+}
+
+/* Values of t's phase in past seasons, newest first. */
+static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t, double *out, uint32_t cap)
+{
+    uint32_t n = 0;
+    int64_t oldest = s->next - s->n, k = first_past(s, season, t);
+    for (int64_t slot = t - k * season; slot >= oldest && k <= FEATURES_SEASONS && n < cap;
+         slot -= season, k++) {
+        float v = series_at(s, slot);
+        if (!isnan(v))
+            out[n++] = (double)v;
+    }
+    return n;
+}
+
+static double mean_of(const double *v, uint32_t n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += v[i];
+    return n ? sum / n : (double)NAN;
+}
+
+/* Sorts in place; n <= FEATURES_SEASONS. */
+static double median_of(double *v, uint32_t n)
+{
+    for (uint32_t i = 1; i < n; i++) {
+        double x = v[i];
+        uint32_t j = i;
+        for (; j > 0 && v[j - 1] > x; j--)
+            v[j] = v[j - 1];
+        v[j] = x;
+    }
+    return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
+/* A gap leaves the deviations to fade: half of them is gone after about 70 slots. */
+#define FADE 0.99
+
+void features_close(struct features_now *now, const struct series *s, uint32_t season, float value)
+{
+    if (isnan(value)) {
+        for (uint32_t i = 0; i < FEATURES_WINDOWS; i++)
+            now->dev[i] = (float)((double)now->dev[i] * FADE);
+        now->gap = MIN(now->gap + 1, 65535u);
+        return;
+    }
+    now->gap = 0;
+    double y = (double)value, v[FEATURES_SEASONS];
+    uint32_t n = season ? phase_values(s, season, s->next, v, FEATURES_SEASONS) : 0;
+    if (n) {
+        double dev = y - mean_of(v, n);
+        for (uint32_t i = 0; i < FEATURES_WINDOWS; i++) {
+            double alpha = 2.0 / (scaled(windows[i], season) + 1.0);
+            now->dev[i] = (float)((double)now->dev[i] + alpha * (dev - (double)now->dev[i]));
+        }
+    }
+    static const double alpha[2] = {2.0 / (3 + 1), 2.0 / (24 + 1)};
+    for (uint32_t i = 0; i < 2; i++)
+        now->level[i] =
+            now->seen ? (float)((double)now->level[i] + alpha[i] * (y - (double)now->level[i])) : value;
+    now->last = value;
+    now->seen = MIN(now->seen + 1, 65536u);
+}
+
+void features_at(struct features *f, const struct features_now *now, const struct series *s, uint32_t season,
+                 uint32_t short_season, int64_t target)
+{
+    *f = (struct features){0};
+    double v[FEATURES_SEASONS];
+    int64_t half = season / 144, k = first_past(s, season, target);
+    double sum = 0, sum1 = 0;
+    uint32_t n = 0, n1 = 0;
+    for (int64_t j = -half; j <= half; j++) {
+        uint32_t got = phase_values(s, season, target + j, v, FEATURES_SEASONS);
+        for (uint32_t i = 0; i < got; i++)
+            sum += v[i];
+        n += got;
+        float one = series_at(s, target + j - k * season);
+        if (!isnan(one)) {
+            sum1 += (double)one;
+            n1++;
+        }
+    }
+    if (n == 0)
+        return;
+    double mean = series_mean(s), p = sum / n;
+    f->profile = p;
+    f->x[0] = mean - p;
+    f->seasons = phase_values(s, season, target, v, FEATURES_SEASONS);
+    if (f->seasons) {
+        f->x[1] = mean_of(v, f->seasons) - p;
+        float raw = series_at(s, target - k * season);
+        f->x[7] = isnan(raw) ? 0 : (double)raw - p;
+        f->x[2] = median_of(v, f->seasons) - p;
+    }
+    f->seasons = MAX(f->seasons, 1u);
+    for (uint32_t i = 0; i < FEATURES_WINDOWS; i++)
+        f->x[3 + i] = (double)now->dev[i];
+    f->x[8] = n1 ? sum1 / n1 - p : 0;
+    f->x[9] = now->seen ? (double)now->last - mean : 0;
+    if (short_season) {
+        uint32_t got = phase_values(s, short_season, target, v, FEATURES_SEASONS);
+        f->x[10] = got ? median_of(v, got) - p : 0;
+    }
+}

@@ -1,0 +1,49 @@
+/* What the regression sees of a series: eleven numbers for a target slot t, all known at the origin o (the
+ * first slot that is not closed), each a difference to the season's profile P(t), so that the model neither
+ * knows nor cares for units.
+ *
+ * Season m slots, k = 1, 2 ... up to FEATURES_SEASONS past seasons whose slot t - k m is held and before o:
+ *
+ *     P(t)   mean over k of y around t - k m, smoothed over m / 144 slots to each side
+ *     0      mean of the ring - P(t)                        shrinks the profile towards the level
+ *     1, 2   mean and median over k of y[t - k m] - P(t)    profiles that keep sharp edges, or ignore one odd
+ * day 3..6   deviation of the last 1, 6, 24, 72 slots (of 288) from their own profile: the level now, and, by
+ * their differences, recent growth beyond what the season explains 7, 8   the last season's slot, as it is
+ * and smoothed, - P(t) 9      last value - mean of the ring                  for series without a season 10
+ * the same phase of a shorter period - P(t)      0 where none was found
+ *
+ * The deviations are exponential means, taken forward with each closed slot: with one season in the ring,
+ * yesterday's profile of a slot is gone as soon as the slot is closed.
+ */
+#ifndef CORE_FEATURES_H
+#define CORE_FEATURES_H
+
+#include "core/series.h"
+
+#define FEATURES         11
+#define FEATURES_SEASONS 7
+#define FEATURES_WINDOWS 4
+
+/* The level now against the profile. */
+struct features_now {
+    float dev[FEATURES_WINDOWS]; /* exponential means of y - P over 1, 6, 24, 72 slots of 288 */
+    float level[2];              /* exponential means of y over 3 and 24 slots, for series without a season */
+    float last;                  /* the last value */
+    uint32_t seen;               /* values taken in, saturating at 2^16 */
+    uint32_t gap;                /* slots since the last value, saturating */
+};
+
+struct features {
+    double profile; /* P(t) */
+    double x[FEATURES];
+    uint32_t seasons; /* past seasons that P(t) has seen; 0: nothing of the above is defined */
+};
+
+/* Takes slot `next` of the series in, before it is pushed. `season` 0: none. */
+void features_close(struct features_now *now, const struct series *s, uint32_t season, float value);
+
+/* `short_season` 0: none. */
+void features_at(struct features *f, const struct features_now *now, const struct series *s, uint32_t season,
+                 uint32_t short_season, int64_t target);
+
+#endif

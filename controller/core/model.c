@@ -1,0 +1,247 @@
+/* Knots, rows and forecasts; see model.h. */
+#include "core/model.h"
+
+#include "base/alloc.h"
+#include "core/prior.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
+#define ERRORS_WEIGHT 0.006
+#define ERRORS_FAST   0.1
+#define ERRORS_SLOW   0.01
+
+#define TREND_DAMPING 0.9
+
+static uint32_t ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+
+void model_init(struct model *m, uint32_t season, uint32_t horizon)
+{
+    static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 5, 16, 36, 72};
+    *m = (struct model){.season = season, .horizon = horizon, .stride = ceil_div(horizon, 6)};
+    for (uint32_t i = 0; i < MODEL_KNOTS; i++) {
+        uint32_t lead = i == 0 ? 1 : MAX(1u, (leads_of_72[i] * horizon + 36) / 72);
+        if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
+            continue;
+        struct model_knot *k = &m->knot[m->n_knots++];
+        *k = (struct model_knot){.lead = lead, .rows = ceil_div(lead, m->stride), .first_row = m->n_rows};
+        ridge_init(&k->ridge);
+        residuals_init(&k->errors);
+        m->n_rows += k->rows;
+    }
+    m->row = xcalloc(m->n_rows, sizeof *m->row);
+}
+
+void model_done(struct model *m)
+{
+    free(m->row);
+    *m = (struct model){0};
+}
+
+size_t model_memory(const struct model *m)
+{
+    return m->n_rows * sizeof *m->row;
+}
+
+static int64_t floor_mod(int64_t a, int64_t b)
+{
+    int64_t r = a % b;
+    return r < 0 ? r + b : r;
+}
+
+/* Where the row of the forecast from `origin` lies. */
+static struct model_row *row_of(const struct model *m, const struct model_knot *k, int64_t origin)
+{
+    return &m->row[k->first_row + (uint32_t)floor_mod(origin / m->stride, k->rows)];
+}
+
+void model_close(struct model *m, const struct series *s, float value, bool censored)
+{
+    features_close(&m->now, s, m->season, value);
+    if (value < 0)
+        m->negative = true;
+    for (uint32_t i = 0; i < m->n_knots; i++) {
+        struct model_knot *k = &m->knot[i];
+        int64_t origin = s->next - k->lead + 1;
+        struct model_row *row = row_of(m, k, origin);
+        if (floor_mod(origin, m->stride) != 0 || !row->issued)
+            continue;
+        row->issued = false;
+        /* A censored value is a lower bound: it can say that the forecast was too low, and nothing else. */
+        double e = (double)value - (double)row->mean;
+        if (isnan(value) || (censored && e < 0))
+            continue;
+        residuals_take(&k->errors, e, (double)row->scale, ERRORS_WEIGHT, ERRORS_FAST, ERRORS_SLOW);
+        if (row->regressed)
+            ridge_take(&k->ridge, row->x, (double)value - (double)row->profile, e);
+    }
+}
+
+/* Level and damped trend: the sum of a geometric series of steps. */
+static double level_mean(const struct model *m, uint32_t lead)
+{
+    double level = (double)m->now.level[0], step = (level - (double)m->now.level[1]) / 11;
+    double reach = 0, damp = 1;
+    for (uint32_t i = 0; i < MIN(lead, 48u); i++) {
+        damp *= TREND_DAMPING;
+        reach += damp;
+    }
+    return m->now.seen < 12 ? level : level + 0.5 * step * reach;
+}
+
+static bool has_season(const struct model *m, const struct series *s)
+{
+    return m->season && s->n >= m->season;
+}
+
+/* What the knot adds to the prior, between knots by interpolation: index of the lower one and the upper one's
+ * share. */
+static uint32_t between(const struct model *m, uint32_t lead, double *ret_share)
+{
+    uint32_t i = 0;
+    while (i + 2 < m->n_knots && lead > m->knot[i + 1].lead)
+        i++;
+    if (m->n_knots == 1 || lead <= m->knot[i].lead) {
+        *ret_share = 0;
+        return i;
+    }
+    double share = (double)(lead - m->knot[i].lead) / (double)(m->knot[i + 1].lead - m->knot[i].lead);
+    *ret_share = MIN(share, 1.0);
+    return i;
+}
+
+struct looked {
+    struct features f;
+    double mean;
+    bool regressed;
+};
+
+static void look(const struct model *m, const struct series *s, uint32_t lead, struct looked *out)
+{
+    out->f.seasons = 0;
+    if (has_season(m, s))
+        features_at(&out->f, &m->now, s, m->season, m->short_season, s->next + lead - 1);
+    out->regressed = out->f.seasons > 0;
+    if (!out->regressed) {
+        out->mean = level_mean(m, lead);
+    } else {
+        double theta[FEATURES], share, y = out->f.profile;
+        prior_at(theta, lead, m->season, out->f.seasons);
+        uint32_t i = between(m, lead, &share);
+        const float *lower = m->knot[i].ridge.delta, *upper = m->knot[MIN(i + 1, m->n_knots - 1)].ridge.delta;
+        for (uint32_t j = 0; j < FEATURES; j++)
+            y += (theta[j] + (1 - share) * (double)lower[j] + share * (double)upper[j]) * out->f.x[j];
+        out->mean = y;
+    }
+    if (!m->negative && !(out->mean > 0))
+        out->mean = 0;
+    out->mean = MAX(-SERIES_MAX, MIN(out->mean, SERIES_MAX));
+}
+
+double model_mean(const struct model *m, const struct series *s, uint32_t lead)
+{
+    struct looked l;
+    look(m, s, lead, &l);
+    return l.mean;
+}
+
+void model_look_ahead(struct model *m, const struct series *s)
+{
+    if (floor_mod(s->next, m->stride) != 0 || m->now.seen == 0)
+        return;
+    for (uint32_t i = 0; i < m->n_knots; i++) {
+        struct model_knot *k = &m->knot[i];
+        struct looked l;
+        look(m, s, k->lead, &l);
+        struct model_row *row = row_of(m, k, s->next);
+        *row = (struct model_row){
+            .profile = (float)l.f.profile,
+            .mean = (float)l.mean,
+            .scale = (float)residuals_scale(&k->errors),
+            .issued = true,
+            .regressed = l.regressed,
+        };
+        if (!l.regressed)
+            continue;
+        for (uint32_t j = 0; j < FEATURES; j++)
+            row->x[j] = (float)l.f.x[j];
+        double theta[FEATURES];
+        prior_at(theta, k->lead, m->season, l.f.seasons);
+        ridge_solve(&k->ridge, theta);
+    }
+}
+
+void model_skip(struct model *m)
+{
+    for (uint32_t i = 0; i < m->n_rows; i++)
+        m->row[i].issued = false;
+}
+
+enum forecast_model model_kind(const struct model *m, const struct series *s)
+{
+    if (m->now.seen == 0)
+        return FORECAST_NONE;
+    if (has_season(m, s))
+        return s->n >= 2 * m->season ? FORECAST_SEASONAL : FORECAST_SHAPE;
+    return m->now.seen < 12 ? FORECAST_LEVEL : FORECAST_TREND;
+}
+
+/* Offsets of the quantiles at a knot. A knot that has seen no error takes those of the one before it, wider
+ * by the lead; where there is none at all, half of the level to each side at 90 %. */
+static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
+{
+    const struct model_knot *k = &m->knot[i], *from = k;
+    while (from->errors.fast < 0 && from > m->knot)
+        from--;
+    double scale = residuals_scale(&from->errors);
+    if (from->errors.fast < 0)
+        scale = 0.25 * fabs((double)m->now.last);
+    else if (from != k)
+        scale *= sqrt((double)k->lead / from->lead);
+    for (uint32_t j = 0; j < FORECAST_LEVELS; j++)
+        out[j] = scale * residuals_quantile(&from->errors, forecast_levels[j]);
+}
+
+static enum forecast_trend trend_of(const struct model *m, const struct forecast *f)
+{
+    double mean = 0, up = 0, down = 0, now = (double)m->now.level[0];
+    for (uint32_t h = 0; h < f->n; h++) {
+        mean += (double)f->mean[h];
+        up += (double)f->quantile[4][h];
+        down += (double)f->quantile[2][h];
+    }
+    if (2 * (mean - now * f->n) > up - down)
+        return FORECAST_RISING;
+    return 2 * (now * f->n - mean) > up - down ? FORECAST_FALLING : FORECAST_STEADY;
+}
+
+void model_forecast(const struct model *m, const struct series *s, struct forecast *f)
+{
+    f->origin_slot = s->next;
+    f->model = model_kind(m, s);
+    f->n = f->model == FORECAST_NONE ? 0 : m->horizon;
+    f->trend = FORECAST_STEADY;
+    if (f->n == 0)
+        return;
+    double offset[MODEL_KNOTS][FORECAST_LEVELS];
+    for (uint32_t i = 0; i < m->n_knots; i++)
+        offsets(m, i, offset[i]);
+    for (uint32_t h = 0; h < f->n; h++) {
+        double share, mean = model_mean(m, s, h + 1), before = -INFINITY;
+        uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
+        f->mean[h] = (float)mean;
+        for (uint32_t j = 0; j < FORECAST_LEVELS; j++) {
+            double q = mean + (1 - share) * offset[i][j] + share * offset[up][j];
+            if (!m->negative && !(q > 0))
+                q = 0;
+            q = MAX(-SERIES_MAX, MIN(MAX(q, before), SERIES_MAX));
+            f->quantile[j][h] = (float)q;
+            before = q;
+        }
+    }
+    f->trend = trend_of(m, f);
+}

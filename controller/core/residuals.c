@@ -1,0 +1,76 @@
+/* Errors by the bin; see residuals.h. */
+#include "core/residuals.h"
+
+#include <math.h>
+
+/* Upper edges of the bins above zero, in scales; the last bin ends where the errors may. Below zero they are
+ * mirrored. */
+#define HALF (RESIDUALS_BINS / 2)
+static const double edges[HALF] = {0.12, 0.3, 0.5, 0.75, 1.05, 1.4, 1.8, 2.3, 2.9, 3.7, 5, 7, 11, 20};
+
+/* What stands in for errors before there are any: a wide, even spread, worth this much weight. */
+#define START_WEIGHT 0.06
+
+void residuals_init(struct residuals *r)
+{
+    *r = (struct residuals){.fast = -1, .slow = -1};
+    for (uint32_t i = 0; i < HALF; i++) {
+        double width = edges[i] - (i ? edges[i - 1] : 0);
+        /* even up to 3 scales */
+        double share = edges[i] <= 2.9 ? width / (2 * 2.9) : 0;
+        r->count[HALF + i] = r->count[HALF - 1 - i] = (float)(START_WEIGHT * share);
+    }
+}
+
+double residuals_scale(const struct residuals *r)
+{
+    if (r->fast < 0)
+        return 0;
+    return 0.5 * ((double)r->fast + (double)r->slow);
+}
+
+static uint32_t bin_of(double z)
+{
+    double a = fabs(z);
+    uint32_t i = 0;
+    while (i + 1 < HALF && a > edges[i])
+        i++;
+    return z < 0 ? HALF - 1 - i : HALF + i;
+}
+
+void residuals_take(struct residuals *r, double error, double scale, double weight, double fast_rate,
+                    double slow_rate)
+{
+    double a = fabs(error);
+    if (r->fast < 0) {
+        r->fast = r->slow = (float)a;
+    } else {
+        r->fast = (float)((double)r->fast + fast_rate * (a - (double)r->fast));
+        r->slow = (float)((double)r->slow + slow_rate * (a - (double)r->slow));
+    }
+    /* No error so far at all: any error is beyond everything seen. */
+    double z = scale > 0 ? error / scale : error > 0 ? edges[HALF - 1] : error < 0 ? -edges[HALF - 1] : 0;
+    for (uint32_t i = 0; i < RESIDUALS_BINS; i++)
+        r->count[i] = (float)((1 - weight) * (double)r->count[i]);
+    uint32_t bin = bin_of(z);
+    r->count[bin] = (float)((double)r->count[bin] + weight);
+}
+
+static double lower_edge(uint32_t bin)
+{
+    return bin < HALF ? -edges[HALF - 1 - bin] : bin == HALF ? 0 : edges[bin - HALF - 1];
+}
+
+double residuals_quantile(const struct residuals *r, double level)
+{
+    double total = 0;
+    for (uint32_t i = 0; i < RESIDUALS_BINS; i++)
+        total += (double)r->count[i];
+    double want = level * total, below = 0;
+    uint32_t i = 0;
+    while (i + 1 < RESIDUALS_BINS && below + (double)r->count[i] < want)
+        below += (double)r->count[i++];
+    double in = (double)r->count[i], share = in > 0 ? (want - below) / in : 0;
+    double lo = lower_edge(i), hi = i + 1 < RESIDUALS_BINS ? lower_edge(i + 1) : edges[HALF - 1];
+    return lo + (share < 0 ? 0 : share > 1 ? 1 : share) * (hi - lo);
+}

@@ -1,0 +1,17 @@
+# Programs that measure the demand model; see their heads.
+# help: make bench-demand             time and instructions per sample, forecast, rebuild and drive
+# help: make eval-forecast DATA=DIR   MASE, pinball loss and coverage over the series of a folder
+
+$(O)/bench/%: $(O)/obj/test/bench/%.o $(call archive,core) $(call archive,base)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $< $(call archive,core) $(call archive,base) $(ALL_LDFLAGS) -lm
+
+bench-demand: $(O)/bench/bench_demand
+	$<
+
+DATA ?= test/data
+eval-forecast: $(O)/bench/eval_forecast
+	$< $(wildcard $(DATA)/*.csv $(DATA)/series/*.csv)
+
+.PHONY: bench-demand eval-forecast
