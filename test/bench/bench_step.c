@@ -1,5 +1,5 @@
-/* What one plan costs: core_step() with 1 and 4 forecast metrics over ten pods, a week of history, slots not closing; and
- * the words for it. Median of 1,000, beside the target. */
+/* What one plan costs: core_step() with 1 and 4 forecast metrics over ten pods, a week of history, slots not
+ * closing; and the words for it. Median of 1,000, beside the target. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,8 @@ static void run(uint32_t metrics, double target_us)
     for (uint32_t i = 0; i < metrics; i++)
         for (int k = 0; k < 2016; k++) {
             double phase = (double)(k % 288) / 288;
-            demand_push_slot(core_state_demand(state, spec.metrics[i].name), first + k, 2 + 12 * phase * (1 - phase), 150);
+            demand_push_slot(core_state_demand(state, spec.metrics[i].name), first + k,
+                             2 + 12 * phase * (1 - phase), 150);
         }
 
     struct core_pod pods[PODS];
@@ -87,8 +88,9 @@ static void run(uint32_t metrics, double target_us)
         explain_ns[n] = explained - done;
         n++;
     }
-    printf("plan, %u metric%s: %.2f us median of %d (target %.0f us); its words: %.2f us; state: %zu bytes\n", metrics,
-           metrics > 1 ? "s" : "", median_us(step_ns), RUNS, target_us, median_us(explain_ns), core_state_memory(state));
+    printf("plan, %u metric%s: %.2f us median of %d (target %.0f us); its words: %.2f us; state: %zu bytes\n",
+           metrics, metrics > 1 ? "s" : "", median_us(step_ns), RUNS, target_us, median_us(explain_ns),
+           core_state_memory(state));
     core_state_free(state);
 }
 
