@@ -218,6 +218,10 @@ void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_, c
     json_open(&j, "metadata", '{');
     json_emit_str(&j, "name", name);
     json_emit_str(&j, "namespace", namespace_);
+    json_open(&j, "labels", '{');
+    json_emit_str(&j, PA_CHECKPOINT_LABEL_PART, parts[c->part]);
+    json_emit_str(&j, PA_CHECKPOINT_LABEL_EXPIRES, c->expire_us ? "true" : NULL);
+    json_close(&j, '}');
     if (owner) {
         json_open(&j, "ownerReferences", '[');
         json_open(&j, NULL, '{');

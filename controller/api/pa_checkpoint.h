@@ -17,6 +17,9 @@
 #include "kube/resource.h"
 
 #define PA_CHECKPOINT_KIND      "PredictiveAutoscalerCheckpoint"
+/* Labels by which objects are listed without reading all of them: the part, and "true" on what has an expireTime. */
+#define PA_CHECKPOINT_LABEL_PART    "ai4k8s.io/part"
+#define PA_CHECKPOINT_LABEL_EXPIRES "ai4k8s.io/expires"
 #define PA_CHECKPOINT_MAX_DATA  98304 /* bytes; 131072 characters of base64 */
 #define PA_BACKFILL_MAX_SAMPLES 4032
 

@@ -2,6 +2,8 @@
  * here, once. */
 #include "base/error.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,20 +24,22 @@ const char *error_kind_name(enum error_kind kind)
 static void set_message(struct error *err, const char *text)
 {
     const size_t cap = sizeof(err->message) - 1;
-    size_t len = strlen(text);
-    bool cut = len > cap;
-    if (cut) {
-        len = cap - 3;
-        while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
-            len--;
+    size_t len = strlen(text), at = 0;
+    size_t cut_at = 0; /* where "..." would still fit */
+    for (size_t i = 0, n; i < len; i += n) {
+        uint32_t c = str_code_point(text + i, len - i, &n);
+        const char *piece = c == STR_INVALID ? "?" : str_is_unsafe(c) ? " " : text + i;
+        size_t size = piece == text + i ? n : 1;
+        if (size > cap - at) {
+            memcpy(err->message + cut_at, "...", 4);
+            return;
+        }
+        memcpy(err->message + at, piece, size);
+        at += size;
+        if (at + 3 <= cap)
+            cut_at = at;
     }
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        err->message[i] = (c < 0x20 || c == 0x7F) ? ' ' : text[i];
-    }
-    memcpy(err->message + len, "...", 4);
-    if (!cut)
-        err->message[len] = '\0';
+    err->message[at] = '\0';
 }
 
 int error_set(struct error *err, enum error_kind kind, const char *fmt, ...)

@@ -58,6 +58,12 @@ size_t str_sanitize(struct buf *out, const char *s, size_t len, size_t max_bytes
 /* Appends `s` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD; nothing else is lost: what
  * str_is_unsafe() names is written as \u escapes, so that the JSON is harmless on a terminal too. */
 void str_json(struct buf *out, const char *s, size_t len);
+/* The same with at most `max_bytes` between the quotes; gives how many bytes of `s` were taken, cutting no
+ * sequence. */
+size_t str_json_cut(struct buf *out, const char *s, size_t len, size_t max_bytes);
+/* Quotes in the same bounds as Go's strconv.Quote does: \n, \x1b, \u202e, and \xff for bytes that are not
+ * UTF-8, so that nothing at all is lost. Printable text of any script stays as it is. */
+size_t str_quote_cut(struct buf *out, const char *s, size_t len, size_t max_bytes);
 
 /* Percent-encodes everything but unreserved characters (RFC 3986). */
 void str_url_escape(struct buf *out, const char *s);

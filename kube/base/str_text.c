@@ -91,33 +91,91 @@ size_t str_sanitize(struct buf *out, const char *s, size_t len, size_t max_bytes
     return i;
 }
 
-static void json_escape(struct buf *out, uint32_t c)
+/* `escape` writes what stands for a code point that takes `n` bytes at `in`, at most 12 bytes; 0: it stays as
+ * it is. */
+static size_t append_quoted(struct buf *out, const char *s, size_t len, size_t max_bytes,
+                            size_t (*escape)(char *out, uint32_t code_point, const char *in, size_t n))
 {
-    static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
-    for (const char *p = short_forms; *p; p += 2) {
-        if ((unsigned char)*p == c) {
-            buf_append(out, (const char[]){'\\', p[1]}, 2);
-            return;
+    size_t clean = 0; /* start of what needs no escape and is not copied yet */
+    size_t i = 0, n;
+    buf_putc(out, '"');
+    for (size_t room = max_bytes; i < len; i += n) {
+        char text[12];
+        uint32_t c = str_code_point(s + i, len - i, &n);
+        size_t escaped = escape(text, c, s + i, n);
+        size_t size = escaped ? escaped : n;
+        if (size > room)
+            break;
+        room -= size;
+        if (escaped) {
+            buf_append(out, s + clean, i - clean);
+            buf_append(out, text, escaped);
+            clean = i + n;
         }
     }
-    buf_printf(out, "\\u%04x", c);
+    buf_append(out, s + clean, i - clean);
+    buf_putc(out, '"');
+    return i;
+}
+
+static size_t put_hex(char *out, const char *prefix, uint32_t value, size_t digits)
+{
+    size_t at = strlen(prefix);
+    memcpy(out, prefix, at);
+    while (digits-- > 0)
+        out[at++] = "0123456789abcdef"[value >> 4 * digits & 15];
+    return at;
+}
+
+/* The escapes of one letter that JSON and Go share, and those of JSON alone behind them. */
+static const char short_escapes[] = "\"\"\\\\\nn\rr\tt\bb\ff";
+#define N_SHARED_ESCAPES 5
+
+static size_t put_short(char *out, uint32_t c, size_t n_pairs)
+{
+    for (size_t i = 0; i < n_pairs; i++) {
+        if ((unsigned char)short_escapes[2 * i] == c) {
+            out[0] = '\\';
+            out[1] = short_escapes[2 * i + 1];
+            return 2;
+        }
+    }
+    return 0;
+}
+
+static size_t escape_json(char *out, uint32_t c, const char *in UNUSED, size_t n UNUSED)
+{
+    if (c == STR_INVALID) {
+        memcpy(out, REPLACEMENT, strlen(REPLACEMENT));
+        return strlen(REPLACEMENT);
+    }
+    size_t size = put_short(out, c, sizeof(short_escapes) / 2);
+    return size || !str_is_unsafe(c) ? size : put_hex(out, "\\u", c, 4);
+}
+
+static size_t escape_go(char *out, uint32_t c, const char *in, size_t n)
+{
+    size_t size = put_short(out, c, N_SHARED_ESCAPES);
+    if (size || (c != STR_INVALID && !str_is_unsafe(c)))
+        return size;
+    if (c != STR_INVALID && c >= 0x80)
+        return put_hex(out, "\\u", c, 4);
+    for (size_t i = 0; i < n; i++)
+        size += put_hex(out + size, "\\x", (unsigned char)in[i], 2);
+    return size;
 }
 
 void str_json(struct buf *out, const char *s, size_t len)
 {
-    size_t clean = 0; /* start of what needs no escape and is not yet copied */
-    buf_putc(out, '"');
-    for (size_t i = 0, n; i < len; i += n) {
-        uint32_t c = str_code_point(s + i, len - i, &n);
-        if (c != STR_INVALID && c != '"' && c != '\\' && !str_is_unsafe(c))
-            continue;
-        buf_append(out, s + clean, i - clean);
-        clean = i + n;
-        if (c == STR_INVALID)
-            buf_puts(out, REPLACEMENT);
-        else
-            json_escape(out, c);
-    }
-    buf_append(out, s + clean, len - clean);
-    buf_putc(out, '"');
+    append_quoted(out, s, len, SIZE_MAX, escape_json);
+}
+
+size_t str_json_cut(struct buf *out, const char *s, size_t len, size_t max_bytes)
+{
+    return append_quoted(out, s, len, max_bytes, escape_json);
+}
+
+size_t str_quote_cut(struct buf *out, const char *s, size_t len, size_t max_bytes)
+{
+    return append_quoted(out, s, len, max_bytes, escape_go);
 }
