@@ -53,7 +53,8 @@ struct pa_checkpoint {
 void pa_checkpoint_done(struct pa_checkpoint *c);
 
 /* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than 253. */
-void pa_checkpoint_name(char out[API_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
+#define PA_CHECKPOINT_NAME_CAP API_NAME_CAP
+void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
 
 /* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success. */
 int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct error *err);
