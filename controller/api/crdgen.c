@@ -115,17 +115,49 @@ static void default_value(struct yaml *y, const json_t *value, const char *prefi
     }
 }
 
-static void print_default(struct yaml *y, const char *fallback)
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
+static bool has_rules(const struct schema_object *o)
 {
-    if (fallback[0] != '[') {
-        line(y, "default: %s", fallback);
-        return;
+    bool found = o->n_rules > 0;
+    for (size_t i = 0; i < o->n_fields && !found; i++)
+        found = o->fields[i].type == SCHEMA_OBJECT && has_rules(o->fields[i].object);
+    return found;
+}
+
+/* The object that only defaults make. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
+static json_t *only_defaults(const struct schema_object *o)
+{
+    json_t *all = json_object();
+    for (size_t i = 0; i < o->n_fields; i++) {
+        const struct schema_field *f = &o->fields[i];
+        if (f->fallback)
+            (void)json_object_set_new(all, f->name,
+                                      f->type == SCHEMA_OBJECT ? only_defaults(f->object)
+                                                               : json_loads(f->fallback, JSON_DECODE_ANY, NULL));
     }
-    _json_cleanup_ json_t *list = json_loads(fallback, 0, NULL);
-    assert(list);
-    line(y, "default:");
-    for (size_t i = 0; i < json_array_size(list); i++)
-        default_value(y, json_array_get(list, i), "- ");
+    return all;
+}
+
+static void print_default(struct yaml *y, const struct schema_field *f)
+{
+    _json_cleanup_ json_t *value = NULL;
+    if (f->type == SCHEMA_LIST) {
+        value = json_loads(f->fallback, 0, NULL);
+        assert(value);
+        line(y, "default:");
+        for (size_t i = 0; i < json_array_size(value); i++)
+            default_value(y, json_array_get(value, i), "- ");
+    } else if (f->type == SCHEMA_OBJECT && has_rules(f->object)) {
+        /* The API server holds a default against the rules as it stands, without the defaults inside. */
+        value = only_defaults(f->object);
+        line(y, "default:");
+        y->indent += 2;
+        default_value(y, value, "");
+        y->indent -= 2;
+    } else {
+        line(y, "default: %s", f->fallback);
+    }
 }
 
 /* ---- schemas ---- */
@@ -239,7 +271,7 @@ static void print_list(struct yaml *y, const struct schema_field *f)
 static void print_field(struct yaml *y, const struct schema_field *f)
 {
     if (f->fallback)
-        print_default(y, f->fallback);
+        print_default(y, f);
     if (f->type != SCHEMA_QUANTITY)
         describe(y, f);
     switch (f->type) {

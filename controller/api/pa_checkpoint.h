@@ -12,10 +12,14 @@
 #define API_PA_CHECKPOINT_H
 
 #include "api/decode.h"
+#include "api/names.h"
 #include "api/schema.h"
 #include "kube/resource.h"
 
 #define PA_CHECKPOINT_KIND      "PredictiveAutoscalerCheckpoint"
+/* Labels by which objects are listed without reading all of them: the part, and "true" on what has an expireTime. */
+#define PA_CHECKPOINT_LABEL_PART    "ai4k8s.io/part"
+#define PA_CHECKPOINT_LABEL_EXPIRES "ai4k8s.io/expires"
 #define PA_CHECKPOINT_MAX_DATA  98304 /* bytes; 131072 characters of base64 */
 #define PA_BACKFILL_MAX_SAMPLES 4032
 
@@ -49,7 +53,7 @@ struct pa_checkpoint {
 void pa_checkpoint_done(struct pa_checkpoint *c);
 
 /* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than 253. */
-#define PA_CHECKPOINT_NAME_CAP 254
+#define PA_CHECKPOINT_NAME_CAP API_NAME_CAP
 void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
 
 /* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success. */

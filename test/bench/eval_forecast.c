@@ -132,8 +132,11 @@ static void dump_rows(const struct options *o, const struct demand *d, const dou
         features_at(&f, &d->model.now, &d->series, d->model.season, d->model.period.found, t);
         if (t >= n || isnan(y[t]) || f.seasons == 0)
             continue;
-        float row[6 + FEATURES] = {(float)series, (float)leads[i],       (float)f.seasons,
-                                   (float)scale,  (float)d->series.next, (float)(y[t] - f.profile)};
+        /* An error on the root scale in plain terms: times the slope of the square. */
+        double slope = 2 * MAX(fabs(f.profile), 0.5 * sqrt(scale));
+        float row[6 + FEATURES] = {(float)series,         (float)leads[i],
+                                   (float)f.seasons,      (float)(scale / slope),
+                                   (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
         for (uint32_t j = 0; j < FEATURES; j++)
             row[6 + j] = (float)f.x[j];
         (void)fwrite(row, sizeof row, 1, o->dump);
