@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "test/support/client_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,6 +108,28 @@ static void test_401(void **state)
     assert_string_equal(o.response.status.message, "nobody");
     assert_int_equal(o.response.status.reason, STATUS_UNAUTHORIZED);
     assert_int_equal(server_seen(f->server), 7);
+    free(f->config.token_file);
+}
+
+/* On the server's thread: another token for each refusal. */
+static struct script *refuse_and_replace(void *data, const struct server_request *r)
+{
+    char token[32];
+    (void)snprintf(token, sizeof(token), SECRET "-%llu", (unsigned long long)r->id);
+    put_file(data, "token", token);
+    return script_answer(401, JSON, "{}");
+}
+
+/* Tokens that change faster than they are accepted don't make a loop. */
+static void test_401_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome o;
+    use_token_file(f, SECRET);
+    server_handle(f->server, NULL, "/*", refuse_and_replace, f);
+    ask(f, &o, get);
+    assert_int_equal(o.err.code, 401);
+    assert_int_equal(server_seen(f->server), 2);
     free(f->config.token_file);
 }
 
@@ -335,8 +358,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_token_is_read_again), T(test_401),          T(test_401_of_two),  T(test_client_certificate),
-        T(test_expired_certificate), T(test_bad_material), T(test_ca_rotation), T(test_ca_unchanged),
+        T(test_token_is_read_again), T(test_401),
+        T(test_401_for_ever),        T(test_401_of_two),
+        T(test_client_certificate),  T(test_expired_certificate),
+        T(test_bad_material),        T(test_ca_rotation),
+        T(test_ca_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
