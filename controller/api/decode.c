@@ -97,7 +97,8 @@ static unsigned distance(const char *a, const char *b)
             unsigned char above = row[k];
             bool same = strncasecmp(a + i - 1, b + k - 1, 1) == 0;
             unsigned char change = (unsigned char)(diagonal + !same);
-            row[k] = MIN(change, (unsigned char)(MIN(above, row[k - 1]) + 1));
+            unsigned char skip = (unsigned char)((above < row[k - 1] ? above : row[k - 1]) + 1);
+            row[k] = change < skip ? change : skip;
             diagonal = above;
         }
     }

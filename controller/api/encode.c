@@ -132,7 +132,7 @@ static void digest_scalar(struct schema_digest *d, const struct schema_field *f,
         *hash = mix(*hash, bytes->data, bytes->len);
         break;
     case SCHEMA_TIME:
-        *hash = mix_number(*hash, loud ? v : v / INT64_C(3600000000));
+        *hash = mix_number(*hash, v / (loud ? INT64_C(1000000) : INT64_C(3600000000))); /* JSON has seconds */
         break;
     case SCHEMA_BOOL:
     case SCHEMA_INT32:

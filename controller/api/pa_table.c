@@ -361,51 +361,49 @@ static const struct schema_rule prediction_rules[] = {
     {.cel = "self.historySeconds >= 12 * self.sampleIntervalSeconds && "
             "self.historySeconds <= 4032 * self.sampleIntervalSeconds",
      .message = "must be 12 to 4032 samples of sampleIntervalSeconds",
-     .expression = "'must be ' + string(12 * self.sampleIntervalSeconds) + ' to ' + "
-                   "string(4032 * self.sampleIntervalSeconds) + ': 12 to 4032 samples of sampleIntervalSeconds (' + "
-                   "string(self.sampleIntervalSeconds) + ')'",
+     .expression = "'must be %d to %d: 12 to 4032 samples of sampleIntervalSeconds (%d)'.format("
+                   "[12 * self.sampleIntervalSeconds, 4032 * self.sampleIntervalSeconds, self.sampleIntervalSeconds])",
      .path = ".historySeconds",
      .holds = pa_history_fits,
      .say = pa_history_say},
     {.cel = "self.horizonSeconds >= self.sampleIntervalSeconds && "
             "self.horizonSeconds <= 288 * self.sampleIntervalSeconds",
      .message = "must be 1 to 288 samples of sampleIntervalSeconds",
-     .expression = "'must be ' + string(self.sampleIntervalSeconds) + ' to ' + string(288 * self.sampleIntervalSeconds) + "
-                   "': 1 to 288 samples of sampleIntervalSeconds (' + string(self.sampleIntervalSeconds) + ')'",
+     .expression = "'must be %d to %d: 1 to 288 samples of sampleIntervalSeconds (%d)'.format("
+                   "[self.sampleIntervalSeconds, 288 * self.sampleIntervalSeconds, self.sampleIntervalSeconds])",
      .path = ".horizonSeconds",
      .holds = pa_horizon_fits,
      .say = pa_horizon_say},
     {.cel = "self.horizonSeconds <= self.historySeconds",
      .message = "must be <= historySeconds",
-     .expression = "'must be <= historySeconds (' + string(self.historySeconds) + ')'",
+     .expression = "'must be <= historySeconds (%d)'.format([self.historySeconds])",
      .path = ".horizonSeconds",
      .holds = pa_horizon_within_history,
      .say = pa_horizon_within_history_say},
     {.cel = "!has(self.leadTimeSeconds) || self.leadTimeSeconds <= self.horizonSeconds",
      .message = "must be <= horizonSeconds",
-     .expression = "'must be <= horizonSeconds (' + string(self.horizonSeconds) + ')'",
+     .expression = "'must be <= horizonSeconds (%d)'.format([self.horizonSeconds])",
      .path = ".leadTimeSeconds",
      .holds = pa_lead_within_horizon,
      .say = pa_lead_within_horizon_say},
     {.cel = "self.minHistorySeconds <= self.historySeconds",
      .message = "must be <= historySeconds",
-     .expression = "'must be <= historySeconds (' + string(self.historySeconds) + ')'",
+     .expression = "'must be <= historySeconds (%d)'.format([self.historySeconds])",
      .path = ".minHistorySeconds",
      .holds = pa_min_history_fits,
      .say = pa_min_history_say},
     {.cel = "self.qualityGate.minCoveragePercent <= self.confidencePercent",
      .message = "must be <= confidencePercent: that is what a good forecast covers, so this one would never be trusted",
-     .expression = "'must be <= confidencePercent (' + string(self.confidencePercent) + "
-                   "'): that is what a good forecast covers, so this one would never be trusted'",
+     .expression = "'must be <= confidencePercent (%d): that is what a good forecast covers, so this one would never be "
+                   "trusted'.format([self.confidencePercent])",
      .path = ".qualityGate.minCoveragePercent",
      .holds = pa_coverage_reachable,
      .say = pa_coverage_reachable_say},
     {.cel = "!has(self.seasonality.periodsSeconds) || self.seasonality.periodsSeconds.all(p, "
             "p % self.sampleIntervalSeconds == 0 && p >= 2 * self.sampleIntervalSeconds && p <= self.historySeconds / 2)",
      .message = "must be multiples of sampleIntervalSeconds, from two of it to half of historySeconds",
-     .expression = "'must be multiples of sampleIntervalSeconds (' + string(self.sampleIntervalSeconds) + '), from ' + "
-                   "string(2 * self.sampleIntervalSeconds) + ' to half of historySeconds (' + "
-                   "string(self.historySeconds / 2) + ')'",
+     .expression = "'must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds (%d)'.format("
+                   "[self.sampleIntervalSeconds, 2 * self.sampleIntervalSeconds, self.historySeconds / 2])",
      .path = ".seasonality.periodsSeconds",
      .holds = pa_periods_fit,
      .say = pa_periods_say},
@@ -492,14 +490,14 @@ static const struct schema_field spec_fields[] = {
 static const struct schema_rule spec_rules[] = {
     {.cel = "self.minReplicas <= self.maxReplicas",
      .message = "must be >= minReplicas",
-     .expression = "'must be >= minReplicas (' + string(self.minReplicas) + ')'",
+     .expression = "'must be >= minReplicas (%d)'.format([self.minReplicas])",
      .path = ".maxReplicas",
      .holds = pa_min_below_max,
      .say = pa_min_below_max_say},
     {.cel = "self.syncPeriodSeconds <= self.prediction.sampleIntervalSeconds",
      .message = "must be >= syncPeriodSeconds: a sample is the mean of what the syncs in it saw",
-     .expression = "'must be >= syncPeriodSeconds (' + string(self.syncPeriodSeconds) + "
-                   "'): a sample is the mean of what the syncs in it saw'",
+     .expression = "'must be >= syncPeriodSeconds (%d): a sample is the mean of what the syncs in it saw'.format("
+                   "[self.syncPeriodSeconds])",
      .path = ".prediction.sampleIntervalSeconds",
      .holds = pa_sample_holds_sync,
      .say = pa_sample_holds_sync_say},

@@ -133,27 +133,30 @@ static const struct schema_field metric_item = {.type = SCHEMA_OBJECT, .object =
 
 /* ---- forecast ---- */
 
-#define POINT_FIELDS(type, prefix)                                                                                     \
-    {.name = "time", .type = SCHEMA_TIME, .doc = "Start of the interval.", AT(type, prefix time_us)},                  \
-        {.name = "value", .type = SCHEMA_QUANTITY, .doc = "Expected demand.", AT(type, prefix value)},                 \
+/* Every point moves on with the hour: its time is no news. */
+#define POINT_FIELDS(struct_, prefix)                                                                                  \
+    {.name = "time",                                                                                                   \
+     .type = SCHEMA_TIME,                                                                                              \
+     .news = SCHEMA_SILENT,                                                                                            \
+     .doc = "Start of the interval.",                                                                                  \
+     AT(struct_, prefix time_us)},                                                                                    \
+        {.name = "value", .type = SCHEMA_QUANTITY, .doc = "Expected demand.", AT(struct_, prefix value)},             \
         {.name = "lower",                                                                                              \
          .type = SCHEMA_QUANTITY,                                                                                      \
          .doc = "Demand is hardly below this (5 % quantile).",                                                         \
-         AT(type, prefix lower)},                                                                                      \
+         AT(struct_, prefix lower)},                                                                                  \
     {                                                                                                                  \
         .name = "upper", .type = SCHEMA_QUANTITY, .doc = "Demand is hardly above this (95 % quantile).",               \
-        AT(type, prefix upper)                                                                                         \
+        AT(struct_, prefix upper)                                                                                     \
     }
 static const struct schema_field peak_fields[] = {
     POINT_FIELDS(pa_peak, point.),
     {.name = "replicas", .type = SCHEMA_INT32, .doc = "Replicas that it needs.", AT(pa_peak, replicas)},
 };
 static const struct schema_object peak = SCHEMA_OBJECT_OF(peak_fields);
-/* The points move on with every hour; their values tell whether the forecast changed. */
-#define NO_PREFIX
-static const struct schema_field point_fields[] = {POINT_FIELDS(pa_forecast_point, NO_PREFIX)};
+static const struct schema_field point_fields[] = {POINT_FIELDS(pa_forecast_point, )};
 static const struct schema_object point = SCHEMA_OBJECT_OF(point_fields);
-static const struct schema_field point_item = {.type = SCHEMA_OBJECT, .object = &point, .doc = "One hour."};
+static const struct schema_field point_item = {.type = SCHEMA_OBJECT, .object = &point, .doc = "One point."};
 
 static const struct schema_field forecast_fields[] = {
     {.name = "generatedTime",

@@ -17,7 +17,7 @@ static int64_t first_past(const struct series *s, uint32_t season, int64_t t)
     return t < s->next ? 1 : (t - s->next) / season + 1;
 }
 
-/* Values of t's phase in past seasons, newest first. */
+/* Values of t's phase in past seasons, newest first, on the root scale. */
 static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t, double *out, uint32_t cap)
 {
     uint32_t n = 0;
@@ -26,7 +26,7 @@ static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t,
          slot -= season, k++) {
         float v = series_at(s, slot);
         if (!isnan(v))
-            out[n++] = (double)v;
+            out[n++] = series_root((double)v);
     }
     return n;
 }
@@ -67,7 +67,7 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     double y = (double)value, v[FEATURES_SEASONS];
     uint32_t n = season ? phase_values(s, season, s->next, v, FEATURES_SEASONS) : 0;
     if (n) {
-        double dev = y - mean_of(v, n);
+        double dev = series_root(y) - mean_of(v, n);
         for (uint32_t i = 0; i < FEATURES_WINDOWS; i++) {
             double alpha = 2.0 / (scaled(windows[i], season) + 1.0);
             now->dev[i] = (float)((double)now->dev[i] + alpha * (dev - (double)now->dev[i]));
@@ -96,27 +96,27 @@ void features_at(struct features *f, const struct features_now *now, const struc
         n += got;
         float one = series_at(s, target + j - k * season);
         if (!isnan(one)) {
-            sum1 += (double)one;
+            sum1 += series_root((double)one);
             n1++;
         }
     }
     if (n == 0)
         return;
-    double mean = series_mean(s), p = sum / n;
+    double mean = series_mean_root(s), p = sum / n;
     f->profile = p;
     f->x[0] = mean - p;
     f->seasons = phase_values(s, season, target, v, FEATURES_SEASONS);
     if (f->seasons) {
         f->x[1] = mean_of(v, f->seasons) - p;
         float raw = series_at(s, target - k * season);
-        f->x[7] = isnan(raw) ? 0 : (double)raw - p;
+        f->x[7] = isnan(raw) ? 0 : series_root((double)raw) - p;
         f->x[2] = median_of(v, f->seasons) - p;
     }
     f->seasons = MAX(f->seasons, 1u);
     for (uint32_t i = 0; i < FEATURES_WINDOWS; i++)
         f->x[3 + i] = (double)now->dev[i];
     f->x[8] = n1 ? sum1 / n1 - p : 0;
-    f->x[9] = now->seen ? (double)now->last - mean : 0;
+    f->x[9] = now->seen ? series_root((double)now->last) - mean : 0;
     if (short_season) {
         uint32_t got = phase_values(s, short_season, target, v, FEATURES_SEASONS);
         f->x[10] = got ? median_of(v, got) - p : 0;

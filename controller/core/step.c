@@ -356,6 +356,7 @@ void core_step(const struct core_spec *spec, struct core_state *state,
     plan->time_us = now_us;
     plan->current = current;
     if (mode == CORE_OFF) {
+        state_take_spec(state, spec);
         step_off(state, current, plan);
     } else {
         struct sample samples[CORE_MAX_METRICS];

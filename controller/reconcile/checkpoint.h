@@ -42,6 +42,8 @@ void checkpoints_cancel(struct checkpoints *c, int64_t id);
  * now. */
 void checkpoints_track(struct checkpoints *c, const char *key, const struct checkpoint_owner *owner,
                        const struct core_state *(*state)(void *data), void *data);
+/* Something worth keeping came (an import): saved now instead of at the next interval. */
+void checkpoints_save_soon(struct checkpoints *c, const char *key);
 /* The autoscaler is gone: nothing more is written for it; an annotated one's objects are marked to expire in 24 h. */
 void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler_deleted);
 /* SIGTERM: writes all tails, oldest first, until all are there or the budget is used up. `done` exactly once. */

@@ -66,14 +66,20 @@ static enum owner_kind owner_kind_of(const struct pa_object *pa)
     return pa->pa.annotated ? OWNER_PA_ANNOTATED : OWNER_PA;
 }
 
+static void wake_record(void *data, const char *key)
+{
+    struct reconciler *r = data;
+    if (map_get(&r->records, key))
+        workqueue_add(r->queue, key);
+}
+
 static void wake_by_name(void *data, const char *name)
 {
     /* `data` is the reconciler and the namespace, packed by wake_target(). */
     void **args = data;
     struct reconciler *r = args[0];
     _cleanup_(freep) char *key = xasprintf("%s/%s", (const char *)args[1], name);
-    if (map_get(&r->records, key))
-        workqueue_add(r->queue, key);
+    wake_record(r, key);
 }
 
 /* Everyone who claims this target looks again: its owner may have changed. */
@@ -170,7 +176,7 @@ static void on_autoscaler(void *data, enum informer_event event, const struct ob
         record_update(r, CONTAINER_OF(now, const struct pa_object, object));
     }
     if (now->meta.owner_kind)
-        annotated_look(r->annotated, r->targets, now->meta.owner_kind, now->meta.namespace_, now->meta.owner_name);
+        annotated_look(r->annotated, now->meta.owner_kind, now->meta.namespace_, now->meta.owner_name);
 }
 
 static void claim_by_hpa(struct reconciler *r, const struct object *o, bool release)
@@ -196,7 +202,7 @@ static void on_hpa(void *data, enum informer_event event, const struct object *n
 static void on_workload(void *data, enum informer_event event, const struct workload *now, const struct workload *old UNUSED)
 {
     struct reconciler *r = data;
-    annotated_look(r->annotated, r->targets, now->kind, now->object.meta.namespace_, now->object.meta.name);
+    annotated_look(r->annotated, now->kind, now->object.meta.namespace_, now->object.meta.name);
     if (event == INFORMER_UPDATED)
         return;
     struct buf key = BUF_INIT(2048);
@@ -273,6 +279,7 @@ static void on_imported(void *data, const char *key, uint32_t samples)
 {
     struct reconciler *r = data;
     log_info(r->log, "history imported", LOG_S("autoscaler", key), LOG_I("samples", samples));
+    checkpoints_save_soon(r->checkpoints, key);
     workqueue_add(r->queue, key);
 }
 
@@ -345,12 +352,13 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
-    r->annotated = annotated_new(client, r->autoscalers, r->n_namespaces, r->recorder, log, metrics);
+    const struct annotated_config annotated = {
+        .targets = r->targets, .autoscalers = r->autoscalers, .n_informers = r->n_namespaces, .changed = wake_record, .data = r};
+    r->annotated = annotated_new(client, &annotated, r->recorder, log);
     const struct backfill_config backfill = {.namespaces = config->namespaces, .state = state_of, .imported = on_imported, .data = r};
     r->backfill = backfill_new(client, &backfill, r->recorder, log, metrics);
     r->queue = workqueue_new(r->loop, "predictiveautoscaler", PARALLEL_SYNCS, process, r, metrics);
     workqueue_pause(r->queue, true);
-    annotated_pause(r->annotated, true);
     backfill_pause(r->backfill, true);
     return r;
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,9 @@
 /* More digits than any double needs to be told from its neighbours (767), with room for zeros and an
  * exponent. */
 #define DOUBLE_TEXT_MAX 1024
+/* The decimal exponent from which on it is written as one, in Go's %v and in its 'g'. */
+#define LIMIT_V 21
+#define LIMIT_G 6
 
 static bool is_digit(char c)
 {
@@ -222,6 +226,21 @@ static void decimal_print(const struct decimal *d, int limit, char *out)
     out[at] = '\0';
 }
 
+/* Whole numbers need no search for their digits, and most numbers that are printed often are whole. */
+static bool from_whole(char *out, size_t cap, double value, int limit)
+{
+    double bound = limit == LIMIT_G ? 1e6 : 1e15;
+    if (!(value > -bound && value < bound))
+        return false;
+    int64_t whole = (int64_t)value;
+    double back = (double)whole;
+    /* Bits, as -0 is not 0 here. */
+    if (memcmp(&back, &value, sizeof(value)) != 0)
+        return false;
+    (void)snprintf(out, cap, "%" PRId64, whole);
+    return true;
+}
+
 static void from_double(char *out, size_t cap, double value, int limit)
 {
     assert(cap >= 32);
@@ -233,6 +252,8 @@ static void from_double(char *out, size_t cap, double value, int limit)
         str_copy(out, cap, value > 0 ? "+Inf" : "-Inf");
         return;
     }
+    if (from_whole(out, cap, value, limit))
+        return;
     if (signbit(value))
         *out++ = '-';
     struct decimal d = {.digits = "0", .n = 1, .point = 1};
@@ -243,10 +264,10 @@ static void from_double(char *out, size_t cap, double value, int limit)
 
 void str_from_double(char *out, size_t cap, double value)
 {
-    from_double(out, cap, value, 21);
+    from_double(out, cap, value, LIMIT_V);
 }
 
 void str_from_double_g(char *out, size_t cap, double value)
 {
-    from_double(out, cap, value, 6);
+    from_double(out, cap, value, LIMIT_G);
 }
