@@ -2,12 +2,12 @@
 #include "api/pa_checkpoint.h"
 
 #include "api/encode.h"
+#include "api/names.h"
 #include "api/pa.h"
 #include "base/str.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 const struct resource resource_checkpoints = {.group = PA_GROUP,
@@ -191,20 +191,10 @@ void pa_checkpoint_done(struct pa_checkpoint *c)
     buf_done(&c->data);
 }
 
-void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler_name, enum pa_checkpoint_part part)
+void pa_checkpoint_name(char out[API_NAME_CAP], const char *autoscaler_name, enum pa_checkpoint_part part)
 {
-    static const char *const suffixes[] = {"tail", "history", "backfill"};
-    int n = snprintf(out, PA_CHECKPOINT_NAME_CAP, "%s-%s", autoscaler_name, suffixes[part]);
-    if (n < PA_CHECKPOINT_NAME_CAP)
-        return;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (const char *p = autoscaler_name; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-    int keep = PA_CHECKPOINT_NAME_CAP - 1 - 1 - 16 - 1 - (int)strlen(suffixes[part]);
-    while (keep > 0 && (autoscaler_name[keep - 1] == '.' || autoscaler_name[keep - 1] == '-'))
-        keep--; /* a name's part does not end so */
-    (void)snprintf(out, PA_CHECKPOINT_NAME_CAP, "%.*s-%016llx-%s", keep, autoscaler_name, (unsigned long long)hash,
-                   suffixes[part]);
+    static const char *const suffixes[] = {"-tail", "-history", "-backfill"};
+    api_fit_name(out, autoscaler_name, suffixes[part]);
 }
 
 int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct error *err)
@@ -219,7 +209,7 @@ int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct
 void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_, const struct pa_checkpoint_owner *owner,
                         struct buf *out)
 {
-    char name[PA_CHECKPOINT_NAME_CAP];
+    char name[API_NAME_CAP];
     pa_checkpoint_name(name, c->autoscaler.name, c->part);
     struct json_emit j = json_emit(out);
     json_open(&j, NULL, '{');

@@ -12,6 +12,7 @@
 #define API_PA_CHECKPOINT_H
 
 #include "api/decode.h"
+#include "api/names.h"
 #include "api/schema.h"
 #include "kube/resource.h"
 
@@ -52,7 +53,7 @@ struct pa_checkpoint {
 void pa_checkpoint_done(struct pa_checkpoint *c);
 
 /* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than 253. */
-#define PA_CHECKPOINT_NAME_CAP 254
+#define PA_CHECKPOINT_NAME_CAP API_NAME_CAP
 void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
 
 /* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success. */

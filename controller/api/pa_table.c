@@ -65,6 +65,7 @@ static const struct schema_field metric_target_fields[] = {
      AT(pa_metric_target, type)},
     {.name = "averageUtilization",
      .type = SCHEMA_INT32,
+     .exact = true,
      .min = 1,
      .max = 1000,
      .doc = "Percent of the request that a pod should use on average. For type Utilization, and required there.",

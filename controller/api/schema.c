@@ -61,7 +61,7 @@ static bool is_api_version(const char *s)
 {
     const char *slash = strchr(s, '/');
     if (slash) {
-        if (subdomain_length(s) != (size_t)(slash - s))
+        if (slash == s || subdomain_length(s) != (size_t)(slash - s))
             return false;
         s = slash + 1;
     }
