@@ -66,6 +66,10 @@ static void expose(void *data, const struct httpd_request *request, struct httpd
     response->content_type =
         wants_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(o->metrics, &response->body, wants_open);
+    if (response->body.failed) { /* rather nothing than a part */
+        buf_clear(&response->body);
+        response->status = 500;
+    }
 }
 
 /* Tells a service manager, once, that the caches are filled. */

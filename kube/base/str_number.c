@@ -14,9 +14,9 @@
 /* More digits than any double needs to be told from its neighbours (767), with room for zeros and an
  * exponent. */
 #define DOUBLE_TEXT_MAX 1024
-/* The decimal exponent from which on it is written as one, in Go's %v and in its 'g'. */
-#define LIMIT_V 21
-#define LIMIT_G 6
+/* The decimal exponent from which on it is written as one. */
+#define LIMIT_PLAIN 21
+#define LIMIT_G     6
 
 static bool is_digit(char c)
 {
@@ -109,6 +109,13 @@ bool str_to_double(const char *s, double *out)
     return str_to_double_n(s, strnlen(s, DOUBLE_TEXT_MAX + 1), out);
 }
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 /* 0.d1d2d3... x 10^point, of a positive number. */
 struct decimal {
     char digits[20];
@@ -140,8 +147,7 @@ static bool decimal_is(const struct decimal *d, double value)
     char text[64];
     int len = snprintf(text, sizeof(text), "%.*se%d", d->n, d->digits, d->point - d->n);
     assert(len > 0 && (size_t)len < sizeof(text));
-    double back = read_decimal(text);
-    return memcmp(&back, &value, sizeof(value)) == 0;
+    return bits_of(read_decimal(text)) == bits_of(value);
 }
 
 /* The next number of as many digits. False: it would take one digit more. */
@@ -159,9 +165,7 @@ static bool decimal_increment(struct decimal *d)
 
 static bool is_power_of_two(double value)
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return (bits & ((UINT64_C(1) << (DBL_MANT_DIG - 1)) - 1)) == 0;
+    return (bits_of(value) & ((UINT64_C(1) << (DBL_MANT_DIG - 1)) - 1)) == 0;
 }
 
 /* Gives the fewest digits that read back as `value`, and the nearest of those that are as few.
@@ -233,9 +237,8 @@ static bool from_whole(char *out, size_t cap, double value, int limit)
     if (!(value > -bound && value < bound))
         return false;
     int64_t whole = (int64_t)value;
-    double back = (double)whole;
     /* Bits, as -0 is not 0 here. */
-    if (memcmp(&back, &value, sizeof(value)) != 0)
+    if (bits_of((double)whole) != bits_of(value))
         return false;
     (void)snprintf(out, cap, "%" PRId64, whole);
     return true;
@@ -264,7 +267,7 @@ static void from_double(char *out, size_t cap, double value, int limit)
 
 void str_from_double(char *out, size_t cap, double value)
 {
-    from_double(out, cap, value, LIMIT_V);
+    from_double(out, cap, value, LIMIT_PLAIN);
 }
 
 void str_from_double_g(char *out, size_t cap, double value)

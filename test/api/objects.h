@@ -1,5 +1,6 @@
-/* What the API server of the tests has stored: objects by collection, one counter of resourceVersions for all of them, and
- * the history that watches read. It knows how Kubernetes counts and words things and nothing of what an object means.
+/* What the API server of the tests has stored: objects by collection, one counter of resourceVersions for all
+ * of them, and the history that watches read. It knows how Kubernetes counts and words things and nothing of
+ * what an object means.
  *
  * cJSON reads and writes here, so that no test shares a codec with the code under test. */
 #ifndef TEST_API_OBJECTS_H
@@ -33,19 +34,26 @@ void api_objects_compact(struct api_objects *o);
 /* After a restore from a backup: counting goes on from `version`, which may be less; the history is gone. */
 void api_objects_rewind(struct api_objects *o, uint64_t version);
 
-/* Each gives the new resourceVersion; 0: there is no such object. `body`: a JSON object, whose metadata is completed. */
-uint64_t api_objects_put(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name, const char *body);
-uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
+/* Each gives the new resourceVersion; 0: there is no such object. `body`: a JSON object, whose metadata is
+ * completed. */
+uint64_t api_objects_put(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name,
+                         const char *body);
+uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns,
+                            const char *name);
 /* JSON; NULL: absent. Borrowed until the next change. */
-const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
-uint64_t api_objects_version_of(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
+const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns,
+                            const char *name);
+uint64_t api_objects_version_of(const struct api_objects *o, const struct api_kind *kind, const char *ns,
+                                const char *name);
 /* Applies a merge patch; NULL when it is not JSON, else the whole new object, not stored yet (free()). */
 char *api_merge(const char *json, const char *patch);
 
 /* "ns/name=version " of all, in order: what a store must equal. `ns` NULL: all. */
-void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns, struct buf *out);
+void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns,
+                        struct buf *out);
 
-/* The objects of a collection in the order of their keys, as etcd has them: copies of their JSON, NULL-terminated. */
+/* The objects of a collection in the order of their keys, as etcd has them: copies of their JSON,
+ * NULL-terminated. */
 char **api_objects_all(const struct api_objects *o, const struct api_kind *kind, const char *ns);
 void api_objects_all_free(char **all);
 

@@ -1,5 +1,5 @@
-/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking; connection_run() goes on
- * until the socket or the script says wait. */
+/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking;
+ * connection_run() goes on until the socket or the script says wait. */
 #include "test/server/server_private.h"
 
 #include "base/alloc.h"
@@ -39,8 +39,7 @@ static void drop_scripts(struct connection *c)
 {
     c->script.script = script_free(c->script.script);
     c->extra.script = script_free(c->extra.script);
-    list_for_each_safe(it, after, &c->appended)
-    {
+    list_for_each_safe (it, after, &c->appended) {
         struct append *a = CONTAINER_OF(it, struct append, node);
         list_remove(&a->node);
         (void)script_free(a->script);
@@ -110,8 +109,10 @@ static void note_hello(struct connection *c, bool complete)
         (void)X509_NAME_oneline(X509_get_subject_name(cert), c->hello.client, sizeof(c->hello.client));
     X509_free(cert);
     c->hello.complete = complete;
+    struct greeting *g = xcalloc(1, sizeof(*g));
+    g->hello = c->hello;
     pthread_mutex_lock(&c->server->lock);
-    c->server->hello = c->hello;
+    list_append(&c->server->hellos, &g->node);
     pthread_cond_broadcast(&c->server->changed);
     pthread_mutex_unlock(&c->server->lock);
 }

@@ -1,4 +1,5 @@
-/* A certificate authority for tests: EC keys, made at start, nothing on disk. Failures abort: a test can't go on. */
+/* A certificate authority for tests: EC keys, made at start, nothing on disk. Failures abort: a test can't go
+ * on. */
 #ifndef TEST_SERVER_PKI_H
 #define TEST_SERVER_PKI_H
 
@@ -8,9 +9,9 @@ struct pki;
 
 struct pki_leaf {
     const char *common_name;
-    const char *organization;      /* NULL: none */
-    const char *names;             /* "DNS:localhost,IP:127.0.0.1", NULL: none */
-    int64_t from_s, until_s;       /* from now on; until_s 0: a day */
+    const char *organization; /* NULL: none */
+    const char *names;        /* "DNS:localhost,IP:127.0.0.1", NULL: none */
+    int64_t from_s, until_s;  /* from now on; until_s 0: a day */
 };
 
 /* PEM; the key is unencrypted PKCS#8. */

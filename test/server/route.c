@@ -20,8 +20,7 @@ static struct route *route_of(struct server *s, const char *method, const char *
     bool prefix = pattern[path_len] == '\0' && path_len > 0 && pattern[path_len - 1] == '*';
     char *path = xstrndup(pattern, prefix ? path_len - 1 : path_len);
     const char *query = pattern[path_len] == '?' ? pattern + path_len + 1 : NULL;
-    list_for_each(it, &s->routes)
-    {
+    list_for_each (it, &s->routes) {
         struct route *r = CONTAINER_OF(it, struct route, node);
         if (r->prefix == prefix && streq(r->path, path) && same(r->method, method) && same(r->query, query)) {
             free(path);
@@ -88,8 +87,8 @@ static bool has_parameters(const struct server_request *r, const char *wanted)
         name[name_len] = '\0';
         if (!server_request_query(r, name, value, sizeof(value)))
             return false;
-        if (name_len < len &&
-            (strlen(value) != len - name_len - 1 || strncmp(value, wanted + name_len + 1, len - name_len - 1) != 0))
+        if (name_len < len && (strlen(value) != len - name_len - 1 ||
+                               strncmp(value, wanted + name_len + 1, len - name_len - 1) != 0))
             return false;
         wanted += len + (wanted[len] == '&');
     }
@@ -121,8 +120,7 @@ struct script *route_answer(struct server *s, const struct server_request *r, bo
     pthread_mutex_lock(&s->lock);
     struct route *best = NULL;
     size_t best_match = 0;
-    list_for_each(it, &s->routes)
-    {
+    list_for_each (it, &s->routes) {
         struct route *route = CONTAINER_OF(it, struct route, node);
         size_t m = route->n_queue || route->standing || route->fn ? match(route, r) : 0;
         if (m > best_match) {
@@ -169,7 +167,8 @@ struct server_request *server_take(struct server *s, int timeout_ms)
     struct timespec end = until(timeout_ms);
     struct server_request *r = NULL;
     pthread_mutex_lock(&s->lock);
-    while (list_empty(&s->captured) && timeout_ms > 0 && pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
+    while (list_empty(&s->captured) && timeout_ms > 0 &&
+           pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
         continue;
     if (!list_empty(&s->captured)) {
         struct captured *c = CONTAINER_OF(s->captured.next, struct captured, node);
@@ -179,6 +178,24 @@ struct server_request *server_take(struct server *s, int timeout_ms)
     }
     pthread_mutex_unlock(&s->lock);
     return r;
+}
+
+bool server_take_hello(struct server *s, int timeout_ms, struct server_hello *ret)
+{
+    struct timespec end = until(timeout_ms);
+    pthread_mutex_lock(&s->lock);
+    while (list_empty(&s->hellos) && timeout_ms > 0 &&
+           pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
+        continue;
+    bool there = !list_empty(&s->hellos);
+    if (there) {
+        struct greeting *g = CONTAINER_OF(s->hellos.next, struct greeting, node);
+        list_remove(&g->node);
+        *ret = g->hello;
+        free(g);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return there;
 }
 
 bool server_wait_seen(struct server *s, size_t n, int timeout_ms)
@@ -194,8 +211,7 @@ bool server_wait_seen(struct server *s, size_t n, int timeout_ms)
 
 void route_free_all(struct server *s)
 {
-    list_for_each_safe(it, after, &s->routes)
-    {
+    list_for_each_safe (it, after, &s->routes) {
         struct route *r = CONTAINER_OF(it, struct route, node);
         for (size_t i = 0; i < r->n_queue; i++)
             (void)script_free(r->queue[i]);
@@ -206,18 +222,18 @@ void route_free_all(struct server *s)
         free(r->query);
         free(r);
     }
-    list_for_each_safe(it, after, &s->captured)
-    {
+    list_for_each_safe (it, after, &s->captured) {
         struct captured *c = CONTAINER_OF(it, struct captured, node);
         (void)server_request_free(c->request);
         free(c);
     }
-    list_for_each_safe(it, after, &s->appends)
-    {
+    list_for_each_safe (it, after, &s->appends) {
         struct append *a = CONTAINER_OF(it, struct append, node);
         (void)script_free(a->script);
         free(a);
     }
+    list_for_each_safe (it, after, &s->hellos)
+        free(CONTAINER_OF(it, struct greeting, node));
     for (size_t i = 0; i < s->n_accepts; i++)
         (void)script_free(s->accepts[i]);
     free(s->accepts);

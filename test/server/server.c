@@ -1,4 +1,5 @@
-/* The scripted server's thread: an epoll loop over its connections, and the orders it takes from the test's thread. */
+/* The scripted server's thread: an epoll loop over its connections, and the orders it takes from the test's
+ * thread. */
 #include "test/server/server_private.h"
 
 #include "base/alloc.h"
@@ -36,7 +37,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
     struct connection *c = SSL_get_app_data(ssl);
     const unsigned char *h2 = NULL, *h1 = NULL;
     size_t at = 0;
-    for (unsigned i = 0; i + 1 + in[i] <= in_len; i += 1u + in[i]) {
+    for (unsigned i = 0; i < in_len && i + 1 + in[i] <= in_len; i += 1u + in[i]) {
         at += (size_t)snprintf(c->hello.alpn + at, sizeof(c->hello.alpn) - at, "%s%.*s", at ? "," : "", in[i],
                                (const char *)&in[i + 1]);
         at = MIN(at, sizeof(c->hello.alpn) - 1);
@@ -73,11 +74,11 @@ static void trust_clients(SSL_CTX *ctx, const struct server *s)
     BIO_free_all(bio);
     assert(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) == 1 && SSL_CTX_add_client_CA(ctx, ca) == 1);
     X509_free(ca);
-    SSL_CTX_set_verify(ctx,
-                       SSL_VERIFY_PEER | (s->options.client_cert == SERVER_CLIENT_REQUIRED
-                                              ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                              : 0),
-                       NULL);
+    SSL_CTX_set_verify(
+        ctx,
+        SSL_VERIFY_PEER |
+            (s->options.client_cert == SERVER_CLIENT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        NULL);
     /* Without a context id OpenSSL refuses to resume sessions of clients with certificates. */
     assert(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"test", 4) == 1);
 }
@@ -85,7 +86,8 @@ static void trust_clients(SSL_CTX *ctx, const struct server *s)
 static SSL_CTX *make_tls(struct server *s)
 {
     const struct server_options *o = &s->options;
-    char *names = xasprintf("DNS:localhost,IP:127.0.0.1,IP:::1%s%s", o->names ? "," : "", o->names ? o->names : "");
+    char *names =
+        xasprintf("DNS:localhost,IP:127.0.0.1,IP:::1%s%s", o->names ? "," : "", o->names ? o->names : "");
     struct pki_leaf leaf = {.common_name = "scripted server", .names = names};
     if (o->certificate == SERVER_CERT_EXPIRED) {
         leaf.from_s = -DAY_S;
@@ -127,8 +129,9 @@ static void start_listening(struct server *s)
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int yes = 1;
     (void)setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)s->port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
     int r = bind(s->listener, (struct sockaddr *)&a, sizeof(a));
     r = r == 0 ? listen(s->listener, BACKLOG) : r;
@@ -150,7 +153,8 @@ static void stop_listening(struct server *s)
 
 static uint32_t interest(const struct connection *c)
 {
-    return (uint32_t)EPOLLRDHUP | (c->want_read ? (uint32_t)EPOLLIN : 0) | (c->want_write ? (uint32_t)EPOLLOUT : 0);
+    return (uint32_t)EPOLLRDHUP | (c->want_read ? (uint32_t)EPOLLIN : 0) |
+           (c->want_write ? (uint32_t)EPOLLOUT : 0);
 }
 
 static void count_open(struct server *s, int change)
@@ -199,8 +203,7 @@ static void accept_all(struct server *s)
 
 static void reset_all(struct server *s)
 {
-    list_for_each_safe(it, after, &s->connections)
-    {
+    list_for_each_safe (it, after, &s->connections) {
         (void)connection_free(CONTAINER_OF(it, struct connection, node), true);
         count_open(s, -1);
     }
@@ -208,8 +211,7 @@ static void reset_all(struct server *s)
 
 static struct connection *connection_of(struct server *s, uint64_t request_id)
 {
-    list_for_each(it, &s->connections)
-    {
+    list_for_each (it, &s->connections) {
         struct connection *c = CONTAINER_OF(it, struct connection, node);
         if (c->request_id == request_id)
             return c;
@@ -221,7 +223,8 @@ static void deliver_appends(struct server *s)
 {
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        struct append *a = list_empty(&s->appends) ? NULL : CONTAINER_OF(s->appends.next, struct append, node);
+        struct append *a =
+            list_empty(&s->appends) ? NULL : CONTAINER_OF(s->appends.next, struct append, node);
         if (a)
             list_remove(&a->node);
         pthread_mutex_unlock(&s->lock);
@@ -265,8 +268,7 @@ static bool obey(struct server *s)
 static int next_wake_ms(const struct server *s)
 {
     int64_t first = INT64_MAX;
-    list_for_each(it, &s->connections)
-    {
+    list_for_each (it, &s->connections) {
         const struct connection *c = CONTAINER_OF(it, struct connection, node);
         first = MIN(first, c->wake_us);
     }
@@ -279,8 +281,7 @@ static int next_wake_ms(const struct server *s)
 static void run_woken(struct server *s)
 {
     int64_t now = server_monotonic_us();
-    list_for_each_safe(it, after, &s->connections)
-    {
+    list_for_each_safe (it, after, &s->connections) {
         struct connection *c = CONTAINER_OF(it, struct connection, node);
         if (c->wake_us <= now)
             run_connection(c, false, false);
@@ -344,6 +345,7 @@ struct server *server_new(const struct server_options *options)
     list_init(&s->routes);
     list_init(&s->captured);
     list_init(&s->appends);
+    list_init(&s->hellos);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -438,13 +440,6 @@ size_t server_accepted(struct server *s)
 size_t server_connections(struct server *s)
 {
     return read_count(s, &s->open);
-}
-
-void server_last_hello(struct server *s, struct server_hello *ret)
-{
-    pthread_mutex_lock(&s->lock);
-    *ret = s->hello;
-    pthread_mutex_unlock(&s->lock);
 }
 
 void server_down(struct server *s)

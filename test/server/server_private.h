@@ -1,5 +1,5 @@
-/* The inside of the scripted server: server.c (the thread), connection.c (one connection), route.c (which script answers
- * what, and what came). */
+/* The inside of the scripted server: server.c (the thread), connection.c (one connection), route.c (which
+ * script answers what, and what came). */
 #ifndef TEST_SERVER_SERVER_PRIVATE_H
 #define TEST_SERVER_SERVER_PRIVATE_H
 
@@ -37,6 +37,11 @@ struct captured {
     struct server_request *request;
 };
 
+struct greeting {
+    struct list node;
+    struct server_hello hello;
+};
+
 enum server_order { ORDER_NONE, ORDER_DOWN, ORDER_UP, ORDER_DROP, ORDER_QUIT };
 
 struct server {
@@ -52,11 +57,10 @@ struct server {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* Under the lock: */
-    struct list routes, captured, appends;
+    struct list routes, captured, appends, hellos;
     struct script **accepts;
     size_t n_accepts;
     size_t seen, unexpected, accepted, open;
-    struct server_hello hello;
     enum server_order order;
 };
 
@@ -66,7 +70,13 @@ struct player {
     bool waited; /* the delay of this step, or of this piece, has passed */
 };
 
-enum connection_state { CONNECTION_SCRIPT, CONNECTION_HANDSHAKE, CONNECTION_READ, CONNECTION_CLOSING, CONNECTION_DEAD };
+enum connection_state {
+    CONNECTION_SCRIPT,
+    CONNECTION_HANDSHAKE,
+    CONNECTION_READ,
+    CONNECTION_CLOSING,
+    CONNECTION_DEAD
+};
 
 struct connection {
     struct list node;

@@ -307,7 +307,10 @@ static void test_encoding(void **state)
     struct behavior b = {.seeded = false};
     uint64_t seed = 3;
     behavior_first_sight(&b, START, 5);
+    spec.up.policies[0].period_s = spec.down.policies[0].period_s = 600;
     for (int i = 0; i < 60; i++) {
+        if (i == 50) /* most events are outdated at once, and not yet used again */
+            spec.up.policies[0].period_s = spec.down.policies[0].period_s = 15;
         int64_t now = START + i * 15 * SECOND + (int64_t)(next_random(&seed) % SECOND);
         behavior_record(&b, &spec, now, (int32_t)(next_random(&seed) % 50));
         if (i % 3 == 0)
