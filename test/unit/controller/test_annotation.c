@@ -28,13 +28,18 @@ static void only_what_is_annotated_is_applied(void **state UNUSED)
 {
     struct buf body;
     struct error err;
-    assert_int_equal(render("true", "{\"max\":10,\"min\":2,\"prediction\":{\"confidencePercent\":95}}", &body, &err), 0);
+    assert_int_equal(
+        render("true", "{\"max\":10,\"min\":2,\"prediction\":{\"confidencePercent\":95}}", &body, &err), 0);
     assert_string_equal(
         buf_str(&body),
-        "{\"apiVersion\":\"ai4k8s.io/v1alpha1\",\"kind\":\"PredictiveAutoscaler\",\"metadata\":{\"name\":\"deployment-web\","
-        "\"namespace\":\"shop\",\"labels\":{\"ai4k8s.io/source\":\"annotation\"},\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
-        "\"kind\":\"Deployment\",\"name\":\"web\",\"uid\":\"u-1\",\"controller\":true}]},\"spec\":{\"maxReplicas\":10,"
-        "\"minReplicas\":2,\"prediction\":{\"confidencePercent\":95},\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":"
+        "{\"apiVersion\":\"ai4k8s.io/"
+        "v1alpha1\",\"kind\":\"PredictiveAutoscaler\",\"metadata\":{\"name\":\"deployment-web\","
+        "\"namespace\":\"shop\",\"labels\":{\"ai4k8s.io/"
+        "source\":\"annotation\"},\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
+        "\"kind\":\"Deployment\",\"name\":\"web\",\"uid\":\"u-1\",\"controller\":true}]},\"spec\":{"
+        "\"maxReplicas\":10,"
+        "\"minReplicas\":2,\"prediction\":{\"confidencePercent\":95},\"scaleTargetRef\":{\"apiVersion\":"
+        "\"apps/v1\",\"kind\":"
         "\"Deployment\",\"name\":\"web\"}}}");
     buf_done(&body);
 }
@@ -74,14 +79,18 @@ static void bad_ones_say_what_to_mend(void **state UNUSED)
         {"true", "{}", CONFIG "maxReplicas: is required"},
         {"true", "[]", CONFIG "want a JSON object such as {\"max\": 10}"},
         {"true", "10", CONFIG "want a JSON object such as {\"max\": 10}"},
-        {"true", "{\"min\":2,\"max\":10", CONFIG "invalid JSON at line 1, column 17: '}' expected near end of file"},
-        {"true", "{\"max\":10,\"max\":11}", CONFIG "invalid JSON at line 1, column 15: duplicate object key near '\"max\"'"},
+        {"true", "{\"min\":2,\"max\":10",
+         CONFIG "invalid JSON at line 1, column 17: '}' expected near end of file"},
+        {"true", "{\"max\":10,\"max\":11}",
+         CONFIG "invalid JSON at line 1, column 15: duplicate object key near '\"max\"'"},
         {"true", "{\"min\":5,\"max\":2}", CONFIG "maxReplicas: must be >= minReplicas (5)"},
         {"true", "{\"max\":2,\"maxReplicas\":2}", CONFIG "max and maxReplicas mean the same, give one"},
         {"true", "{\"max\":\"2\"}", CONFIG "maxReplicas: want an integer, have a string"},
         {"true", "{\"max\":2,\"mod\":\"Auto\"}", CONFIG "mod: unknown field, did you mean mode?"},
-        {"true", "{\"max\":2,\"scaleTargetRef\":{}}", CONFIG "scaleTargetRef must not be given, it is the annotated workload"},
-        {"true", "{\"max\":2,\"prediction\":{\"horizonSeconds\":7}}", CONFIG "prediction.horizonSeconds: must be 10 to 1036800, not 7"},
+        {"true", "{\"max\":2,\"scaleTargetRef\":{}}",
+         CONFIG "scaleTargetRef must not be given, it is the annotated workload"},
+        {"true", "{\"max\":2,\"prediction\":{\"horizonSeconds\":7}}",
+         CONFIG "prediction.horizonSeconds: must be 10 to 1036800, not 7"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct buf body;

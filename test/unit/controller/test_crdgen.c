@@ -1,4 +1,5 @@
-/* The committed definitions are what the tables give, and defaults in them are complete where rules read them. */
+/* The committed definitions are what the tables give, and defaults in them are complete where rules read
+ * them. */
 #include "api/config.h"
 #include "api/crdgen.h"
 #include "api/pa.h"
@@ -51,7 +52,8 @@ static void a_definition_reads_back(void **state UNUSED)
     const json_t *spec = json_at(version, "schema.openAPIV3Schema.properties.spec.properties");
     assert_non_null(json_at(version, "subresources.status"));
     assert_int_equal(json_int(spec, "minReplicas.default", 0), 1);
-    assert_string_equal(json_str(spec, "minReplicas.description"), "The lower limit of replicas. 1 to 100000, default 1.");
+    assert_string_equal(json_str(spec, "minReplicas.description"),
+                        "The lower limit of replicas. 1 to 100000, default 1.");
     /* YAML 1.1 readers must not take a mode for a boolean */
     assert_string_equal(json_string_value(json_array_get(json_at(spec, "mode.enum"), 3)), "Off");
     assert_string_equal(json_str(spec, "behavior.properties.scaleUp.properties.tolerance.default"), "0.1");
@@ -96,9 +98,10 @@ static void the_reference_has_every_field(void **state UNUSED)
     crdgen_reference(&pa_resource, &text);
     crdgen_object_reference(&operator_config_schema, &text);
     assert_false(text.failed);
-    static const char *const wanted[] = {"`spec.metrics[].resource.target.averageUtilization`", "`status.conditions[].type`",
-                                         "`spec.prediction.seasonality.periodsSeconds[]`", "`apiQPS`",
-                                         "- `spec.maxReplicas` must be >= minReplicas\n", "- `apiBurst` must be >= apiQPS\n"};
+    static const char *const wanted[] = {
+        "`spec.metrics[].resource.target.averageUtilization`", "`status.conditions[].type`",
+        "`spec.prediction.seasonality.periodsSeconds[]`",      "`apiQPS`",
+        "- `spec.maxReplicas` must be >= minReplicas\n",       "- `apiBurst` must be >= apiQPS\n"};
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
         if (!strstr(buf_str(&text), wanted[i]))
             fail_msg("not in the reference: %s", wanted[i]);

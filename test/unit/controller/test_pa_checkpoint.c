@@ -89,7 +89,11 @@ static void bad_samples_are_refused(void **state UNUSED)
 
 static void a_state_reads_back(void **state UNUSED)
 {
-    struct pa_checkpoint c = {.part = PA_PART_TAIL, .time_us = NOW, .expire_us = NOW + 1000000, .has_target = true}, read;
+    struct pa_checkpoint c = {.part = PA_PART_TAIL,
+                              .time_us = NOW,
+                              .expire_us = NOW + 1000000,
+                              .has_target = true},
+                         read;
     const struct pa_checkpoint_owner owner = {PA_API_VERSION, PA_KIND, "web", "u-1"};
     struct error err = ERROR_INIT;
     (void)str_copy(c.autoscaler.name, sizeof c.autoscaler.name, "web");
@@ -117,15 +121,19 @@ static void bad_objects_are_refused(void **state UNUSED)
     static const struct {
         const char *spec, *message;
     } cases[] = {
-        {"{" BACKFILL ",\"data\":\"AAAA\"}", "spec.backfill: is required when part is Backfill, and only then"},
+        {"{" BACKFILL ",\"data\":\"AAAA\"}",
+         "spec.backfill: is required when part is Backfill, and only then"},
         {"{" BACKFILL ",\"data\":\"AAA\"}", "spec.data: is too short"},
         {"{" BACKFILL ",\"data\":\"AA=A\"}", "spec.data: is not base64"},
         {"{" BACKFILL ",\"data\":\"AA AA===\"}", "spec.data: is not base64"},
-        {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"2026-01-01T00:00:01Z\",\"intervalSeconds\":300}}",
+        {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"2026-01-01T00:00:"
+                      "01Z\",\"intervalSeconds\":300}}",
          "spec.backfill.startTime: must be a multiple of intervalSeconds in Unix time"},
-        {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"yesterday\",\"intervalSeconds\":300}}",
+        {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"yesterday\","
+                      "\"intervalSeconds\":300}}",
          "spec.backfill.startTime: want a time such as 2026-01-31T08:00:00Z"},
-        {"{\"autoscaler\":{\"name\":\"web\"},\"part\":\"Tail\",\"time\":\"2026-01-01T00:00:00Z\",\"data\":\"AAAA\"}",
+        {"{\"autoscaler\":{\"name\":\"web\"},\"part\":\"Tail\",\"time\":\"2026-01-01T00:00:00Z\",\"data\":"
+         "\"AAAA\"}",
          "spec: autoscaler.uid and target are required when part is Tail or History"},
         {"7", "spec: want an object, have an integer"},
     };
@@ -167,10 +175,8 @@ static void names_fit(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples_survive),
-        cmocka_unit_test(bad_samples_are_refused),
-        cmocka_unit_test(a_state_reads_back),
-        cmocka_unit_test(bad_objects_are_refused),
+        cmocka_unit_test(samples_survive),    cmocka_unit_test(bad_samples_are_refused),
+        cmocka_unit_test(a_state_reads_back), cmocka_unit_test(bad_objects_are_refused),
         cmocka_unit_test(names_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* Specs as the API and people write them: what is accepted, what is refused and in which words, defaults, updates, and that
- * no JSON whatever does harm. That the API server says the same is test/integration/test_api_agreement.py. */
+/* Specs as the API and people write them: what is accepted, what is refused and in which words, defaults,
+ * updates, and that no JSON whatever does harm. That the API server says the same is
+ * test/integration/test_api_agreement.py. */
 #include "api/pa.h"
 #include "base/rng.h"
 #include "base/str.h"
@@ -23,7 +24,8 @@ static json_t *parse(const char *text)
     return value;
 }
 
-/* `members` in single quotes for double ones, behind a target and a maxReplicas unless they begin with "!". */
+/* `members` in single quotes for double ones, behind a target and a maxReplicas unless they begin with "!".
+ */
 static void spec_text(const char *members, char *out, size_t cap)
 {
     bool bare = members[0] == '!';
@@ -42,10 +44,16 @@ static int decode(const char *members, struct pa_spec *spec, struct api_problems
     return pa_spec_decode(value, API_STRICT, spec, problems);
 }
 
-#define CPU(name)    "{'name':'" name "','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','averageUtilization':70}}"
-#define MEMORY(name) "{'name':'" name "','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','averageValue':'1Gi'}}"
-#define VALUE(name)  "{'name':'" name "','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','averageValue':'500m'}}"
-#define UP(members)  "'behavior':{'scaleUp':{" members "}}"
+#define CPU(name)                                                                                            \
+    "{'name':'" name                                                                                         \
+    "','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','averageUtilization':70}}"
+#define MEMORY(name)                                                                                         \
+    "{'name':'" name                                                                                         \
+    "','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','averageValue':'1Gi'}}"
+#define VALUE(name)                                                                                          \
+    "{'name':'" name                                                                                         \
+    "','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','averageValue':'500m'}}"
+#define UP(members) "'behavior':{'scaleUp':{" members "}}"
 
 static void accepts(void **state UNUSED)
 {
@@ -71,13 +79,15 @@ static void accepts(void **state UNUSED)
         "'prediction':{'horizonSeconds':300,'leadTimeSeconds':300}",
         "'prediction':{'confidencePercent':80,'qualityGate':{'minCoveragePercent':80}}",
         "'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[600,86400,302400]}}",
-        "'syncPeriodSeconds':5,'prediction':{'sampleIntervalSeconds':10,'historySeconds':20160,'horizonSeconds':720,"
+        "'syncPeriodSeconds':5,'prediction':{'sampleIntervalSeconds':10,'historySeconds':20160,'"
+        "horizonSeconds':720,"
         "'seasonality':{'mode':'Fixed','periodsSeconds':[2880]}}",
         /* a number that no rule reads may have a fraction of nothing */
         UP("'stabilizationWindowSeconds':60.0"),
         "'prediction':{'qualityGate':{'maxErrorPercent':2e1}}",
         "!'scaleTargetRef':{'apiVersion':'v1','kind':'ReplicationController','name':'web'},'maxReplicas':1",
-        "!'scaleTargetRef':{'apiVersion':'argoproj.io/v1alpha1','kind':'Rollout','name':'a.b'},'maxReplicas':100000",
+        "!'scaleTargetRef':{'apiVersion':'argoproj.io/"
+        "v1alpha1','kind':'Rollout','name':'a.b'},'maxReplicas':100000",
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_spec spec;
@@ -99,54 +109,74 @@ static void refuses(void **state UNUSED)
          "must be >= syncPeriodSeconds (301): a sample is the mean of what the syncs in it saw"},
         {"'metrics':[" CPU("a") "}," VALUE("b") "}]", "spec.metrics",
          "two metrics measure the same resource: keep the one with the target that counts"},
-        {"'metrics':[" CPU("a") ",'capacityPerPod':'1'}," MEMORY("b") ",'capacityPerPod':'2Gi'}]", "spec.metrics[1].capacityPerPod",
-         "is for metrics that are forecast, and memory is not"},
+        {"'metrics':[" CPU("a") ",'capacityPerPod':'1'}," MEMORY("b") ",'capacityPerPod':'2Gi'}]",
+         "spec.metrics[1].capacityPerPod", "is for metrics that are forecast, and memory is not"},
         {"'metrics':[" MEMORY("b") ",'forecast':true}]", "spec.metrics[0].forecast",
          "must be false for memory, which does not fall when pods are added"},
         {"'metrics':[" VALUE("a") ",'capacityPerPod':'499m'}]", "spec.metrics[0].capacityPerPod",
          "must be >= resource.target.averageValue: a pod can serve at least what the target gives it"},
-        {"'metrics':[{'name':'a','type':'Resource'}]", "spec.metrics[0].resource", "is required when type is Resource, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization'}}}]",
-         "spec.metrics[0].resource.target.averageUtilization", "is required when type is Utilization, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue'}}}]",
-         "spec.metrics[0].resource.target.averageValue", "is required when type is AverageValue, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','averageUtilization':1,"
+        {"'metrics':[{'name':'a','type':'Resource'}]", "spec.metrics[0].resource",
+         "is required when type is Resource, and only then"},
+        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization'}}}"
+         "]",
+         "spec.metrics[0].resource.target.averageUtilization",
+         "is required when type is Utilization, and only then"},
+        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue'}}"
+         "}]",
+         "spec.metrics[0].resource.target.averageValue",
+         "is required when type is AverageValue, and only then"},
+        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','"
+         "averageUtilization':1,"
          "'averageValue':1}}}]",
-         "spec.metrics[0].resource.target.averageValue", "is required when type is AverageValue, and only then"},
+         "spec.metrics[0].resource.target.averageValue",
+         "is required when type is AverageValue, and only then"},
         {"'prediction':{'seasonality':{'mode':'Fixed'}}", "spec.prediction.seasonality.periodsSeconds",
          "is required when mode is Fixed, and only then"},
-        {"'prediction':{'seasonality':{'periodsSeconds':[86400]}}", "spec.prediction.seasonality.periodsSeconds",
-         "is required when mode is Fixed, and only then"},
-        {"'prediction':{'sampleIntervalSeconds':3600,'historySeconds':43199}", "spec.prediction.historySeconds",
+        {"'prediction':{'seasonality':{'periodsSeconds':[86400]}}",
+         "spec.prediction.seasonality.periodsSeconds", "is required when mode is Fixed, and only then"},
+        {"'prediction':{'sampleIntervalSeconds':3600,'historySeconds':43199}",
+         "spec.prediction.historySeconds",
          "must be 43200 to 14515200: 12 to 4032 samples of sampleIntervalSeconds (3600)"},
-        {"'syncPeriodSeconds':10,'prediction':{'sampleIntervalSeconds':10,'historySeconds':40321,'horizonSeconds':10}",
-         "spec.prediction.historySeconds", "must be 120 to 40320: 12 to 4032 samples of sampleIntervalSeconds (10)"},
+        {"'syncPeriodSeconds':10,'prediction':{'sampleIntervalSeconds':10,'historySeconds':40321,'"
+         "horizonSeconds':10}",
+         "spec.prediction.historySeconds",
+         "must be 120 to 40320: 12 to 4032 samples of sampleIntervalSeconds (10)"},
         {"'prediction':{'horizonSeconds':86401}", "spec.prediction.horizonSeconds",
          "must be 300 to 86400: 1 to 288 samples of sampleIntervalSeconds (300)"},
         {"'prediction':{'horizonSeconds':299}", "spec.prediction.horizonSeconds",
          "must be 300 to 86400: 1 to 288 samples of sampleIntervalSeconds (300)"},
-        {"'prediction':{'historySeconds':3600}", "spec.prediction.horizonSeconds", "must be <= historySeconds (3600)"},
+        {"'prediction':{'historySeconds':3600}", "spec.prediction.horizonSeconds",
+         "must be <= historySeconds (3600)"},
         {"'prediction':{'horizonSeconds':300,'leadTimeSeconds':301}", "spec.prediction.leadTimeSeconds",
          "must be <= horizonSeconds (300)"},
-        {"'prediction':{'minHistorySeconds':604801}", "spec.prediction.minHistorySeconds", "must be <= historySeconds (604800)"},
+        {"'prediction':{'minHistorySeconds':604801}", "spec.prediction.minHistorySeconds",
+         "must be <= historySeconds (604800)"},
         {"'prediction':{'confidencePercent':80}", "spec.prediction.qualityGate.minCoveragePercent",
-         "must be <= confidencePercent (80): that is what a good forecast covers, so this one would never be trusted"},
-        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[450]}}", "spec.prediction.seasonality.periodsSeconds",
+         "must be <= confidencePercent (80): that is what a good forecast covers, so this one would never be "
+         "trusted"},
+        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[450]}}",
+         "spec.prediction.seasonality.periodsSeconds",
          "must be multiples of sampleIntervalSeconds (300), from 600 to half of historySeconds (302400)"},
-        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[300]}}", "spec.prediction.seasonality.periodsSeconds",
+        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[300]}}",
+         "spec.prediction.seasonality.periodsSeconds",
          "must be multiples of sampleIntervalSeconds (300), from 600 to half of historySeconds (302400)"},
-        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[302700]}}", "spec.prediction.seasonality.periodsSeconds",
+        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[302700]}}",
+         "spec.prediction.seasonality.periodsSeconds",
          "must be multiples of sampleIntervalSeconds (300), from 600 to half of historySeconds (302400)"},
-        {"!'scaleTargetRef':{'apiVersion':'v1','kind':'Deployment','name':'web'},'maxReplicas':1", "spec.scaleTargetRef.apiVersion",
+        {"!'scaleTargetRef':{'apiVersion':'v1','kind':'Deployment','name':'web'},'maxReplicas':1",
+         "spec.scaleTargetRef.apiVersion",
          "must name group and version: a Deployment or StatefulSet is apps/v1"},
-        {"!'scaleTargetRef':{'apiVersion':'apps/v1','kind':'DaemonSet','name':'web'},'maxReplicas':1", "spec.scaleTargetRef.kind",
+        {"!'scaleTargetRef':{'apiVersion':'apps/v1','kind':'DaemonSet','name':'web'},'maxReplicas':1",
+         "spec.scaleTargetRef.kind",
          "has no replicas to scale: name a kind with a scale subresource, such as Deployment or StatefulSet"},
         {UP("'tolerance':'1.01'"), "spec.behavior.scaleUp.tolerance", "must be 0 to 1"},
-        {"'metrics':[" VALUE("a") ",'capacityPerPod':'2E'}]", "spec.metrics[0].capacityPerPod", "must be above 0 and at most 1E"},
+        {"'metrics':[" VALUE("a") ",'capacityPerPod':'2E'}]", "spec.metrics[0].capacityPerPod",
+         "must be above 0 and at most 1E"},
         /* types, bounds, words */
         {"!", "spec.scaleTargetRef", "is required"},
         {"!" TARGET, "spec.maxReplicas", "is required"},
-        {"!'scaleTargetRef':{'apiVersion':'apps/v1','kind':'Deployment'},'maxReplicas':1", "spec.scaleTargetRef.name", "is required"},
+        {"!'scaleTargetRef':{'apiVersion':'apps/v1','kind':'Deployment'},'maxReplicas':1",
+         "spec.scaleTargetRef.name", "is required"},
         {"'minReplicas':0", "spec.minReplicas", "must be 1 to 100000, not 0"},
         {"'minReplicas':4294967297", "spec.minReplicas", "must be 1 to 100000, not 4294967297"},
         {"'minReplicas':'2'", "spec.minReplicas", "want an integer, have a string"},
@@ -154,23 +184,28 @@ static void refuses(void **state UNUSED)
         {"'minReplicas':2.0", "spec.minReplicas", "want an integer, without a fraction: 2"},
         {"'mode':'auto'", "spec.mode", "want one of Auto, ScaleUpOnly, Recommend, Off, have \"auto\""},
         {"'mode':false", "spec.mode",
-         "want one of Auto, ScaleUpOnly, Recommend, Off; put \"Off\" in quotes, YAML takes the bare word for a boolean"},
+         "want one of Auto, ScaleUpOnly, Recommend, Off; put \"Off\" in quotes, YAML takes the bare word for "
+         "a boolean"},
         {"'prediction':[]", "spec.prediction", "want an object, have a list"},
         {"'metrics':{}", "spec.metrics", "want a list, have an object"},
         {"'metrics':[]", "spec.metrics", "must not be empty"},
         {"'metrics':[null]", "spec.metrics[0]", "want an object, have null"},
         {"'metrics':[" CPU("a") "}," MEMORY("a") "}]", "spec.metrics[1]", "has the same name as [0]"},
-        {"'metrics':[" CPU("A") "}]", "spec.metrics[0].name", "want lower-case letters, digits and '-', such as cpu, have \"A\""},
+        {"'metrics':[" CPU("A") "}]", "spec.metrics[0].name",
+         "want lower-case letters, digits and '-', such as cpu, have \"A\""},
         {"'metrics':[" CPU("") "}]", "spec.metrics[0].name", "must not be empty"},
-        {"'metrics':[" CPU("a") ",'forecast':'true'}]", "spec.metrics[0].forecast", "want true or false, have a string"},
-        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[600,600]}}", "spec.prediction.seasonality.periodsSeconds[1]",
-         "is in the list twice"},
+        {"'metrics':[" CPU("a") ",'forecast':'true'}]", "spec.metrics[0].forecast",
+         "want true or false, have a string"},
+        {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[600,600]}}",
+         "spec.prediction.seasonality.periodsSeconds[1]", "is in the list twice"},
         {"'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[1200,1800,2400,3000,3600]}}",
          "spec.prediction.seasonality.periodsSeconds", "has 5 items, at most 4"},
         {UP("'tolerance':0.5"), "spec.behavior.scaleUp.tolerance",
          "want a quantity: put a number with a fraction in quotes, as \"0.5\" or \"500m\""},
-        {UP("'tolerance':'1O'"), "spec.behavior.scaleUp.tolerance", "want a quantity such as 500m, 1.5 or 512Mi, have \"1O\""},
-        {UP("'tolerance':true"), "spec.behavior.scaleUp.tolerance", "want a quantity such as 500m, 1.5 or 512Mi, have a boolean"},
+        {UP("'tolerance':'1O'"), "spec.behavior.scaleUp.tolerance",
+         "want a quantity such as 500m, 1.5 or 512Mi, have \"1O\""},
+        {UP("'tolerance':true"), "spec.behavior.scaleUp.tolerance",
+         "want a quantity such as 500m, 1.5 or 512Mi, have a boolean"},
         {"'maxReplica':1", "spec.maxReplica", "unknown field, did you mean maxReplicas?"},
         {"'MinReplicas':1", "spec.MinReplicas", "unknown field, did you mean minReplicas?"},
         {"'prediction':{'horizon':1}", "spec.prediction.horizon", "unknown field"},
@@ -181,10 +216,11 @@ static void refuses(void **state UNUSED)
         assert_int_equal(decode(cases[i].members, &spec, &problems), -1);
         bool found = false;
         for (unsigned k = 0; k < problems.n; k++)
-            found = found || (streq(problems.items[k].path, cases[i].path) && streq(problems.items[k].message, cases[i].message));
+            found = found || (streq(problems.items[k].path, cases[i].path) &&
+                              streq(problems.items[k].message, cases[i].message));
         if (!found)
-            fail_msg("%s: want %s: %s, have %s: %s", cases[i].members, cases[i].path, cases[i].message, problems.items[0].path,
-                     problems.items[0].message);
+            fail_msg("%s: want %s: %s, have %s: %s", cases[i].members, cases[i].path, cases[i].message,
+                     problems.items[0].path, problems.items[0].message);
     }
 }
 
@@ -193,10 +229,15 @@ static void at_most_four_metrics_are_forecast(void **state UNUSED)
     struct pa_spec spec;
     struct api_problems problems;
     /* five of the same source break another rule too; both are said */
-    assert_int_equal(decode("'metrics':[" CPU("a") "}," CPU("b") "}," CPU("c") "}," CPU("d") "}," CPU("e") "}]", &spec, &problems), -1);
+    assert_int_equal(
+        decode("'metrics':[" CPU("a") "}," CPU("b") "}," CPU("c") "}," CPU("d") "}," CPU("e") "}]", &spec,
+               &problems),
+        -1);
     assert_int_equal(problems.total, 2);
-    assert_string_equal(problems.items[0].message, "at most 4 metrics can be forecast: set forecast to false on the others");
-    assert_int_equal(decode("'metrics':[" CPU("a") "}," CPU("b") "}," CPU("c") "}," CPU("d") "}," CPU("e") ",'forecast':false}]",
+    assert_string_equal(problems.items[0].message,
+                        "at most 4 metrics can be forecast: set forecast to false on the others");
+    assert_int_equal(decode("'metrics':[" CPU("a") "}," CPU("b") "}," CPU("c") "}," CPU("d") "}," CPU(
+                                "e") ",'forecast':false}]",
                             &spec, &problems),
                      -1);
     assert_int_equal(problems.total, 1);
@@ -257,14 +298,21 @@ static void an_update_keeps_the_target(void **state UNUSED)
     } cases[] = {
         {"{" HEAD "}", true},
         {"{" TARGET ",\"maxReplicas\":99}", true},
-        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"api\"},\"maxReplicas\":10}", false},
-        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/v2\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":10}", false},
-        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"name\":\"web\"},\"maxReplicas\":10}", false},
+        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/"
+         "v1\",\"kind\":\"Deployment\",\"name\":\"api\"},\"maxReplicas\":10}",
+         false},
+        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/"
+         "v2\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":10}",
+         false},
+        {"{\"scaleTargetRef\":{\"apiVersion\":\"apps/"
+         "v1\",\"kind\":\"StatefulSet\",\"name\":\"web\"},\"maxReplicas\":10}",
+         false},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _json_cleanup_ json_t *value = parse(cases[i].text);
         problems = (struct api_problems){0};
-        assert_int_equal(pa_spec_decode_update(value, &old, API_STRICT, &now, &problems), cases[i].ok ? 0 : -1);
+        assert_int_equal(pa_spec_decode_update(value, &old, API_STRICT, &now, &problems),
+                         cases[i].ok ? 0 : -1);
         if (!cases[i].ok) {
             assert_int_equal(problems.total, 1);
             assert_string_equal(problems.items[0].path, "spec.scaleTargetRef");
@@ -276,8 +324,9 @@ static void objects_of_a_newer_definition_are_read(void **state UNUSED)
 {
     struct pa pa;
     struct api_problems problems = {0};
-    _json_cleanup_ json_t *object = parse("{\"metadata\":{\"name\":\"x\",\"annotations\":{\"ai4k8s.io/paused\":\"true\"},"
-                                          "\"labels\":{\"ai4k8s.io/source\":\"annotation\"}},\"spec\":{" HEAD ",\"later\":{\"a\":1}}}");
+    _json_cleanup_ json_t *object =
+        parse("{\"metadata\":{\"name\":\"x\",\"annotations\":{\"ai4k8s.io/paused\":\"true\"},"
+              "\"labels\":{\"ai4k8s.io/source\":\"annotation\"}},\"spec\":{" HEAD ",\"later\":{\"a\":1}}}");
     assert_int_equal(pa_decode(object, &pa, &problems), 0);
     assert_true(pa.paused && pa.annotated && !pa.paused_unclear);
     assert_int_equal(pa.spec.max_replicas, 10);
@@ -288,13 +337,14 @@ static void paused_is_read_as_people_write_it(void **state UNUSED)
     static const struct {
         const char *value;
         bool paused, unclear;
-    } cases[] = {{"true", true, false},  {"True", true, false},  {"1", true, false}, {"false", false, false},
-                 {"yes", false, true}, {"", false, true}, {"tRUE", false, true}};
+    } cases[] = {{"true", true, false}, {"True", true, false}, {"1", true, false},   {"false", false, false},
+                 {"yes", false, true},  {"", false, true},     {"tRUE", false, true}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char text[512];
         struct pa pa;
         struct api_problems problems = {0};
-        (void)snprintf(text, sizeof text, "{\"metadata\":{\"annotations\":{\"ai4k8s.io/paused\":\"%s\"}},\"spec\":{" HEAD "}}",
+        (void)snprintf(text, sizeof text,
+                       "{\"metadata\":{\"annotations\":{\"ai4k8s.io/paused\":\"%s\"}},\"spec\":{" HEAD "}}",
                        cases[i].value);
         _json_cleanup_ json_t *object = parse(text);
         assert_int_equal(pa_decode(object, &pa, &problems), 0);
@@ -307,7 +357,8 @@ static void problems_are_counted_and_bounded(void **state UNUSED)
 {
     struct pa_spec spec;
     struct api_problems problems;
-    assert_int_equal(decode("'a':1,'b':1,'c':1,'d':1,'e':1,'f':1,'g':1,'h':1,'i':1,'j':1", &spec, &problems), -1);
+    assert_int_equal(decode("'a':1,'b':1,'c':1,'d':1,'e':1,'f':1,'g':1,'h':1,'i':1,'j':1", &spec, &problems),
+                     -1);
     assert_int_equal(problems.n, API_MAX_PROBLEMS);
     assert_int_equal(problems.total, 10);
     struct buf text = BUF_INIT(8192);
@@ -336,7 +387,8 @@ static void foreign_text_is_made_harmless(void **state UNUSED)
 
 static json_t *random_value(struct rng *rng, int depth)
 {
-    static const char *const words[] = {"cpu", "Auto", "Fixed", "500m", "apps/v1", "Deployment", "web", "", "\xc3\xa9", "-1", "Resource"};
+    static const char *const words[] = {"cpu", "Auto", "Fixed",    "500m", "apps/v1", "Deployment",
+                                        "web", "",     "\xc3\xa9", "-1",   "Resource"};
     switch (rng_below(rng, depth > 0 ? 9 : 6)) {
     case 0:
         return json_null();
@@ -395,7 +447,8 @@ static void no_json_does_harm(void **state UNUSED)
     rng_seed(&rng, 4711);
     unsigned accepted = 0;
     for (int i = 0; i < 20000; i++) {
-        _json_cleanup_ json_t *value = i % 16 ? random_object(&rng, pa_resource.spec, 2) : random_value(&rng, 3);
+        _json_cleanup_ json_t *value =
+            i % 16 ? random_object(&rng, pa_resource.spec, 2) : random_value(&rng, 3);
         if (i % 3 == 0 && json_is_object(value)) {
             _json_cleanup_ json_t *head = parse("{" HEAD "}");
             (void)json_object_update(value, head);
@@ -407,7 +460,8 @@ static void no_json_does_harm(void **state UNUSED)
         accepted += result == 0;
         assert_true(problems.n <= API_MAX_PROBLEMS);
         if (result == 0)
-            assert_true(spec->min_replicas >= 1 && spec->min_replicas <= spec->max_replicas && spec->n_metrics >= 1);
+            assert_true(spec->min_replicas >= 1 && spec->min_replicas <= spec->max_replicas &&
+                        spec->n_metrics >= 1);
         free(spec);
     }
     assert_true(accepted > 0);

@@ -1,4 +1,5 @@
-/* Manifests as files: lines in messages, strictness about the envelope, and that the examples we ship are good. */
+/* Manifests as files: lines in messages, strictness about the envelope, and that the examples we ship are
+ * good. */
 #include "api/pa.h"
 #include "base/str.h"
 
@@ -9,8 +10,9 @@
 
 #include <cmocka.h>
 
-#define ENVELOPE                                                                                                       \
-    "apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: web\n  namespace: shop\n" /* 5 lines */
+#define ENVELOPE                                                                                             \
+    "apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: web\n  namespace: "      \
+    "shop\n" /* 5 lines */
 #define TARGET "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n"
 
 static int load(const char *text, struct pa_file *file, struct api_problems *problems, struct error *err)
@@ -43,13 +45,16 @@ static void messages_have_file_and_line(void **state UNUSED)
     } cases[] = {
         {ENVELOPE "spec:\n" TARGET "  minReplicas: 3\n  maxReplicas: 2\n",
          "pa.yaml:9: spec.maxReplicas: must be >= minReplicas (3)\n"},
-        {ENVELOPE "spec:\n" TARGET "  maxReplicas: 2\n  metrics:\n  - name: a\n    type: Resource\n    resource:\n      name: cpu\n"
-                  "      target:\n        type: Utilization\n        averageUtilization: 0\n",
+        {ENVELOPE
+         "spec:\n" TARGET
+         "  maxReplicas: 2\n  metrics:\n  - name: a\n    type: Resource\n    resource:\n      name: cpu\n"
+         "      target:\n        type: Utilization\n        averageUtilization: 0\n",
          "pa.yaml:16: spec.metrics[0].resource.target.averageUtilization: must be 1 to 1000, not 0\n"},
         /* what is missing stands where it should have been */
         {ENVELOPE "spec:\n" TARGET, "pa.yaml:6: spec.maxReplicas: is required\n"},
         {ENVELOPE "spec:\n" TARGET "  maxReplicas: 2\n  prediction:\n    confidencePercent: 60\n",
-         "pa.yaml:9: spec.prediction.qualityGate.minCoveragePercent: must be <= confidencePercent (60): that is what a good "
+         "pa.yaml:9: spec.prediction.qualityGate.minCoveragePercent: must be <= confidencePercent (60): that "
+         "is what a good "
          "forecast covers, so this one would never be trusted\n"},
         {ENVELOPE "spec:\n" TARGET "  maxReplicas: 2\n  predicton: {}\n",
          "pa.yaml:9: spec.predicton: unknown field, did you mean prediction?\n"},
@@ -60,10 +65,12 @@ static void messages_have_file_and_line(void **state UNUSED)
          "pa.yaml:2: kind: want PredictiveAutoscaler, have HorizontalPodAutoscaler\n"},
         {"apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nspec:\n" TARGET "  maxReplicas: 2\n",
          "pa.yaml: metadata: is required, with a name\n"},
-        {"apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: Web\n  namespace: a.b\nspec:\n" TARGET
-         "  maxReplicas: 2\n",
-         "pa.yaml:4: metadata.name: want lower-case letters, digits, '-' and '.', such as web-1, at most 253 characters\n"
-         "pa.yaml:5: metadata.namespace: want lower-case letters, digits and '-', such as cpu, at most 63 characters\n"},
+        {"apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: Web\n  namespace: "
+         "a.b\nspec:\n" TARGET "  maxReplicas: 2\n",
+         "pa.yaml:4: metadata.name: want lower-case letters, digits, '-' and '.', such as web-1, at most 253 "
+         "characters\n"
+         "pa.yaml:5: metadata.namespace: want lower-case letters, digits and '-', such as cpu, at most 63 "
+         "characters\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_file file;
@@ -80,7 +87,8 @@ static void messages_have_file_and_line(void **state UNUSED)
 
 static void what_is_no_manifest_is_said(void **state UNUSED)
 {
-    static const char *const cases[] = {"", "- 1\n", "x\n", "a: [1\n", "a: 1\na: 2\n", "a: 1\n---\nb: 1\n", "a: &x 1\nb: *x\n", "\x01"};
+    static const char *const cases[] = {
+        "", "- 1\n", "x\n", "a: [1\n", "a: 1\na: 2\n", "a: 1\n---\nb: 1\n", "a: &x 1\nb: *x\n", "\x01"};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_file file;
         struct error err;

@@ -1,5 +1,5 @@
-/* The tables are sound (a slip in one would be wrong in the CRD, in decoding and in the documentation alike), and formats do
- * what their patterns say. */
+/* The tables are sound (a slip in one would be wrong in the CRD, in decoding and in the documentation alike),
+ * and formats do what their patterns say. */
 #include "api/config.h"
 #include "api/pa.h"
 #include "api/pa_checkpoint.h"
@@ -144,17 +144,18 @@ static void formats_take_what_their_patterns_say(void **state UNUSED)
                  (const char *const[]){"", "-", "-a", "a-", "A", "a.b", "a_b", "a\n", "\xc3\xa9", NULL});
     check_format(&schema_dns_subdomain, (const char *const[]){"a", "a.b", "a-b.c-d.0", NULL},
                  (const char *const[]){"", ".", "a.", ".a", "a..b", "a-.b", "a.-b", "A.b", "a/b", NULL});
-    check_format(&schema_api_version, (const char *const[]){"v1", "apps/v1", "a.b/v1beta1", "x/stable", NULL},
-                 (const char *const[]){"", "/", "/v1", "apps/", "apps/1", "apps/v1/x", "Apps/v1", "apps/v1-", NULL});
+    check_format(
+        &schema_api_version, (const char *const[]){"v1", "apps/v1", "a.b/v1beta1", "x/stable", NULL},
+        (const char *const[]){"", "/", "/v1", "apps/", "apps/1", "apps/v1/x", "Apps/v1", "apps/v1-", NULL});
     check_format(&schema_kind, (const char *const[]){"A", "Deployment", "X509", NULL},
                  (const char *const[]){"", "deployment", "A-b", "A b", "1A", "A\n", NULL});
     check_format(&schema_reason, (const char *const[]){"A", "a", "A_", "A,b", "A1", NULL},
                  (const char *const[]){"", "1", "_A", "A,", "A:", "A b", NULL});
     check_format(&schema_quantity_format,
-                 (const char *const[]){"1", "0", "+1", "1.", ".5", "1.5", "500m", "1Ki", "1E", "1e3", "1E3", "1e-3", "1e+99",
-                                       "100n", "1u", "1k", NULL},
-                 (const char *const[]){"", ".", "+", "-1", "1K", "1ki", "1mi", "1e", "1e+", "1e100", "1e1.5", "1 ", "Ki", "e3",
-                                       "1\n", "0x1", "1kk", "1EiB", NULL});
+                 (const char *const[]){"1", "0", "+1", "1.", ".5", "1.5", "500m", "1Ki", "1E", "1e3", "1E3",
+                                       "1e-3", "1e+99", "100n", "1u", "1k", NULL},
+                 (const char *const[]){"", ".", "+", "-1", "1K", "1ki", "1mi", "1e", "1e+", "1e100", "1e1.5",
+                                       "1 ", "Ki", "e3", "1\n", "0x1", "1kk", "1EiB", NULL});
 }
 
 static void quantity_bounds_are_exact(void **state UNUSED)
@@ -165,8 +166,11 @@ static void quantity_bounds_are_exact(void **state UNUSED)
         const struct schema_quantity_bounds *b;
         const char *q;
         bool within;
-    } cases[] = {{&above, "0", false}, {&above, "1n", true},  {&above, "1E", true}, {&above, "1000000000000000001", false},
-                 {&above, "1Ei", false}, {&above, "9e99", false}, {&from, "0", true}, {&from, "1", true}, {&from, "1.000000001", false}};
+    } cases[] = {{&above, "0", false},         {&above, "1n", true},
+                 {&above, "1E", true},         {&above, "1000000000000000001", false},
+                 {&above, "1Ei", false},       {&above, "9e99", false},
+                 {&from, "0", true},           {&from, "1", true},
+                 {&from, "1.000000001", false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct quantity q;
         assert_true(quantity_parse(cases[i].q, &q));

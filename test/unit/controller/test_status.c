@@ -1,4 +1,5 @@
-/* Status: its JSON, its way through the API server, conditions that keep their times, and which change is worth a write. */
+/* Status: its JSON, its way through the API server, conditions that keep their times, and which change is
+ * worth a write. */
 #include "api/pa.h"
 #include "api/status.h"
 #include "base/clock.h"
@@ -17,11 +18,13 @@
 
 static struct pa_status sample(void)
 {
-    struct pa_status s = {.observed_generation = 3, .current_replicas = 4, .desired_replicas = 6, .last_scale_us = NOW};
+    struct pa_status s = {
+        .observed_generation = 3, .current_replicas = 4, .desired_replicas = 6, .last_scale_us = NOW};
     (void)str_copy(s.selector, sizeof s.selector, "app=web");
     s.has_replica_proposals = s.has_last_decision = s.has_forecast = true;
     s.replica_proposals = (struct pa_proposals){.has_reactive = true, .reactive = 4, .final = 6};
-    s.last_decision = (struct pa_decision){.time_us = NOW, .direction = PA_UP, .raw_replicas = 6, .n_stages = 1, .n_limits = 1};
+    s.last_decision = (struct pa_decision){
+        .time_us = NOW, .direction = PA_UP, .raw_replicas = 6, .n_stages = 1, .n_limits = 1};
     (void)str_copy(s.last_decision.reason, 48, "MetricAboveTarget");
     (void)str_copy(s.last_decision.limits[0], 32, "Tolerance");
     (void)str_copy(s.last_decision.stages[0].name, 24, "Reactive");
@@ -30,7 +33,8 @@ static struct pa_status sample(void)
     s.current_metrics[0] = (struct pa_metric_status){.name = "cpu", .type = "Resource", .has_resource = true};
     s.current_metrics[0].resource = (struct pa_resource_status){
         .name = "cpu", .current = {.has_average_value = true, .average_value = pa_status_quantity(0.3547)}};
-    s.forecast = (struct pa_forecast_status){.generated_us = NOW, .expire_us = NOW + 1, .model = "Level", .trend = "Steady", .n_hourly = 1};
+    s.forecast = (struct pa_forecast_status){
+        .generated_us = NOW, .expire_us = NOW + 1, .model = "Level", .trend = "Steady", .n_hourly = 1};
     s.forecast.hourly[0] = (struct pa_forecast_point){.time_us = NOW, .value = pa_status_quantity(1.5)};
     pa_condition_set(&s, PA_READY, CONDITION_TRUE, "Ready", "fine");
     pa_condition_set(&s, PA_FORECAST_TRUSTED, CONDITION_FALSE, "Learning", "needs %d more", 7);
@@ -43,8 +47,10 @@ static void absent_is_left_out_and_nothing_is_null(void **state UNUSED)
     struct pa_status s = {.observed_generation = 1};
     pa_status_apply_body(&s, "shop", "web", &out);
     assert_string_equal(buf_str(&out),
-                        "{\"apiVersion\":\"ai4k8s.io/v1alpha1\",\"kind\":\"PredictiveAutoscaler\",\"metadata\":{\"name\":\"web\","
-                        "\"namespace\":\"shop\"},\"status\":{\"observedGeneration\":1,\"currentReplicas\":0,\"desiredReplicas\":0}}");
+                        "{\"apiVersion\":\"ai4k8s.io/"
+                        "v1alpha1\",\"kind\":\"PredictiveAutoscaler\",\"metadata\":{\"name\":\"web\","
+                        "\"namespace\":\"shop\"},\"status\":{\"observedGeneration\":1,\"currentReplicas\":0,"
+                        "\"desiredReplicas\":0}}");
     buf_clear(&out);
     s = sample();
     pa_status_apply_body(&s, "shop", "web", &out);
@@ -90,7 +96,10 @@ static void a_status_that_comes_back_is_no_news(void **state UNUSED)
 static void foreign_statuses_do_no_harm(void **state UNUSED)
 {
     static const char *const cases[] = {
-        "{}", "{\"status\":null}", "{\"status\":[]}", "{\"status\":{\"conditions\":[{\"type\":\"Ready\"},7,null]}}",
+        "{}",
+        "{\"status\":null}",
+        "{\"status\":[]}",
+        "{\"status\":{\"conditions\":[{\"type\":\"Ready\"},7,null]}}",
         "{\"status\":{\"currentReplicas\":\"x\",\"desiredReplicas\":5}}",
         "{\"status\":{\"lastDecision\":{\"stages\":[1,2,3,4,5,6,7,8,9,10,11,12]}}}"};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -240,13 +249,20 @@ static void only_what_matters_is_written(void **state UNUSED)
         void (*change)(struct pa_status *s);
         enum pa_status_change want;
     } cases[] = {
-        {change_replicas, PA_STATUS_TRANSITION},   {change_desired, PA_STATUS_TRANSITION},
-        {change_generation, PA_STATUS_TRANSITION}, {change_scale_time, PA_STATUS_TRANSITION},
-        {flip_condition, PA_STATUS_TRANSITION},    {drop_condition, PA_STATUS_TRANSITION},
-        {change_reason, PA_STATUS_DRIFT},          {change_decision_reason, PA_STATUS_DRIFT},
-        {change_value, PA_STATUS_DRIFT},           {lose_value, PA_STATUS_DRIFT},
-        {change_state, PA_STATUS_DRIFT},           {gain_prediction, PA_STATUS_DRIFT},
-        {nudge_value, PA_STATUS_SAME},             {move_times, PA_STATUS_SAME},
+        {change_replicas, PA_STATUS_TRANSITION},
+        {change_desired, PA_STATUS_TRANSITION},
+        {change_generation, PA_STATUS_TRANSITION},
+        {change_scale_time, PA_STATUS_TRANSITION},
+        {flip_condition, PA_STATUS_TRANSITION},
+        {drop_condition, PA_STATUS_TRANSITION},
+        {change_reason, PA_STATUS_DRIFT},
+        {change_decision_reason, PA_STATUS_DRIFT},
+        {change_value, PA_STATUS_DRIFT},
+        {lose_value, PA_STATUS_DRIFT},
+        {change_state, PA_STATUS_DRIFT},
+        {gain_prediction, PA_STATUS_DRIFT},
+        {nudge_value, PA_STATUS_SAME},
+        {move_times, PA_STATUS_SAME},
         {change_numbers_in_texts, PA_STATUS_SAME},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -266,9 +282,10 @@ static void two_digits_count(void **state UNUSED)
     static const struct {
         double a, b;
         bool same;
-    } cases[] = {{0, 0, true},         {0, 1e-9, false},       {0.3547, 0.351, false}, {0.354, 0.3501, true},
-                 {99.4, 99.1, true},   {99.4, 98.4, false},    {99.6, 100, true},      {104, 100, true},
-                 {106, 100, false},    {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {-0.35, 0.35, false}};
+    } cases[] = {
+        {0, 0, true},       {0, 1e-9, false},         {0.3547, 0.351, false},    {0.354, 0.3501, true},
+        {99.4, 99.1, true}, {99.4, 98.4, false},      {99.6, 100, true},         {104, 100, true},
+        {106, 100, false},  {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {-0.35, 0.35, false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_status s = sample();
         s.current_metrics[0].resource.current.average_value = pa_status_quantity(cases[i].a);

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 
-#define HEAD "\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":9"
+#define HEAD                                                                                                 \
+    "\"scaleTargetRef\":{\"apiVersion\":\"apps/"                                                             \
+    "v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":9"
 
 static struct core_spec core_of(const char *members, bool paused)
 {
@@ -86,17 +88,22 @@ static void an_empty_behavior_has_the_same_rules(void **state UNUSED)
 
 static void everything_is_carried_over(void **state UNUSED)
 {
-    struct core_spec s = core_of(
-        "'minReplicas':3,'mode':'ScaleUpOnly','syncPeriodSeconds':5,'metrics':["
-        "{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','averageValue':'1u'}},"
-        "'capacityPerPod':'1.5'},"
-        "{'name':'b','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','averageValue':'1Gi'}}}],"
-        "'behavior':{'scaleUp':{'stabilizationWindowSeconds':60,'tolerance':'0.05','selectPolicy':'Min','policies':"
-        "[{'type':'Pods','value':3,'periodSeconds':90}]},'scaleDown':{'selectPolicy':'Disabled'}},"
-        "'prediction':{'sampleIntervalSeconds':10,'historySeconds':20165,'horizonSeconds':729,'leadTimeSeconds':40,"
-        "'seasonality':{'mode':'Fixed','periodsSeconds':[2880,60]},'confidencePercent':95,'minHistorySeconds':7200,"
-        "'qualityGate':{'maxErrorPercent':20,'minCoveragePercent':90}}",
-        true);
+    struct core_spec s =
+        core_of("'minReplicas':3,'mode':'ScaleUpOnly','syncPeriodSeconds':5,'metrics':["
+                "{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','"
+                "averageValue':'1u'}},"
+                "'capacityPerPod':'1.5'},"
+                "{'name':'b','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','"
+                "averageValue':'1Gi'}}}],"
+                "'behavior':{'scaleUp':{'stabilizationWindowSeconds':60,'tolerance':'0.05','selectPolicy':'"
+                "Min','policies':"
+                "[{'type':'Pods','value':3,'periodSeconds':90}]},'scaleDown':{'selectPolicy':'Disabled'}},"
+                "'prediction':{'sampleIntervalSeconds':10,'historySeconds':20165,'horizonSeconds':729,'"
+                "leadTimeSeconds':40,"
+                "'seasonality':{'mode':'Fixed','periodsSeconds':[2880,60]},'confidencePercent':95,'"
+                "minHistorySeconds':7200,"
+                "'qualityGate':{'maxErrorPercent':20,'minCoveragePercent':90}}",
+                true);
     assert_int_equal(s.min_replicas, 3);
     assert_int_equal(s.mode, CORE_SCALE_UP_ONLY);
     assert_true(s.paused);
@@ -133,15 +140,21 @@ static void modes_are_the_cores(void **state UNUSED)
     static const struct {
         const char *members;
         enum core_mode mode;
-    } cases[] = {{"'mode':'Auto'", CORE_AUTO}, {"'mode':'ScaleUpOnly'", CORE_SCALE_UP_ONLY}, {"'mode':'Recommend'", CORE_RECOMMEND},
+    } cases[] = {{"'mode':'Auto'", CORE_AUTO},
+                 {"'mode':'ScaleUpOnly'", CORE_SCALE_UP_ONLY},
+                 {"'mode':'Recommend'", CORE_RECOMMEND},
                  {"'mode':'Off'", CORE_OFF}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         assert_int_equal(core_of(cases[i].members, false).mode, cases[i].mode);
     static const enum demand_seasonality want[] = {DEMAND_SEASON_AUTO, DEMAND_SEASON_NONE};
     assert_int_equal(core_of("'prediction':{'seasonality':{}}", false).prediction.seasonality, want[0]);
-    assert_int_equal(core_of("'prediction':{'seasonality':{'mode':'None'}}", false).prediction.seasonality, want[1]);
-    assert_int_equal(core_of("'behavior':{'scaleUp':{'policies':[{'type':'Percent','value':1,'periodSeconds':1}]}}", false).up.policies[0].type,
-                     CORE_POLICY_PERCENT);
+    assert_int_equal(core_of("'prediction':{'seasonality':{'mode':'None'}}", false).prediction.seasonality,
+                     want[1]);
+    assert_int_equal(
+        core_of("'behavior':{'scaleUp':{'policies':[{'type':'Percent','value':1,'periodSeconds':1}]}}", false)
+            .up.policies[0]
+            .type,
+        CORE_POLICY_PERCENT);
 }
 
 int main(void)
