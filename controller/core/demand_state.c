@@ -52,8 +52,7 @@ static void play(struct demand *d, const struct series *from, uint32_t from_inte
     }
 }
 
-/* Takes the history and the last time over into fresh parts for `config`. */
-static void rebuild(struct demand *d, const struct demand_config *config)
+void demand_replay(struct demand *d, const struct demand_config *config, struct series *from)
 {
     struct series old = d->series;
     struct demand_open open = d->open;
@@ -64,7 +63,7 @@ static void rebuild(struct demand *d, const struct demand_config *config)
     d->config = *config;
     demand_parts_init(d);
     d->last_us = INT64_MIN;
-    play(d, &old, old_interval_s);
+    play(d, from ? from : &old, old_interval_s);
     d->last_us = MAX(d->last_us, last_us);
     if (old_interval_s == config->interval_s)
         d->open = open;
@@ -81,7 +80,7 @@ static bool same_shape(const struct demand_config *a, const struct demand_config
 void demand_reconfigure(struct demand *d, const struct demand_config *config)
 {
     if (!same_shape(&d->config, config))
-        rebuild(d, config);
+        demand_replay(d, config, NULL);
     d->config = *config;
     d->cached = false;
 }
@@ -435,7 +434,7 @@ void demand_decode_done(struct demand *d)
     free(d->wanted);
     d->wanted = NULL;
     if (d->missing)
-        rebuild(d, &d->config);
+        demand_replay(d, &d->config, NULL);
     d->missing = 0;
     demand_reconfigure(d, &wanted);
 }

@@ -27,7 +27,8 @@ endif
 sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 optimise := $(if $(SANITIZE),-O1 -g,-O2 -g)
 
+# -iquote: our folders are for quoted includes alone, so that <yaml.h> is libyaml's and never kube/yaml.h.
 # -ffp-contract=off: the same inputs give the same plan, bit for bit, on every machine.
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE $(optimise) -ffp-contract=off -fvisibility=hidden -fPIE $(warn) $(harden) $(sanitize) \
-              -I. -Ikube -Icontroller -I$(O)/gen -DAI4K8S_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
+              -iquote . -iquote kube -iquote controller -I$(O)/gen -DAI4K8S_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed -Wl,--fatal-warnings $(sanitize) $(LDFLAGS)

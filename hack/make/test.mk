@@ -22,8 +22,50 @@ endef
 $(foreach l,$(layers),$(eval $(call unit_rules,$(l))))
 unit_programs := $(foreach l,base kube core controller lab,$(unit_$(l)))
 
-unit: $(unit_programs)
-	@test/run-unit $(if $(T),$(filter %/test_$(T),$^),$^)
+wanted_units := $(if $(T),$(filter %/test_$(T),$(unit_programs)),$(unit_programs))
+unit: $(wanted_units)
+	@test/run --unit $^
+
+# The whole: unit tests and the programs under test are built with sanitizers, in a tree of their own.
+# help: make test                     everything that fits into ten minutes; ends with N passed, N failed, N skipped
+# help: make test-long                also what takes longer
+# help: make integration K=name       the integration tests alone, on a real control plane
+san = $(MAKE) --no-print-directory SANITIZE=address,undefined O=build-san
+test test-long: deps
+	$(Q)$(san) all unit-programs test-helpers
+	$(Q)hack/control-plane build
+	$(Q)test/run $(if $(filter test-long,$@),--long) --integration --build build-san --unit $$($(san) -s list-unit)
+
+integration: deps
+	$(Q)$(san) all test-helpers
+	$(Q)hack/control-plane build
+	$(Q)test/run --integration --build build-san $(if $(K),-k '$(K)')
+
+unit-programs: $(unit_programs)
+list-unit:
+	@echo $(unit_programs)
+
+# Programs that integration tests start besides the product: test/helpers/NAME.c.
+helpers := $(patsubst test/helpers/%.c,$(O)/test/%,$(wildcard test/helpers/*.c))
+$(O)/test/%: $(O)/obj/test/helpers/%.o $(foreach l,$(layers),$(call archive,$(l)))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $(foreach l,$(layers),$(call archive,$(l))) $(ALL_LDFLAGS) $(libs_base)
+test-helpers: $(helpers)
+
+# Benchmarks: test/bench/bench_NAME.c, always optimised. B=NAME runs one.
+# help: make bench                    time, instructions, memory, beside their goals (B=NAME runs one)
+benches := $(patsubst test/bench/%.c,$(O)/bench/%,$(wildcard test/bench/bench_*.c))
+$(O)/bench/%: $(O)/obj/test/bench/%.o $(foreach l,$(layers),$(call archive,$(l)))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -o $@ $(filter %.o,$^) $(foreach l,$(layers),$(call archive,$(l))) $(ALL_LDFLAGS) $(libs_base)
+bench: $(benches) all
+	@for b in $(if $(B),$(filter %/bench_$(B),$(benches)),$(benches)); do $$b || exit 1; done
+
+# help: make deps                     installs what is missing, or prints the command that does
+deps:
+	@hack/deps
 
 .SECONDARY:
-.PHONY: unit
+.PHONY: unit unit-programs list-unit test test-long integration test-helpers bench deps

@@ -30,7 +30,9 @@ void buf_clear(struct buf *b)
 /* Room for `extra` more bytes and the terminator, or the sticky failure. */
 static int reserve(struct buf *b, size_t extra)
 {
-    if (b->failed || extra > b->max || b->len > b->max - extra) {
+    /* A quarter of the address space is more than there is, and doubling never overflows below it. */
+    size_t max = MIN(b->max, SIZE_MAX / 4);
+    if (b->failed || extra > max || b->len > max - extra) {
         b->failed = true;
         return -1;
     }
@@ -40,7 +42,7 @@ static int reserve(struct buf *b, size_t extra)
     size_t cap = b->cap ? b->cap : 128;
     while (cap < need)
         cap *= 2;
-    cap = MIN(cap, b->max + 1);
+    cap = MIN(cap, max + 1);
     b->data = xreallocarray(b->data, cap, 1);
     b->cap = cap;
     return 0;
@@ -85,6 +87,14 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     }
     va_end(again);
     return result;
+}
+
+void buf_truncate(struct buf *b, size_t len)
+{
+    if (len >= b->len)
+        return;
+    b->len = len;
+    b->data[len] = '\0';
 }
 
 void buf_consume(struct buf *b, size_t n)

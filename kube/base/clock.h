@@ -29,7 +29,10 @@ static inline int64_t clock_real_us(const struct clock *c)
     return c->real_us(c);
 }
 
-/* A clock that stands still until it is told to move; for tests and for the offline tools. */
+/* A clock that stands still until it is told to move; for tests and for the offline tools. `boot` starts at
+ * CLOCK_FAKE_BOOT_US, far enough from 0 that "an hour ago" is a time too. To let the calendar jump alone (a
+ * step of NTP), set `real_us`. */
+#define CLOCK_FAKE_BOOT_US (1000000 * USEC_PER_SEC)
 struct clock_fake {
     struct clock clock; /* pass &fake.clock; must stay the first member */
     int64_t boot_us;

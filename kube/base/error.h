@@ -27,7 +27,7 @@ struct error {
     enum error_kind kind;
     int code;                /* errno for ERROR_IO, HTTP status for ERROR_API and ERROR_HTTP, else 0 */
     uint32_t retry_after_ms; /* what the peer asked for, 0 when it did not */
-    char message[300];       /* one line, UTF-8, control characters replaced; truncated with "..." */
+    char message[300];       /* one harmless line of UTF-8; truncated with "..." */
 };
 
 #define ERROR_INIT ((struct error){.kind = ERROR_NONE})

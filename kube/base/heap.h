@@ -1,5 +1,6 @@
-/* Intrusive binary min-heap ordered by a 64-bit key (a due time), ties in order of insertion. The heap holds pointers
- * only; a node must stay where it is while it is in. */
+/* Intrusive binary min-heap ordered by a 64-bit key (a due time), ties in order of insertion. The heap holds
+ * pointers only; a node must stay where it is while it is in. An all-zero `struct heap` is empty; a node
+ * starts with heap_node_init(). */
 #ifndef BASE_HEAP_H
 #define BASE_HEAP_H
 
@@ -21,8 +22,9 @@ struct heap {
 
 void heap_node_init(struct heap_node *node);
 void heap_done(struct heap *h); /* forgets all nodes */
-void heap_add(struct heap *h, struct heap_node *node, int64_t key); /* moves it if it is in */
-void heap_remove(struct heap *h, struct heap_node *node);           /* nothing if it is not in */
-struct heap_node *heap_first(const struct heap *h);                 /* NULL: empty */
+void heap_add(struct heap *h, struct heap_node *node,
+              int64_t key);                               /* moves it if it is in: behind its equals */
+void heap_remove(struct heap *h, struct heap_node *node); /* nothing if it is not in */
+struct heap_node *heap_first(const struct heap *h);       /* NULL: empty */
 
 #endif

@@ -2,10 +2,19 @@
  *
  *     log_warn(log, "watch ended", LOG_S("resource", plural), LOG_I("attempt", n), LOG_ERR(&err));
  *
- * Text of foreign origin is escaped and cut to 1 KiB per field: no control characters, no bidirectional overrides, valid
- * UTF-8. A `struct log` is passed down, never global; `log_with` derives one that adds fields to every record. Secrets
- * are never given to it. Writes are one write(2) per record; what can't be written at once is dropped and counted.
- */
+ *     time=2026-11-21T08:48:03.120000Z level=warn component=reflector msg="watch ended" resource=pods
+ * attempt=3 error="..."
+ *     {"time":"2026-11-21T08:48:03.120000Z","level":"warn","component":"reflector","msg":"watch
+ * ended","resource":"pods",...}
+ *
+ * Text of foreign origin is escaped and cut ("...") to 1 KiB per field: no control characters, no
+ * bidirectional controls, valid UTF-8. In text form Go's quoting is used where a value is not plain, and
+ * nothing is lost; JSON replaces invalid UTF-8. A `struct log` is passed down, never global; log_with()
+ * derives one that says which component speaks. Secrets are never given to it.
+ *
+ * A record is one write(2) of at most 4 KiB, which is atomic and, as the descriptor is asked first, does not
+ * wait on a full pipe. A field that does not fit in is left out and `truncated=true` says so. What can't be
+ * written at once is dropped and counted. SIGPIPE has to be ignored by the program. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -41,21 +50,27 @@ struct log_config {
 };
 
 struct log *log_new(const struct log_config *config);
-/* A child that adds `component` (constant text) to every record; valid until log_free(). */
+/* A child that adds `component` (constant text, behind the parent's and a dot) to every record; valid until
+ * log_free(). Children share the sink and the counter of their root. NULL for NULL. */
 struct log *log_with(struct log *parent, const char *component);
-struct log *log_free(struct log *log); /* the root and all its children */
+struct log *log_free(struct log *log); /* the root and all its children; never called with a child */
+/* Whether it is worth computing a field. */
 bool log_enabled(const struct log *log, enum log_level level);
+/* Records that were not written whole. */
 uint64_t log_dropped(const struct log *log);
 
-/* `log` may be NULL: nothing is written. */
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t n);
+/* `log` may be NULL: nothing is written. Keys are constants: letters, digits, "_", "-", "."; a NULL text is
+ * null. */
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
+               size_t n);
 
-#define LOG_AT_(log, level, message, ...)                                                                              \
-    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}},                   \
+#define LOG_AT_(log, level, message, ...)                                                                    \
+    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}},          \
               ARRAY_SIZE(((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})) - 1)
 #define log_error(log, message, ...) LOG_AT_(log, LOG_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_warn(log, message, ...)  LOG_AT_(log, LOG_WARN, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(log, message, ...)  LOG_AT_(log, LOG_INFO, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_debug(log, message, ...) LOG_AT_(log, LOG_DEBUG, message __VA_OPT__(, ) __VA_ARGS__)
+#define log_trace(log, message, ...) LOG_AT_(log, LOG_TRACE, message __VA_OPT__(, ) __VA_ARGS__)
 
 #endif

@@ -1,0 +1,75 @@
+/* ai4k8s-operator: options, wiring, run. Nothing else. */
+#include "options.h"
+
+#include "api/config.h"
+#include "base/alloc.h"
+#include "reconcile/operator.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+DEFINE_CLEANUP(struct operator*, operator_free);
+DEFINE_CLEANUP(struct loop *, loop_free);
+DEFINE_CLEANUP(struct log *, log_free);
+DEFINE_CLEANUP(struct kube_config *, kube_config_free);
+
+static void on_terminate(void *data, int signo UNUSED)
+{
+    operator_stop(data);
+}
+
+static int failed(const struct error *err)
+{
+    (void)fprintf(stderr, "ai4k8s-operator: %s\n", error_text(err));
+    return 1;
+}
+
+/* Credentials are in memory: no core dumps, no attaching by others. */
+static void protect_memory(void)
+{
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error err = ERROR_INIT;
+    options_parse(argc, argv, &options);
+    protect_memory();
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    static const enum log_level levels[] = {LOG_INFO, LOG_DEBUG, LOG_TRACE};
+    const struct log_config log_config = {
+        .fd = STDERR_FILENO, .format = options.log_format, .level = levels[options.verbosity], .clock = &clock_system};
+    _cleanup_(log_freep) struct log *log = log_new(&log_config);
+    _cleanup_(loop_freep) struct loop *loop = loop_new(&clock_system, &err);
+    if (!loop)
+        return failed(&err);
+
+    struct operator_options wanted = {
+        .namespaces = options.n_namespaces ? options.namespaces : NULL,
+        .leader_elect = options.leader_elect,
+        .leader_elect_namespace = options.leader_elect_namespace,
+        .probe_address = options.probe_address,
+        .metrics_address = options.metrics_address,
+        .grace_us = 30 * USEC_PER_SEC,
+    };
+    if (operator_config_load(options.config, &wanted.config, &err) < 0)
+        return failed(&err);
+    const struct kube_environment env = kube_environment();
+    _cleanup_(kube_config_freep) struct kube_config *kube = NULL;
+    if (kube_config_load(&env, options.kubeconfig, options.context, &kube, &err) < 0)
+        return failed(&err);
+    wanted.kube = kube;
+
+    _cleanup_(operator_freep) struct operator* op = operator_new(loop, log, &wanted, &err);
+    if (!op || loop_on_signal(loop, SIGTERM, on_terminate, op, &err) < 0 ||
+        loop_on_signal(loop, SIGINT, on_terminate, op, &err) < 0)
+        return failed(&err);
+    operator_start(op);
+    int status = loop_run(loop, &err);
+    return status < 0 ? failed(&err) : status;
+}

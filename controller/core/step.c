@@ -1,0 +1,408 @@
+/* One sync: observe, propose, decide, record. */
+#include "core/step.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/hpa.h"
+#include "core/measure.h"
+#include "core/state.h"
+
+#define STARTUP_DEFAULT_S 120
+#define STARTUP_MIN_S     15
+#define STARTUP_MAX_S     1800
+#define METRIC_AGE_MAX_S  3600
+
+/* How far ahead a decision has to look: until a pod that is asked for at the next sync serves, and the
+ * measurement that it would be based on is that old. */
+static uint32_t lead_s(const struct core_spec *spec, const struct core_observation *observation)
+{
+    uint32_t startup_s = STARTUP_DEFAULT_S;
+    if (spec->lead_time_s > 0)
+        startup_s = spec->lead_time_s;
+    else if (observation->startup_s > 0)
+        startup_s = MIN(MAX(observation->startup_s, STARTUP_MIN_S), STARTUP_MAX_S);
+    return startup_s + spec->sync_period_s + MIN(observation->metric_age_s, METRIC_AGE_MAX_S);
+}
+
+/* ---- metrics ---- */
+
+/* Measures what is forecast and feeds it. `out` has an entry per metric of the state. */
+static void observe(const struct core_spec *spec, struct core_state *state,
+                    const struct core_observation *observation, struct sample out[CORE_MAX_METRICS])
+{
+    assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
+    state_take_spec(state, spec);
+    uint32_t lead = lead_s(spec, observation), n = 0;
+    for (uint32_t i = 0; i < spec->n_metrics; i++) {
+        if (!spec->metrics[i].forecast)
+            continue;
+        out[n] = measure_demand(&spec->metrics[i], observation, &observation->metrics[i]);
+        demand_observe(state->metrics[n].demand, observation->time_us, out[n], 0, lead);
+        n++;
+    }
+}
+
+void core_observe(const struct core_spec *spec, struct core_state *state,
+                  const struct core_observation *observation)
+{
+    struct sample unused[CORE_MAX_METRICS];
+    observe(spec, state, observation, unused);
+}
+
+/* What the forecast of one metric asks for. */
+static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct core_metric_plan *out)
+{
+    out->trusted = demand_trust(demand).trusted;
+    struct demand_drive drive = demand_drive(demand, now_us, lead);
+    if (!drive.usable || !isfinite(drive.quantile) || drive.quantile < 0)
+        return;
+    out->drive = drive.quantile;
+    double pods = out->capacity > 0 ? ceil(drive.quantile / out->capacity) : -1;
+    out->predicted = pods < (double)INT32_MAX ? (int32_t)pods : INT32_MAX;
+}
+
+static void propose(const struct core_spec *spec, struct core_state *state,
+                    const struct core_observation *observation, const struct sample *samples,
+                    struct hpa_proposal *proposals, struct core_plan *plan)
+{
+    uint32_t forecasts = 0, trusted = 0;
+    plan->n_metrics = spec->n_metrics;
+    plan->lead_s = lead_s(spec, observation);
+    plan->predicted = plan->untrusted = -1;
+    for (uint32_t i = 0; i < spec->n_metrics; i++) {
+        const struct core_metric_spec *metric = &spec->metrics[i];
+        struct core_metric_plan *out = &plan->metrics[i];
+        struct hpa_proposal *p = &proposals[i];
+        *p = hpa_propose(spec, metric, observation, &observation->metrics[i]);
+        *out = (struct core_metric_plan){.problem = p->problem,
+                                         .reactive = p->replicas,
+                                         .predicted = -1,
+                                         .within_tolerance = p->within_tolerance,
+                                         .current_percent = p->percent,
+                                         .current_milli = p->milli,
+                                         .demand = -1,
+                                         .drive = -1};
+        if (p->problem != CORE_PROBLEM_NONE)
+            out->state = p->problem == CORE_PROBLEM_STALE ? CORE_METRIC_STALE : CORE_METRIC_MISSING;
+        if (!metric->forecast)
+            continue;
+        if (samples[forecasts].kind == SAMPLE_VALUE) {
+            out->demand = samples[forecasts].value;
+            out->censored = samples[forecasts].censored;
+        }
+        out->capacity = measure_capacity(metric, observation, &observation->metrics[i]);
+        predict(state->metrics[forecasts++].demand, observation->time_us, plan->lead_s, out);
+        trusted += out->trusted;
+        int32_t *highest = out->trusted ? &plan->predicted : &plan->untrusted;
+        *highest = MAX(*highest, out->predicted);
+    }
+    plan->forecast_trusted = forecasts > 0 && trusted == forecasts;
+}
+
+/* ---- the decision ---- */
+
+/* HPA: which of its ways reconcileAutoscaler goes. */
+enum way { WAY_COMPUTE, WAY_DISABLED, WAY_DOWN_TO_MAX, WAY_UP_TO_MIN };
+
+/* All that a decision depends on. */
+struct question {
+    const struct core_spec *spec;
+    const struct behavior *behavior;
+    int64_t now_us;
+    enum way way;
+    enum core_mode mode; /* paused is Recommend */
+    int32_t current, min, max;
+    int32_t reactive, predicted; /* -1: none */
+    bool contended;
+    bool on_hold; /* contended: no write yet */
+};
+
+struct answer {
+    int32_t raw, stabilized, rated, replicas;
+    unsigned limits;
+    bool recorded; /* `raw` enters the windows */
+    bool write;
+};
+
+static bool has_total(const struct core_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        if (spec->metrics[i].kind == CORE_METRIC_TOTAL)
+            return true;
+    return false;
+}
+
+/* shouldComputeMetricsForZeroReplicas, and the snaps */
+static enum way way_of(const struct core_spec *spec, const struct core_state *state, int32_t current)
+{
+    if (current == 0) {
+        bool ours = state->scaled_to_zero && (spec->min_replicas != 0 || has_total(spec));
+        return ours ? WAY_COMPUTE : WAY_DISABLED;
+    }
+    if (current > spec->max_replicas)
+        return WAY_DOWN_TO_MAX;
+    return current < spec->min_replicas ? WAY_UP_TO_MIN : WAY_COMPUTE;
+}
+
+/* A predicted raise inside the tolerance is ignored; it still speaks against going below the current count.
+ */
+static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *limits)
+{
+    if (predicted <= q->current || (double)predicted > (1.0 + q->spec->up.tolerance) * (double)q->current)
+        return predicted;
+    *limits |= CORE_LIMIT_TOLERANCE;
+    return q->current;
+}
+
+static void compute(const struct question *q, struct answer *a)
+{
+    int32_t predicted = tolerated(q, q->predicted, &a->limits);
+    /* The HPA does nothing at all when its metrics give no count, and remembers nothing. Then only a raise
+     * counts. */
+    if (q->reactive < 0 && predicted <= q->current)
+        return;
+    a->raw = MAX(q->reactive, predicted);
+    a->recorded = true;
+    struct behavior_answer b =
+        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, q->min, q->max);
+    static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
+                                    [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
+                                    [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
+                                    [BEHAVIOR_SCALE_UP_LIMIT] = CORE_LIMIT_SCALE_UP_POLICY,
+                                    [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
+    a->limits |= bits[b.limit];
+    if (b.stabilized != a->raw)
+        a->limits |=
+            a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
+    a->stabilized = b.stabilized;
+    a->rated = b.replicas;
+    if (q->current == 0 && a->rated < q->min) { /* from zero, and the minimum has been raised since */
+        a->rated = q->min;
+        a->limits |= CORE_LIMIT_MIN_REPLICAS;
+    }
+}
+
+static void decide(const struct question *q, struct answer *a)
+{
+    *a = (struct answer){.raw = -1, .stabilized = -1, .rated = q->current};
+    switch (q->way) {
+    case WAY_DISABLED:
+        a->replicas = 0;
+        return;
+    case WAY_DOWN_TO_MAX:
+        a->rated = q->max;
+        a->limits |= CORE_LIMIT_MAX_REPLICAS;
+        break;
+    case WAY_UP_TO_MIN:
+        a->rated = q->min;
+        a->limits |= CORE_LIMIT_MIN_REPLICAS;
+        break;
+    case WAY_COMPUTE:
+        compute(q, a);
+        break;
+    }
+    a->replicas = MIN(MAX(a->rated, MIN(q->min, q->max)), q->max);
+    bool active = q->mode == CORE_AUTO || q->mode == CORE_SCALE_UP_ONLY;
+    int32_t floor = MIN(q->current, q->max);
+    if (q->mode == CORE_SCALE_UP_ONLY && a->replicas < floor) {
+        a->replicas = floor;
+        a->limits |= CORE_LIMIT_NOT_ACTIVE;
+    }
+    if (q->contended && a->replicas < floor) {
+        a->replicas = floor;
+        a->limits |= CORE_LIMIT_CONTENTION;
+    }
+    if (a->replicas == q->current)
+        return;
+    if (!active)
+        a->limits |= CORE_LIMIT_NOT_ACTIVE;
+    else if (q->on_hold)
+        a->limits |= CORE_LIMIT_CONTENTION;
+    else
+        a->write = true;
+}
+
+static bool same_answer(const struct answer *a, const struct answer *b)
+{
+    return a->raw == b->raw && a->stabilized == b->stabilized && a->rated == b->rated &&
+           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded &&
+           a->write == b->write;
+}
+
+/* I3 is behavior_apply()'s. */
+static void assert_invariants(const struct question *q, const struct answer *a, bool metric_failed)
+{
+    struct answer again, plain;
+    decide(q, &again);
+    assert(same_answer(a, &again)); /* I11 */
+    if (q->way == WAY_DISABLED || (q->mode != CORE_AUTO && q->mode != CORE_SCALE_UP_ONLY))
+        return;
+    assert(a->replicas >= q->min && a->replicas <= q->max);           /* I1 */
+    assert(!metric_failed || a->replicas >= MIN(q->current, q->max)); /* I2 */
+    struct question without = *q;
+    without.predicted = -1;
+    decide(&without, &plain);
+    assert(a->replicas >= plain.replicas); /* I8 */
+}
+
+/* ---- the plan ---- */
+
+static enum core_reason reason_of(const struct question *q, const struct answer *a)
+{
+    if (q->way == WAY_DISABLED)
+        return CORE_REASON_SCALING_DISABLED;
+    if (a->limits & CORE_LIMIT_CONTENTION)
+        return CORE_REASON_CONTENDED;
+    if (q->way == WAY_DOWN_TO_MAX)
+        return CORE_REASON_TOO_MANY_REPLICAS;
+    if (q->way == WAY_UP_TO_MIN)
+        return CORE_REASON_TOO_FEW_REPLICAS;
+    if (a->raw < 0)
+        return CORE_REASON_METRICS_MISSING;
+    if (a->raw > q->current)
+        return q->predicted > q->reactive ? CORE_REASON_FORECAST_ABOVE_CAPACITY
+                                          : CORE_REASON_METRIC_ABOVE_TARGET;
+    return a->raw < q->current ? CORE_REASON_METRIC_BELOW_TARGET : CORE_REASON_WITHIN_TARGET;
+}
+
+/* The metric that the raw need is of. */
+static int32_t deciding_metric(const struct core_plan *plan, const struct hpa_need *need,
+                               const struct question *q)
+{
+    if (q->way != WAY_COMPUTE)
+        return -1;
+    if (q->predicted <= q->reactive || (q->reactive < 0 && plan->raw < 0))
+        return need->metric;
+    for (uint32_t i = 0; i < plan->n_metrics; i++)
+        if (plan->metrics[i].trusted && plan->metrics[i].predicted == plan->predicted)
+            return (int32_t)i;
+    return need->metric;
+}
+
+static void count_pods(const struct core_spec *spec, const struct core_observation *observation,
+                       const struct hpa_proposal *proposals, struct core_plan *plan)
+{
+    uint32_t i = plan->metric >= 0 ? (uint32_t)plan->metric : 0;
+    plan->pods_ready = proposals[i].ready;
+    plan->pods_missing = proposals[i].missing;
+    plan->pods_ignored = proposals[i].ignored + proposals[i].unready;
+    if (spec->metrics[i].kind == CORE_METRIC_TOTAL)
+        for (uint32_t k = 0; k < observation->n_pods; k++)
+            plan->pods_ready += observation->pods[k].phase == CORE_POD_RUNNING &&
+                                observation->pods[k].ready == CORE_READY_TRUE;
+}
+
+static void fill_plan(const struct question *q, const struct answer *a, const struct hpa_need *need,
+                      struct core_plan *plan)
+{
+    plan->replicas = a->replicas;
+    plan->write = a->write;
+    plan->direction = a->replicas > q->current ? CORE_UP : a->replicas < q->current ? CORE_DOWN : CORE_HOLD;
+    plan->reason = reason_of(q, a);
+    plan->reactive = need->replicas;
+    plan->raw = a->raw;
+    plan->stabilized = a->stabilized;
+    plan->rated = a->rated;
+    plan->limits = a->limits;
+    plan->metric = deciding_metric(plan, need, q);
+    plan->scaling_active = q->way != WAY_DISABLED && need->replicas >= 0;
+    plan->failed_metric = need->failed;
+    if (q->way != WAY_COMPUTE)
+        return;
+    if (need->failed >= 0)
+        plan->limits |= CORE_LIMIT_MISSING_METRICS;
+    if (plan->metric >= 0 && q->predicted <= q->reactive && plan->metrics[plan->metric].within_tolerance)
+        plan->limits |= CORE_LIMIT_TOLERANCE;
+    if (plan->untrusted > MAX(a->raw, q->current))
+        plan->limits |= CORE_LIMIT_UNTRUSTED;
+}
+
+static void step_off(struct core_state *state, int32_t current, struct core_plan *plan)
+{
+    plan->replicas = plan->rated = current;
+    plan->reason = CORE_REASON_OFF;
+    plan->reactive = plan->predicted = plan->untrusted = plan->raw = plan->stabilized = -1;
+    plan->metric = plan->failed_metric = -1;
+    contention_adopt(&state->contention, current);
+}
+
+static enum core_mode mode_of(const struct core_spec *spec)
+{
+    return spec->paused && spec->mode != CORE_OFF ? CORE_RECOMMEND : spec->mode;
+}
+
+static void watch_writers(struct core_state *state, enum core_mode mode, int64_t now_us, int32_t current,
+                          struct core_plan *plan)
+{
+    if (mode == CORE_RECOMMEND) {
+        contention_adopt(&state->contention, current);
+        return;
+    }
+    plan->foreign_write = contention_observe(&state->contention, now_us, current);
+    plan->contended = contention_active(&state->contention, now_us);
+    plan->hold_off_s = contention_hold_s(&state->contention, now_us);
+}
+
+void core_step(const struct core_spec *spec, struct core_state *state,
+               const struct core_observation *observation, struct core_plan *plan)
+{
+    assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
+    memset(plan, 0, sizeof *plan);
+    int64_t now_us = observation->time_us;
+    int32_t current = MAX(observation->spec_replicas, 0);
+    enum core_mode mode = mode_of(spec);
+    plan->time_us = now_us;
+    plan->current = current;
+    if (mode == CORE_OFF) {
+        state_take_spec(state, spec);
+        step_off(state, current, plan);
+    } else {
+        struct sample samples[CORE_MAX_METRICS];
+        observe(spec, state, observation, samples);
+        watch_writers(state, mode, now_us, current, plan);
+        behavior_first_sight(&state->behavior, now_us, current);
+
+        struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
+        propose(spec, state, observation, samples, proposals, plan);
+        struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
+        struct question question = {.spec = spec,
+                                    .behavior = &state->behavior,
+                                    .now_us = now_us,
+                                    .way = way_of(spec, state, current),
+                                    .mode = mode,
+                                    .current = current,
+                                    .min = spec->min_replicas,
+                                    .max = spec->max_replicas,
+                                    .reactive = need.replicas,
+                                    .predicted = plan->predicted,
+                                    .contended = plan->contended,
+                                    .on_hold = plan->hold_off_s > 0};
+        struct answer answer;
+        decide(&question, &answer);
+        assert_invariants(&question, &answer, need.failed >= 0);
+        fill_plan(&question, &answer, &need, plan);
+        count_pods(spec, observation, proposals, plan);
+        if (answer.recorded)
+            behavior_record(&state->behavior, spec, now_us, answer.raw);
+    }
+    decisions_add(&state->decisions, &(struct core_decision){.time_us = now_us,
+                                                             .current = current,
+                                                             .desired = plan->replicas,
+                                                             .reason = plan->reason});
+}
+
+void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from,
+                  int32_t to)
+{
+    behavior_scaled(&state->behavior, spec, time_us, from, to);
+    contention_applied(&state->contention, time_us, from, to);
+    state->scaled_to_zero = from > 0 && to == 0 && spec->min_replicas == 0 && has_total(spec);
+}
+
+void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas)
+{
+    behavior_resume(&state->behavior, spec, time_us, replicas);
+    contention_adopt(&state->contention, replicas);
+}

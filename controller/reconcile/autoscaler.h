@@ -1,0 +1,133 @@
+/* One autoscaler's record, and the parts that work on it in turn: reconciler.c keeps the records, sync.c runs
+ * a sync, report.c tells the outcome. Private to controller/reconcile. */
+#ifndef RECONCILE_AUTOSCALER_H
+#define RECONCILE_AUTOSCALER_H
+
+#include "api/config.h"
+#include "api/pa.h"
+#include "api/status.h"
+#include "kube/recorder.h"
+#include "kube/workqueue.h"
+#include "reconcile/annotated.h"
+#include "reconcile/backfill.h"
+#include "reconcile/checkpoint.h"
+#include "reconcile/observe.h"
+#include "reconcile/owners.h"
+#include "reconcile/reconciler.h"
+#include "reconcile/status_writer.h"
+#include "sources/targets.h"
+
+struct reconciler {
+    struct kube_client *client;
+    struct loop *loop;
+    struct log *log;
+    struct metrics *metrics;
+    struct rng *rng;
+    const struct operator_config *config;
+    struct recorder *recorder;
+
+    struct informer **autoscalers, **hpas; /* one each per namespace that is looked after */
+    size_t n_namespaces;
+    struct targets *targets;
+    struct pods *pods;
+    struct pod_metrics *usage;
+    struct checkpoints *checkpoints;
+    struct status_writer *writer;
+    struct annotated *annotated;
+    struct backfill *backfill;
+    struct owners owners;
+    struct workqueue *queue;
+    struct map records;     /* key -> struct autoscaler */
+    struct loop_timer look; /* for sync of the caches, and housekeeping */
+    bool leading, running, stopping;
+
+    struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
+    struct metrics_series *reconcile_seconds;
+};
+
+/* The cached object: a PredictiveAutoscaler as the informer keeps it. */
+struct pa_object {
+    struct object object;
+    struct pa pa;
+    bool valid;           /* `pa` is usable */
+    struct error problem; /* kind NONE: the spec obeys all rules */
+    /* What the API server has as status: nothing of it need be written again, and a restart is no transition.
+     */
+    bool has_status;
+    struct schema_digest status_digest;
+    struct pa_condition_times status_times;
+    int64_t status_scaled_us;
+};
+
+enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
+
+/* What a sync found out besides the plan; report.c makes conditions of it. */
+struct finding {
+    bool ok;                    /* the plan is of this sync */
+    enum target_problem target; /* reading the target */
+    struct error target_error;
+    struct error usage_error; /* kind NONE: the metrics API answered */
+    struct error pods_error;  /* kind NONE: the pods are known */
+    struct error write_error; /* kind NONE: nothing was written, or it went well */
+    bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
+    bool wrote;
+    int32_t from, to; /* of the write */
+    bool other_owner; /* another autoscaler owns the target */
+    enum owner_kind owner_kind;
+    char owner_name[254];
+};
+
+struct autoscaler {
+    struct reconciler *r;
+    char *key, *target_key;
+    const struct pa_object *pa; /* the newest; a reference */
+    struct core_spec spec;
+    enum observed_resource resources[CORE_MAX_METRICS];
+
+    enum state_phase phase;
+    struct core_state *state;
+    char *state_target_uid; /* the target whose history it is */
+
+    /* the target, as read at this sync */
+    struct target_scale scale;
+    struct selector *selector;
+    char *selector_text;
+    bool watching_pods;
+    char *written_rv; /* of our last write: an older cache is not believed */
+    bool read_live;   /* the next read must be a live one */
+    struct {
+        bool active;
+        int32_t from, to;
+    } unsure; /* a write whose answer was lost */
+
+    /* the sync under way */
+    bool syncing;
+    int64_t op_target, op_checkpoint, op_writer;
+    int64_t started_us, due_us; /* CLOCK_BOOTTIME */
+    int64_t last_time_us;       /* Unix, of the last observation */
+    double metric_age_s;
+    struct observer observer;
+    struct core_plan plan;
+    struct finding finding;
+
+    /* what was told last */
+    struct pa_condition_times times;
+    bool times_known; /* from the stored status, once */
+    char foreign_writer[128];
+    int64_t scaled_us; /* Unix, of our last write */
+};
+
+/* sync.c */
+void sync_begin(struct autoscaler *a);
+void sync_abandon(struct autoscaler *a); /* gives up what is under way; no callback comes any more */
+/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
+void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
+
+/* report.c: status, conditions, events and metrics of the finding and the plan. */
+void report_sync(struct autoscaler *a);
+void report_done(struct autoscaler *a); /* forgets its metrics */
+
+struct target_ref autoscaler_target(const struct autoscaler *a);
+struct object_ref autoscaler_object(const struct autoscaler *a);
+
+#endif

@@ -1,0 +1,13 @@
+/* Cached PredictiveAutoscalers and HPAs: decoders in the form that informers want. */
+#ifndef RECONCILE_PA_OBJECT_H
+#define RECONCILE_PA_OBJECT_H
+
+#include "reconcile/autoscaler.h"
+
+struct object *pa_object_decode(void *data, const char *raw, size_t len, struct error *err);
+struct object *hpa_object_decode(void *data, const char *raw, size_t len, struct error *err);
+
+/* Which numbers of a pod each metric is about. */
+void pa_object_resources(const struct pa_object *pa, enum observed_resource ret[CORE_MAX_METRICS]);
+
+#endif

@@ -1,0 +1,325 @@
+/* One sync of one autoscaler, as a chain of asynchronous steps:
+ *
+ *   read the target -> load the state (once) -> refresh usage -> decide -> write (GET /scale, PATCH /scale)
+ * -> report
+ *
+ * Each step ends in the next one or in finish(). Nothing is decided on an unsynced cache, and a step that
+ * can't get what it needs says so in the finding and holds. */
+#include "base/alloc.h"
+#include "base/str.h"
+#include "core/explain.h"
+#include "reconcile/autoscaler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
+#define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
+#define METRIC_AGE_S    30.0               /* until some were seen */
+#define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
+
+static void finish(struct autoscaler *a, int64_t again_us)
+{
+    a->syncing = false;
+    report_sync(a);
+    reconciler_sync_done(a, again_us);
+}
+
+/* ---- write ---- */
+
+static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const char *resource_version)
+{
+    int64_t now = loop_real_us(a->r->loop);
+    core_applied(&a->spec, a->state, MAX(now, a->last_time_us), from, to);
+    a->scaled_us = now;
+    a->finding.wrote = true;
+    a->finding.from = from;
+    a->finding.to = to;
+    free(a->written_rv);
+    a->written_rv = xstrdup0(resource_version);
+}
+
+static void on_written(void *data, const struct target_result *result, const struct error *err)
+{
+    struct autoscaler *a = data;
+    a->op_target = 0;
+    if (result->problem == TARGET_OK) {
+        remember_write(a, a->scale.spec_replicas, a->plan.replicas, result->scale.resource_version);
+        finish(a, -1);
+        return;
+    }
+    a->finding.write_error = *err;
+    a->read_live = true;
+    if (result->maybe_applied) {
+        a->unsure.active = true;
+        a->unsure.from = a->scale.spec_replicas;
+        a->unsure.to = a->plan.replicas;
+    }
+    /* Someone wrote in between: nothing is wrong, the decision is made again from what is there now. */
+    if (result->problem == TARGET_CONFLICT)
+        a->finding.write_error = ERROR_INIT;
+    finish(a, result->problem == TARGET_CONFLICT ? RETRY_SOON_US : -1);
+}
+
+/* The decision stands on what the cache said; the write stands on what the server says now. */
+static void on_read_before_write(void *data, const struct target_result *result, const struct error *err)
+{
+    struct autoscaler *a = data;
+    a->op_target = 0;
+    if (result->problem != TARGET_OK) {
+        a->finding.write_error = *err;
+        a->read_live = true;
+        finish(a, -1);
+        return;
+    }
+    if (result->scale.spec_replicas != a->scale.spec_replicas || !streq(result->scale.uid, a->scale.uid)) {
+        a->read_live = true;
+        finish(a, RETRY_SOON_US);
+        return;
+    }
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = targets_write(a->r->targets, &ref, result->scale.resource_version, a->plan.replicas, on_written, a);
+}
+
+/* ---- decide ---- */
+
+static void note_metric_age(struct autoscaler *a, const struct core_observation *seen)
+{
+    double age = observer_sample_age_s(&a->observer, seen);
+    if (age >= 0 && age < 600)
+        a->metric_age_s += (age - a->metric_age_s) / 8;
+}
+
+static bool other_owner(struct autoscaler *a)
+{
+    const char *name;
+    if (!owners_other(&a->r->owners, a->target_key, a->pa->object.meta.name, &a->finding.owner_kind, &name))
+        return false;
+    (void)str_copy(a->finding.owner_name, sizeof(a->finding.owner_name), name);
+    return true;
+}
+
+static void decide(struct autoscaler *a)
+{
+    struct reconciler *r = a->r;
+    /* Strictly increasing, also when the wall clock is set back. */
+    int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
+    a->last_time_us = now;
+    struct core_observation seen;
+    observer_look(&a->observer,
+                  &(struct observe_input){
+                      .spec = &a->spec,
+                      .resources = a->resources,
+                      .pods = r->pods,
+                      .usage = r->usage,
+                      .namespace_ = a->pa->object.meta.namespace_,
+                      .selector = a->selector,
+                      .scale = &a->scale,
+                      .usage_failed = a->finding.usage_error.kind != ERROR_NONE,
+                      .time_us = now,
+                      .metric_age_s = (uint32_t)ceil(a->metric_age_s / METRIC_AGE_STEP) * METRIC_AGE_STEP,
+                      .startup_s = pods_startup_p90_s(r->pods, a->pa->object.meta.namespace_, a->selector_text),
+                  },
+                  &seen);
+    note_metric_age(a, &seen);
+    core_step(&a->spec, a->state, &seen, &a->plan);
+    core_explain(&a->spec, &a->plan);
+    a->finding.ok = true;
+    a->finding.other_owner = other_owner(a);
+    if (!a->plan.write || a->finding.other_owner) {
+        finish(a, -1);
+        return;
+    }
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = targets_read(r->targets, &ref, true, on_read_before_write, a);
+}
+
+static void on_usage(void *data, const struct error *err)
+{
+    struct autoscaler *a = data;
+    a->finding.usage_error = err ? *err : ERROR_INIT;
+    decide(a);
+}
+
+/* ---- pods and state ---- */
+
+static void need_usage(struct autoscaler *a)
+{
+    struct reconciler *r = a->r;
+    const char *namespace_ = a->pa->object.meta.namespace_;
+    if (!pods_synced(r->pods, namespace_)) {
+        const struct error *err = pods_error(r->pods, namespace_);
+        if (err)
+            a->finding.pods_error = *err;
+        finish(a, err ? -1 : PODS_POLL_US);
+        return;
+    }
+    pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text, (int64_t)a->spec.sync_period_s * USEC_PER_SEC);
+    pod_metrics_refresh(r->usage, a->key, on_usage, a);
+}
+
+/* The state begins: from a checkpoint or anew. Either way the windows start from the live count, so that
+ * nothing is lowered before a whole window has been seen. */
+static void state_ready(struct autoscaler *a, struct core_state *state)
+{
+    a->state = state ? state : core_state_new(&a->spec);
+    a->phase = STATE_READY;
+    free(a->state_target_uid);
+    a->state_target_uid = xstrdup(a->scale.uid);
+    a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
+    core_resume(a->state, &a->spec, a->last_time_us, a->scale.spec_replicas);
+    backfill_ready(a->r->backfill, a->key);
+}
+
+static void on_loaded(void *data, struct core_state *state, const char *note, const struct error *err)
+{
+    struct autoscaler *a = data;
+    a->op_checkpoint = 0;
+    if (err) {
+        log_warn(a->r->log, "the checkpoint could not be read, trying again", LOG_S("autoscaler", a->key),
+                 LOG_ERR(err));
+        a->phase = STATE_NONE;
+        finish(a, 5 * USEC_PER_SEC);
+        return;
+    }
+    log_info(a->r->log, state ? "history restored" : "history starts anew", LOG_S("autoscaler", a->key),
+             LOG_S("note", note));
+    state_ready(a, state);
+    need_usage(a);
+}
+
+static struct checkpoint_owner owner_of(const struct autoscaler *a)
+{
+    const struct pa_object *pa = a->pa;
+    return (struct checkpoint_owner){
+        .namespace_ = pa->object.meta.namespace_,
+        .name = pa->object.meta.name,
+        .uid = pa->object.meta.uid,
+        .target_kind = pa->pa.spec.scale_target_ref.kind,
+        .target_name = pa->pa.spec.scale_target_ref.name,
+        .target_uid = a->scale.uid,
+        .annotated = pa->pa.annotated,
+    };
+}
+
+static const struct core_state *current_state(void *data)
+{
+    const struct autoscaler *a = data;
+    return a->phase == STATE_READY ? a->state : NULL;
+}
+
+static void need_state(struct autoscaler *a)
+{
+    struct checkpoint_owner owner = owner_of(a);
+    /* A target that was deleted and made anew is another one: its past is not this one's future. */
+    if (a->phase == STATE_READY && !streq(a->state_target_uid, a->scale.uid)) {
+        log_info(a->r->log, "the target was recreated: its history starts anew", LOG_S("autoscaler", a->key));
+        core_state_free(a->state);
+        state_ready(a, NULL);
+        checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
+    }
+    if (a->phase == STATE_READY) {
+        need_usage(a);
+        return;
+    }
+    a->phase = STATE_LOADING;
+    checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
+    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->spec, on_loaded, a);
+}
+
+/* ---- target ---- */
+
+static void take_scale(struct autoscaler *a, const struct target_scale *s)
+{
+    target_scale_done(&a->scale);
+    a->scale = (struct target_scale){
+        .uid = xstrdup(s->uid),
+        .resource_version = xstrdup(s->resource_version),
+        .selector = xstrdup(s->selector),
+        .spec_replicas = s->spec_replicas,
+        .status_replicas = s->status_replicas,
+    };
+}
+
+static bool take_selector(struct autoscaler *a)
+{
+    if (a->selector && streq(a->selector_text, a->scale.selector))
+        return true;
+    struct error err = ERROR_INIT;
+    selector_free(a->selector);
+    a->selector = *a->scale.selector ? selector_parse(a->scale.selector, &err) : NULL;
+    free(a->selector_text);
+    a->selector_text = xstrdup(a->scale.selector);
+    a->finding.selector_missing = a->selector == NULL;
+    return a->selector != NULL;
+}
+
+/* A write whose answer was lost has happened after all. */
+static void settle_unsure_write(struct autoscaler *a)
+{
+    if (!a->unsure.active || !a->state)
+        return;
+    a->unsure.active = false;
+    if (a->scale.spec_replicas == a->unsure.to)
+        remember_write(a, a->unsure.from, a->unsure.to, a->scale.resource_version);
+}
+
+static void on_target(void *data, const struct target_result *result, const struct error *err)
+{
+    struct autoscaler *a = data;
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = 0;
+    if (result->problem != TARGET_OK) {
+        a->finding.target = result->problem;
+        a->finding.target_error = *err;
+        finish(a, -1);
+        return;
+    }
+    /* Our own write must be seen before the next decision, or it would look like someone else's. */
+    if (a->written_rv && resource_version_compare(result->scale.resource_version, a->written_rv) < 0) {
+        a->op_target = targets_read(a->r->targets, &ref, true, on_target, a);
+        return;
+    }
+    a->read_live = false;
+    take_scale(a, &result->scale);
+    if (!take_selector(a)) {
+        finish(a, -1);
+        return;
+    }
+    settle_unsure_write(a);
+    if (!a->watching_pods) {
+        a->watching_pods = true;
+        pods_watch(a->r->pods, a->pa->object.meta.namespace_);
+    }
+    need_state(a);
+}
+
+void sync_begin(struct autoscaler *a)
+{
+    bool unsure = a->unsure.active;
+    a->syncing = true;
+    a->started_us = loop_now_us(a->r->loop);
+    a->finding = (struct finding){.target = TARGET_OK};
+    if (a->metric_age_s <= 0)
+        a->metric_age_s = METRIC_AGE_S;
+    if (a->spec.mode == CORE_OFF) {
+        finish(a, -1);
+        return;
+    }
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = targets_read(a->r->targets, &ref, a->read_live || unsure, on_target, a);
+}
+
+void sync_abandon(struct autoscaler *a)
+{
+    struct reconciler *r = a->r;
+    targets_cancel(r->targets, a->op_target);
+    targets_cancel(r->targets, a->op_writer);
+    checkpoints_cancel(r->checkpoints, a->op_checkpoint);
+    pod_metrics_cancel(r->usage, a->key);
+    a->op_target = a->op_writer = a->op_checkpoint = 0;
+    if (a->phase == STATE_LOADING)
+        a->phase = STATE_NONE;
+    a->syncing = false;
+}

@@ -1,0 +1,126 @@
+"""Fixtures on real control planes.
+
+control_plane        one for all tests of a run: parallel tests have namespaces of their own
+api                  its API with the administrator's rights (kubeapi.Client)
+namespace            name of a fresh namespace, deleted afterwards without waiting
+traffic              a running traffic driver on it
+audit_log            its audit log (support.AuditLog)
+fresh_control_plane  one for this test alone, to be mistreated
+make_control_plane   the same with options: make_control_plane(hpa_sync_period="5s")
+
+Tests that ask for one of the last two are marked `disruptive`, so that a runner can keep
+them apart; `long` marks what takes too long for every run.
+
+The shared one is that of $AI4K8S_TEST_CP (its name; a runner has started it), or else is
+started by the first test that asks and stopped at the end of the run, whatever the number
+of pytest-xdist workers. It ends with pytest even if pytest is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import uuid
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "hack"))
+
+from controlplane import AlreadyUp, ControlPlane  # noqa: E402
+from kubeapi import ApiError  # noqa: E402
+from support import AuditLog, eventually  # noqa: E402
+from traffic import Traffic  # noqa: E402
+
+_IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+_RUN = os.getppid() if _IS_WORKER else os.getpid()  # the process of the whole run
+_SHARED = os.environ.get("AI4K8S_TEST_CP") or f"pytest-{_RUN}"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "disruptive: has control planes of its own")
+    config.addinivalue_line("markers", "long: takes longer than every run may")
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks select
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "make_control_plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.disruptive)
+
+
+def pytest_sessionfinish():
+    if not _IS_WORKER and "AI4K8S_TEST_CP" not in os.environ:
+        ControlPlane(_SHARED).down()
+
+
+@pytest.fixture(scope="session")
+def control_plane():
+    plane = ControlPlane(_SHARED)
+    if "AI4K8S_TEST_CP" in os.environ:
+        if not plane.is_up():
+            pytest.exit(f"control plane {_SHARED!r} of AI4K8S_TEST_CP is not up; start it with "
+                        f"`hack/control-plane up --name {_SHARED}`, or unset the variable", 3)
+        return plane
+    try:
+        plane.up(until_exit_of=_RUN)
+    except AlreadyUp:  # by another worker
+        def done():
+            phase = plane.status().get("phase")
+            assert phase != "starting", "it is still being started"
+            return phase or "gone"
+
+        assert eventually(done, 900) == "ready", "its start in another worker has failed"
+    return plane
+
+
+@pytest.fixture(scope="session")
+def api(control_plane):
+    return control_plane.client
+
+
+@pytest.fixture
+def namespace(api, request):
+    stem = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].rstrip("-")
+    name = f"{stem}-{uuid.uuid4().hex[:6]}"
+    api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    # pods are refused until it is there
+    eventually(lambda: api.exists(f"/api/v1/namespaces/{name}/serviceaccounts/default"), 30,
+               message="the default service account")
+    yield name
+    try:
+        api.delete(f"/api/v1/namespaces/{name}", missing_ok=True)
+    except (ApiError, OSError):
+        pass  # the control plane is gone, and all namespaces with it
+
+
+@pytest.fixture
+def traffic(api):
+    with Traffic(api, tick=1.0) as driver:
+        yield driver
+
+
+@pytest.fixture
+def audit_log(control_plane):
+    return AuditLog(control_plane.audit_log)
+
+
+@pytest.fixture
+def make_control_plane():
+    planes = []
+
+    def make(**options):
+        plane = ControlPlane(f"test-{uuid.uuid4().hex[:8]}", **options)
+        planes.append(plane)
+        plane.up(until_exit_of=os.getpid())
+        return plane
+
+    yield make
+    for plane in planes:
+        plane.down()
+
+
+@pytest.fixture
+def fresh_control_plane(make_control_plane):
+    return make_control_plane(durable_etcd=True)
