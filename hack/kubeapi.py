@@ -198,10 +198,9 @@ class Client:
     def request(self, method: str, path: str, body: Any = None, *,
                 params: JSON | None = None, content_type: str = "application/json") -> JSON:
         """One request; returns the decoded answer or raises ApiError. Text is sent as it is."""
-        if isinstance(body, str):
-            payload = body.encode()
-        else:
-            payload = None if body is None else json.dumps(body).encode()
+        payload: bytes | None = None
+        if body is not None:
+            payload = (body if isinstance(body, str) else json.dumps(body)).encode()
         raw = self._exchange(method, path, payload, params or {}, content_type)[1]
         try:
             return json.loads(raw) if raw else {}

@@ -421,7 +421,7 @@ def _matcher(selector: dict[str, Any]) -> Callable[[dict[str, str]], bool]:
         key, operator = expression["key"], expression["operator"]
         values: Iterable[str] = expression.get("values") or []
         return {"In": key in labels and labels[key] in values,
-                "NotIn": labels.get(key) not in values,
+                "NotIn": labels.get(key, "") not in values,
                 "Exists": key in labels,
                 "DoesNotExist": key not in labels}[operator]
 

@@ -76,7 +76,7 @@ void informer_each(const struct informer *i, const char *namespace_,
 struct informer_stats {
     struct reflector_stats reflector;
     uint64_t undecodable; /* items and events that decode() refused */
-    uint64_t outdated;    /* events that were older than the store */
+    uint64_t outdated;    /* events that were older than the object in the store */
 };
 struct informer_stats informer_stats(const struct informer *i);
 

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define PAGE_SIZE         500
-#define MAX_PAGES         20000 /* ten million objects; a server that never ends its list stops here */
+#define MAX_PAGES         2000 /* a million objects; a server that never ends its list stops here */
 #define LIST_TIMEOUT_US   (90 * USEC_PER_SEC) /* the server gives up after 60 s */
 #define LIST_IDLE_US      (30 * USEC_PER_SEC)
 #define LIST_MAX_BYTES    ((size_t)2 << 30)
@@ -152,7 +152,9 @@ const struct error *reflector_error(const struct reflector *r)
 
 struct reflector_stats reflector_stats(const struct reflector *r)
 {
-    return r->stats;
+    struct reflector_stats stats = r->stats;
+    stats.watching = r->state == WATCHING;
+    return stats;
 }
 
 /* ---- trouble ---- */
@@ -385,10 +387,15 @@ static void on_list_done(void *data, const struct kube_response *response, const
 
 /* ---- watch ---- */
 
-/* Only forwards: what comes twice must not make the next watch start earlier. */
+/* A watch goes forwards: what is not newer than the point it has reached was there before. */
+static bool is_outdated(const struct reflector *r, const char *version)
+{
+    return streq(version, r->version) || resource_version_older(version, r->version);
+}
+
 static void advance(struct reflector *r, const char *version)
 {
-    if (streq(version, r->version) || resource_version_older(version, r->version))
+    if (is_outdated(r, version))
         return;
     (void)str_copy(r->version, sizeof(r->version), version);
     r->progress = true;
@@ -400,6 +407,10 @@ static int on_object(struct reflector *r, enum watch_type type, struct peek obje
     if (!peek_str(peek_member(object, "metadata"), "resourceVersion", version, sizeof(version)))
         return error_set(err, ERROR_PARSE, "an event without a resourceVersion");
     r->stats.events++;
+    if (is_outdated(r, version)) {
+        r->stats.outdated++;
+        return 0;
+    }
     r->config.event(r->config.data, type, object, version);
     advance(r, version);
     return 0;
@@ -572,8 +583,10 @@ static void on_watch_done(void *data, const struct kube_response *response, cons
     enum ending ending = ending_of(r, response, err);
     r->request = 0;
     loop_timer_disarm(&r->settle_timer);
-    if (!err && ending == END_CLEAN && r->split.item.len > 0)
+    if (!err && ending == END_CLEAN && split_finish(&r->split, &own) < 0) {
         ending = END_CUT; /* in the middle of an event */
+        err = &own;
+    }
     if (ending == END_SHORT && !err) {
         (void)error_set(&own, ERROR_HTTP, "the watch ended at once, without an event");
         err = &own;
@@ -582,10 +595,10 @@ static void on_watch_done(void *data, const struct kube_response *response, cons
         r->stats.errors++;
     if (ending == END_CLEAN)
         recovered(r, WATCHING);
-    else if (ending != END_CUT && err)
+    else if (ending == END_CUT || ending == END_EXPIRED || ending == END_TOO_LARGE)
+        log_info(r->log, "watch ended early", LOG_S("resource", r->config.resource->plural), LOG_ERR(err));
+    else if (err)
         failed(r, WATCHING, err);
-    else
-        log_debug(r->log, "watch was cut", LOG_S("resource", r->config.resource->plural));
     watch_again_or_list(r, ending, err ? err->retry_after_ms : 0);
     changed(r);
 }

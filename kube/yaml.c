@@ -20,7 +20,8 @@
 struct frame {
     json_t *container; /* borrowed from the tree */
     char *key;         /* the name that waits for its value (objects) */
-    size_t path_len;   /* of the container, in reader.path; PATH_CAP: not known */
+    size_t key_line;
+    size_t path_len; /* of the container, in reader.path; PATH_CAP: not known */
 };
 
 struct reader {
@@ -156,6 +157,9 @@ static size_t next_path(struct reader *r)
 /* Puts a value (taken) where it belongs. */
 static void add_value(struct reader *r, size_t line, json_t *value, size_t path_len)
 {
+    if (r->depth > 0 && r->stack[r->depth - 1].key)
+        line = r->stack[r->depth - 1]
+                   .key_line; /* where a reader looks for "spec:", whatever its value starts at */
     if (path_len < PATH_CAP) {
         r->path[path_len] = '\0';
         map_set(r->doc->lines, r->path, (void *)(uintptr_t)(line + 1));
@@ -182,6 +186,7 @@ static int add_key(struct reader *r, size_t line, const char *key, bool plain, s
     if (json_object_get(top->container, key))
         return fail(r, line, err, "\"%.80s\" is there twice", key);
     top->key = xstrdup(key);
+    top->key_line = line;
     return 0;
 }
 

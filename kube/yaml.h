@@ -1,9 +1,8 @@
 /* YAML files as JSON trees that remember their lines: kubeconfig, operator configuration, manifests offline.
  * libyaml reads (yaml.c alone knows it). The JSON subset of YAML 1.2 core: no tags, no merge keys; aliases
  * are refused, as are duplicate keys; plain scalars become null, booleans, integers, reals or strings ("yes"
- * and "on" are strings); depth
- * <= 64. An empty file is null. Texts are wiped when the tree is freed, because a kubeconfig has secrets in
- * it.
+ * and "on" are strings); at most 64 levels deep. An empty file is null. Texts are wiped when the tree is
+ * freed, because a kubeconfig has secrets in it.
  */
 #ifndef KUBE_YAML_H
 #define KUBE_YAML_H

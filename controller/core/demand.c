@@ -32,28 +32,32 @@ static void check(const struct demand_config *c)
     assert(c->n_periods <= DEMAND_MAX_PERIODS);
 }
 
-/* The longest period of which the ring holds two seasons, else the longest that it holds. */
-uint32_t demand_season(const struct demand_config *c)
+/* Of the periods asked for, in slots: the longest of which the ring holds two, else the longest that it
+ * holds; and the longest below a quarter of that. */
+struct demand_seasons demand_seasons(const struct demand_config *c)
 {
-    uint32_t day = DAY_S, n = 1;
-    const uint32_t *periods = &day;
-    if (c->seasonality == DEMAND_SEASON_NONE)
-        return 0;
+    const uint32_t day = DAY_S, *periods = &day;
+    uint32_t n = 1;
     if (c->seasonality == DEMAND_SEASON_FIXED) {
         n = c->n_periods;
         periods = c->periods_s;
+    } else if (c->seasonality == DEMAND_SEASON_NONE) {
+        n = 0;
     }
-    uint32_t once = 0, twice = 0;
+    uint32_t m[DEMAND_MAX_PERIODS], once = 0, twice = 0;
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t m = (periods[i] + c->interval_s / 2) / c->interval_s;
-        if (m < 2)
-            continue;
-        if (m <= c->slots)
-            once = MAX(once, m);
-        if (2 * m <= c->slots)
-            twice = MAX(twice, m);
+        m[i] = (periods[i] + c->interval_s / 2) / c->interval_s;
+        if (m[i] >= 2 && m[i] <= c->slots)
+            once = MAX(once, m[i]);
+        if (m[i] >= 2 && 2 * m[i] <= c->slots)
+            twice = MAX(twice, m[i]);
     }
-    return twice ? twice : once;
+    struct demand_seasons out = {.season = twice ? twice : once,
+                                 .searches = c->seasonality == DEMAND_SEASON_AUTO};
+    for (uint32_t i = 0; i < n; i++)
+        if (m[i] >= 2 && m[i] <= out.season / 4)
+            out.shorter = MAX(out.shorter, m[i]);
+    return out;
 }
 
 uint32_t demand_season_s(const struct demand *d)
@@ -65,7 +69,8 @@ void demand_parts_init(struct demand *d)
 {
     series_init(&d->series, d->config.slots);
     d->open = (struct demand_open){0};
-    model_init(&d->model, demand_season(&d->config), d->config.horizon);
+    struct demand_seasons seasons = demand_seasons(&d->config);
+    model_init(&d->model, seasons.season, seasons.shorter, seasons.searches, d->config.horizon);
     driver_init(&d->driver);
     d->trust = (struct trust){0};
     d->cache = NULL;
@@ -227,7 +232,12 @@ static int64_t gap_us(const struct demand *d)
     return MAX((int64_t)d->config.interval_s * 2500000, INT64_C(60000000));
 }
 
-static void drive_with(struct demand *d, int64_t time_us, double value, enum driver_sample kind)
+/* Exceeded by less than that share of the demand is not exceeded: no capacity is known that exactly, and a
+ * forecast that is all but perfect would otherwise be distrusted for its last digits. */
+#define TRIFLE 0.002
+
+/* `start`: a window may begin here. */
+static void drive_with(struct demand *d, int64_t time_us, double value, enum driver_sample kind, bool start)
 {
     struct driver_finished done[DRIVER_WINDOWS];
     uint32_t n =
@@ -239,12 +249,12 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
             .error = fabs(done[i].expected - done[i].highest),
             .last_value_error = fabs(done[i].value - done[i].highest),
             .actual = fabs(done[i].highest),
-            .covered = done[i].highest <= done[i].quantile,
+            .covered = done[i].highest <= done[i].quantile + TRIFLE * fabs(done[i].highest),
         };
         trust_take(&d->trust, &score, d->config.max_error_percent, d->config.min_coverage_percent);
     }
     struct driver_path path;
-    if (driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
+    if (start && driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
         driver_start(&d->driver, d->lead_s, &path, level_of(d), demand_season_s(d),
                      12 * d->config.interval_s);
 }
@@ -281,7 +291,8 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
     drive_with(d, time_us, value,
                flags & DEMAND_EXCLUDE ? DRIVER_EXCLUDED
                : sample.censored      ? DRIVER_CENSORED
-                                      : DRIVER_VALUE);
+                                      : DRIVER_VALUE,
+               true);
     return closed;
 }
 
@@ -295,7 +306,8 @@ void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned mar
         drive_with(d, middle, value,
                    marks & SERIES_EXCLUDED   ? DRIVER_EXCLUDED
                    : marks & SERIES_CENSORED ? DRIVER_CENSORED
-                                             : DRIVER_VALUE);
+                                             : DRIVER_VALUE,
+                   slot % 3 == 0);
     } else {
         value = (double)NAN;
     }

@@ -69,6 +69,11 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
  * ones are no data. */
 void demand_push_slot(struct demand *d, int64_t slot, double value, uint32_t lead_s);
 
+/* Puts `n` slots that begin with `first_slot` behind the history where that has no value, and plays the whole through the model
+ * with the lead `lead_s`, so that trust is what it would be had they been seen. NaN is no data; slots that are not over by
+ * the last observation, or `now_s` when there was none, are left out. Returns how many values were taken. */
+uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values, uint32_t n, int64_t now_s, uint32_t lead_s);
+
 /* The forecast after the last closed slot; made when a slot has closed since, otherwise the cached one.
  * Borrowed until the next change of `d`. n == 0 when there is nothing to go by. */
 const struct forecast *demand_forecast(struct demand *d);

@@ -33,13 +33,20 @@ struct demand {
     uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
 };
 
-/* The season in slots that a configuration asks for and its ring can hold; 0: none. */
-uint32_t demand_season(const struct demand_config *config);
+/* The seasons that a configuration asks for and its ring can hold, in slots; 0: none. */
+struct demand_seasons {
+    uint32_t season, shorter;
+    bool searches; /* for a shorter one */
+};
+struct demand_seasons demand_seasons(const struct demand_config *config);
 uint32_t demand_season_s(const struct demand *d); /* for what repeats: the season, or a day */
 /* Empties everything but the configuration and the ring's memory. */
 void demand_parts_init(struct demand *d);
 void demand_parts_done(struct demand *d);
 /* One slot, at its middle: measured, then closed. */
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks);
+/* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The last time
+ * and, where the interval stays, the slot that is being filled are kept. */
+void demand_replay(struct demand *d, const struct demand_config *config, struct series *from);
 
 #endif

@@ -52,8 +52,7 @@ static void play(struct demand *d, const struct series *from, uint32_t from_inte
     }
 }
 
-/* Takes the history and the last time over into fresh parts for `config`. */
-static void rebuild(struct demand *d, const struct demand_config *config)
+void demand_replay(struct demand *d, const struct demand_config *config, struct series *from)
 {
     struct series old = d->series;
     struct demand_open open = d->open;
@@ -64,7 +63,7 @@ static void rebuild(struct demand *d, const struct demand_config *config)
     d->config = *config;
     demand_parts_init(d);
     d->last_us = INT64_MIN;
-    play(d, &old, old_interval_s);
+    play(d, from ? from : &old, old_interval_s);
     d->last_us = MAX(d->last_us, last_us);
     if (old_interval_s == config->interval_s)
         d->open = open;
@@ -73,14 +72,15 @@ static void rebuild(struct demand *d, const struct demand_config *config)
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
 {
+    struct demand_seasons sa = demand_seasons(a), sb = demand_seasons(b);
     return a->interval_s == b->interval_s && a->slots == b->slots && a->horizon == b->horizon &&
-           demand_season(a) == demand_season(b);
+           sa.season == sb.season && sa.shorter == sb.shorter && sa.searches == sb.searches;
 }
 
 void demand_reconfigure(struct demand *d, const struct demand_config *config)
 {
     if (!same_shape(&d->config, config))
-        rebuild(d, config);
+        demand_replay(d, config, NULL);
     d->config = *config;
     d->cached = false;
 }
@@ -233,7 +233,7 @@ static void encode_driver(const struct driver *d, struct codec_writer *w)
     codec_i64(w, d->last_score_us);
     codec_u32(w, d->lag_s);
     codec_u8(w, d->censored);
-    const float one[] = {d->last, d->lag, d->rows, d->level, d->errors.fast, d->errors.slow};
+    const float one[] = {d->last, d->lag, d->rows, d->level, d->errors.fast, d->errors.slow, d->errors.total};
     codec_f32s(w, one, ARRAY_SIZE(one));
     codec_f32s(w, d->errors.count, RESIDUALS_BINS);
     codec_f32s(w, d->phase, DRIVER_PHASES);
@@ -261,10 +261,10 @@ static void decode_driver(struct driver *d, struct codec_reader *r)
     d->last_score_us = codec_get_i64(r);
     d->lag_s = codec_get_u32(r);
     d->censored = codec_get_u8(r) != 0;
-    float one[6];
+    float one[7];
     codec_get_finite_f32s(r, one, ARRAY_SIZE(one));
     d->last = one[0], d->lag = one[1], d->rows = one[2], d->level = one[3];
-    d->errors.fast = one[4], d->errors.slow = one[5];
+    d->errors.fast = one[4], d->errors.slow = one[5], d->errors.total = one[6];
     codec_get_finite_f32s(r, d->errors.count, RESIDUALS_BINS);
     codec_get_finite_f32s(r, d->phase, DRIVER_PHASES);
     codec_get_finite_f32s(r, d->a, ARRAY_SIZE(d->a));
@@ -434,7 +434,7 @@ void demand_decode_done(struct demand *d)
     free(d->wanted);
     d->wanted = NULL;
     if (d->missing)
-        rebuild(d, &d->config);
+        demand_replay(d, &d->config, NULL);
     d->missing = 0;
     demand_reconfigure(d, &wanted);
 }

@@ -107,20 +107,20 @@ static struct groups group(const struct core_spec *spec, const struct core_metri
         const struct core_pod_sample *sample = &samples[i];
         int64_t request = MAX(sample->request_milli, 0);
         bool stale = sample->present && hpa_stale(observation->time_us, sample->time_us, sample->window_us);
+        bool sampled = sample->present && !stale;
+        bool starting = sampled && metric->kind == CORE_METRIC_CPU &&
+                        cpu_unready(spec, observation->time_us, pod, sample);
         g.lacks_request |= sample->request_milli < 0;
         g.stale |= stale;
         if (pod->deleting || pod->phase == CORE_POD_FAILED) {
             g.ignored++;
-        } else if (pod->phase == CORE_POD_PENDING) {
+        } else if (pod->phase == CORE_POD_PENDING || starting) {
             g.unready++;
             g.unready_request = add(g.unready_request, request);
-        } else if (!sample->present || stale) {
+        } else if (!sampled) {
             g.missing++;
             g.missing_request = add(g.missing_request, request);
             g.missing_refill = add(g.missing_refill, percent_of(request, refill_percent));
-        } else if (metric->kind == CORE_METRIC_CPU && cpu_unready(spec, observation->time_us, pod, sample)) {
-            g.unready++;
-            g.unready_request = add(g.unready_request, request);
         } else {
             g.ready++;
             g.usage = add(g.usage, sample->usage_milli);

@@ -26,7 +26,7 @@ static struct sample demand_of_pods(const struct core_metric_spec *metric,
                                     const struct core_pod_sample *samples)
 {
     uint64_t ready = 0, sampled = 0, saturated = 0;
-    double usage = 0;
+    double usage_milli = 0;
     for (uint32_t i = 0; i < observation->n_pods; i++) {
         if (!serves(&observation->pods[i]))
             continue;
@@ -34,14 +34,14 @@ static struct sample demand_of_pods(const struct core_metric_spec *metric,
         if (!usable(metric, observation->time_us, &observation->pods[i], &samples[i]))
             continue;
         sampled++;
-        usage += (double)samples[i].usage_milli / 1000;
+        usage_milli += (double)samples[i].usage_milli;
         if (samples[i].limit_milli > 0 &&
             (double)samples[i].usage_milli * 100 >= (double)samples[i].limit_milli * SATURATED_PERCENT)
             saturated++;
     }
     if (sampled == 0 || sampled * 100 < ready * 80)
         return SAMPLE_NONE;
-    struct sample demand = SAMPLE_OF(usage / (double)sampled * (double)ready);
+    struct sample demand = SAMPLE_OF(usage_milli / 1000 / (double)sampled * (double)ready);
     demand.censored = saturated > 0 && saturated * 4 >= sampled;
     return demand;
 }
@@ -61,11 +61,10 @@ struct sample measure_demand(const struct core_metric_spec *metric,
     return SAMPLE_OF((double)measured->value_milli / 1000);
 }
 
-static double capacity_of_pod(const struct core_metric_spec *metric, const struct core_pod_sample *sample)
+static double capacity_milli(const struct core_pod_sample *sample, double target_share)
 {
-    double request = (double)sample->request_milli / 1000, limit = (double)sample->limit_milli / 1000;
-    double target = request * metric->target_percent / 100;
-    return MAX(target, limit > 0 ? limit : request);
+    double full = (double)(sample->limit_milli > 0 ? sample->limit_milli : sample->request_milli);
+    return MAX((double)sample->request_milli * target_share, full);
 }
 
 double measure_capacity(const struct core_metric_spec *metric, const struct core_observation *observation,
@@ -77,12 +76,12 @@ double measure_capacity(const struct core_metric_spec *metric, const struct core
         return (double)metric->target_milli / 1000 / 0.7;
     if (!measured->pods)
         return 0;
-    double sum = 0, ready_sum = 0;
+    double share = (double)metric->target_percent / 100, sum = 0, ready_sum = 0;
     uint32_t n = 0, ready = 0;
     for (uint32_t i = 0; i < observation->n_pods; i++) {
         if (measured->pods[i].request_milli <= 0)
             continue;
-        double capacity = capacity_of_pod(metric, &measured->pods[i]);
+        double capacity = capacity_milli(&measured->pods[i], share);
         sum += capacity;
         n++;
         if (serves(&observation->pods[i])) {
@@ -91,6 +90,6 @@ double measure_capacity(const struct core_metric_spec *metric, const struct core
         }
     }
     if (ready > 0)
-        return ready_sum / ready;
-    return n > 0 ? sum / n : 0;
+        return ready_sum / ready / 1000;
+    return n > 0 ? sum / n / 1000 : 0;
 }

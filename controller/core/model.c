@@ -8,21 +8,28 @@
 #include <stdlib.h>
 
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
-#define ERRORS_WEIGHT 0.006
+#define ERRORS_WEIGHT 0.004
 #define ERRORS_FAST   0.1
-#define ERRORS_SLOW   0.01
+#define ERRORS_SLOW   0.004
 
 #define TREND_DAMPING 0.9
+#define ROOT_MAX      1e15 /* of SERIES_MAX */
 
 static uint32_t ceil_div(uint32_t a, uint32_t b)
 {
     return (a + b - 1) / b;
 }
 
-void model_init(struct model *m, uint32_t season, uint32_t horizon)
+void model_init(struct model *m, uint32_t season, uint32_t short_season, bool searches, uint32_t horizon)
 {
-    static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 5, 16, 36, 72};
-    *m = (struct model){.season = season, .horizon = horizon, .stride = ceil_div(horizon, 6)};
+    static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 19, 71};
+    *m = (struct model){
+        .season = season,
+        .searches = searches,
+        .period = {.found = short_season},
+        .horizon = horizon,
+        .stride = horizon / 6 + 1,
+    };
     for (uint32_t i = 0; i < MODEL_KNOTS; i++) {
         uint32_t lead = i == 0 ? 1 : MAX(1u, (leads_of_72[i] * horizon + 36) / 72);
         if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
@@ -62,6 +69,7 @@ static struct model_row *row_of(const struct model *m, const struct model_knot *
 void model_close(struct model *m, const struct series *s, float value, bool censored)
 {
     features_close(&m->now, s, m->season, value);
+    double root = series_root((double)value);
     if (value < 0)
         m->negative = true;
     for (uint32_t i = 0; i < m->n_knots; i++) {
@@ -72,16 +80,16 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
             continue;
         row->issued = false;
         /* A censored value is a lower bound: it can say that the forecast was too low, and nothing else. */
-        double e = (double)value - (double)row->mean;
+        double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
         residuals_take(&k->errors, e, (double)row->scale, ERRORS_WEIGHT, ERRORS_FAST, ERRORS_SLOW);
         if (row->regressed)
-            ridge_take(&k->ridge, row->x, (double)value - (double)row->profile, e);
+            ridge_take(&k->ridge, row->x, root - (double)row->profile, root - said);
     }
 }
 
-/* Level and damped trend: the sum of a geometric series of steps. */
+/* Plain. Level and damped trend: the sum of a geometric series of steps. */
 static double level_mean(const struct model *m, uint32_t lead)
 {
     double level = (double)m->now.level[0], step = (level - (double)m->now.level[1]) / 11;
@@ -116,7 +124,7 @@ static uint32_t between(const struct model *m, uint32_t lead, double *ret_share)
 
 struct looked {
     struct features f;
-    double mean;
+    double mean; /* root scale */
     bool regressed;
 };
 
@@ -124,10 +132,10 @@ static void look(const struct model *m, const struct series *s, uint32_t lead, s
 {
     out->f.seasons = 0;
     if (has_season(m, s))
-        features_at(&out->f, &m->now, s, m->season, m->short_season, s->next + lead - 1);
+        features_at(&out->f, &m->now, s, m->season, m->period.found, s->next + lead - 1);
     out->regressed = out->f.seasons > 0;
     if (!out->regressed) {
-        out->mean = level_mean(m, lead);
+        out->mean = series_root(level_mean(m, lead));
     } else {
         double theta[FEATURES], share, y = out->f.profile;
         prior_at(theta, lead, m->season, out->f.seasons);
@@ -139,18 +147,20 @@ static void look(const struct model *m, const struct series *s, uint32_t lead, s
     }
     if (!m->negative && !(out->mean > 0))
         out->mean = 0;
-    out->mean = MAX(-SERIES_MAX, MIN(out->mean, SERIES_MAX));
+    out->mean = MAX(-ROOT_MAX, MIN(out->mean, ROOT_MAX));
 }
 
 double model_mean(const struct model *m, const struct series *s, uint32_t lead)
 {
     struct looked l;
     look(m, s, lead, &l);
-    return l.mean;
+    return series_unroot(l.mean);
 }
 
 void model_look_ahead(struct model *m, const struct series *s)
 {
+    if (m->searches && m->season)
+        period_step(&m->period, s, m->season);
     if (floor_mod(s->next, m->stride) != 0 || m->now.seen == 0)
         return;
     for (uint32_t i = 0; i < m->n_knots; i++) {
@@ -169,6 +179,9 @@ void model_look_ahead(struct model *m, const struct series *s)
             continue;
         for (uint32_t j = 0; j < FEATURES; j++)
             row->x[j] = (float)l.f.x[j];
+        /* Every second knot is solved at a turn: in between its sums change little. */
+        if (floor_mod(s->next / m->stride + i, 2) != 0)
+            continue;
         double theta[FEATURES];
         prior_at(theta, k->lead, m->season, l.f.seasons);
         ridge_solve(&k->ridge, theta);
@@ -206,6 +219,8 @@ static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVEL
         out[j] = scale * residuals_quantile(&from->errors, forecast_levels[j]);
 }
 
+#define MEDIAN 3 /* of forecast_levels */
+
 static enum forecast_trend trend_of(const struct model *m, const struct forecast *f)
 {
     double mean = 0, up = 0, down = 0, now = (double)m->now.level[0];
@@ -233,7 +248,10 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     for (uint32_t h = 0; h < f->n; h++) {
         double share, mean = model_mean(m, s, h + 1), before = -INFINITY;
         uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
-        f->mean[h] = (float)mean;
+        double middle = mean + (1 - share) * offset[i][MEDIAN] + share * offset[up][MEDIAN];
+        if (!m->negative && !(middle > 0))
+            middle = 0;
+        f->mean[h] = (float)MAX(-SERIES_MAX, MIN(middle, SERIES_MAX));
         for (uint32_t j = 0; j < FORECAST_LEVELS; j++) {
             double q = mean + (1 - share) * offset[i][j] + share * offset[up][j];
             if (!m->negative && !(q > 0))

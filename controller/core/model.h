@@ -12,11 +12,12 @@
 
 #include "core/codec.h"
 #include "core/demand.h"
+#include "core/period.h"
 #include "core/residuals.h"
 #include "core/ridge.h"
 #include "core/series.h"
 
-#define MODEL_KNOTS 5
+#define MODEL_KNOTS 3
 
 struct model_row {
     float x[FEATURES];
@@ -36,8 +37,9 @@ struct model_knot {
 };
 
 struct model {
-    uint32_t season;       /* slots; 0: none */
-    uint32_t short_season; /* likewise */
+    uint32_t season;      /* slots; 0: none */
+    bool searches;        /* for a period shorter than the season */
+    struct period period; /* what it found, or was told */
     uint32_t horizon, stride;
     uint32_t n_knots;
     uint32_t n_rows;
@@ -47,7 +49,8 @@ struct model {
     struct model_row *row;
 };
 
-void model_init(struct model *m, uint32_t season, uint32_t horizon);
+/* `short_season` slots, 0: none; `searches`: one is looked for. */
+void model_init(struct model *m, uint32_t season, uint32_t short_season, bool searches, uint32_t horizon);
 void model_done(struct model *m);
 size_t model_memory(const struct model *m); /* on the heap */
 

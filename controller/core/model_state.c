@@ -34,7 +34,12 @@ void model_encode(const struct model *m, struct codec_writer *w)
     codec_u8(w, RESIDUALS_BINS);
     codec_u8(w, (uint8_t)m->n_knots);
     codec_u16(w, (uint16_t)m->n_rows);
-    codec_u32(w, m->short_season);
+    codec_u32(w, m->period.found);
+    codec_u32(w, m->period.candidate);
+    codec_u32(w, m->period.best);
+    codec_f32(w, m->period.reference);
+    codec_f32(w, m->period.best_score);
+    codec_f32(w, m->period.found_score);
     codec_u8(w, m->negative);
     codec_f32s(w, m->now.dev, FEATURES_WINDOWS);
     codec_f32s(w, m->now.level, ARRAY_SIZE(m->now.level));
@@ -50,6 +55,7 @@ void model_encode(const struct model *m, struct codec_writer *w)
         codec_f32(w, k->ridge.usual);
         codec_f32(w, k->errors.fast);
         codec_f32(w, k->errors.slow);
+        codec_f32(w, k->errors.total);
         codec_f32s(w, k->errors.count, RESIDUALS_BINS);
     }
     for (uint32_t i = 0; i < m->n_rows; i++)
@@ -63,7 +69,14 @@ void model_decode(struct model *m, struct codec_reader *r)
         r->failed = true;
         return;
     }
-    m->short_season = codec_get_u32(r);
+    m->period.found = codec_get_u32(r);
+    m->period.candidate = codec_get_u32(r);
+    m->period.best = codec_get_u32(r);
+    codec_get_finite_f32s(r, &m->period.reference, 1);
+    codec_get_finite_f32s(r, &m->period.best_score, 1);
+    codec_get_finite_f32s(r, &m->period.found_score, 1);
+    if (m->season ? m->period.found > m->season || m->period.candidate > m->season / 4 : m->period.found > 0)
+        r->failed = true;
     m->negative = codec_get_u8(r) != 0;
     codec_get_finite_f32s(r, m->now.dev, FEATURES_WINDOWS);
     codec_get_finite_f32s(r, m->now.level, ARRAY_SIZE(m->now.level));
@@ -79,6 +92,7 @@ void model_decode(struct model *m, struct codec_reader *r)
         codec_get_finite_f32s(r, &k->ridge.usual, 1);
         codec_get_finite_f32s(r, &k->errors.fast, 1);
         codec_get_finite_f32s(r, &k->errors.slow, 1);
+        codec_get_finite_f32s(r, &k->errors.total, 1);
         codec_get_finite_f32s(r, k->errors.count, RESIDUALS_BINS);
     }
     for (uint32_t i = 0; i < m->n_rows; i++)

@@ -12,8 +12,8 @@ enum sample_kind {
 };
 
 struct sample {
+    double value; /* in the metric's unit: cores, bytes, plain numbers */
     enum sample_kind kind;
-    double value;  /* in the metric's unit: cores, bytes, plain numbers */
     bool censored; /* saturated at a limit: a lower bound of the truth */
 };
 

@@ -59,7 +59,7 @@ static bool held(const struct series *s, int64_t slot)
 
 static unsigned marks_at(const struct series *s, uint32_t i)
 {
-    return s->marks[i >> 2] >> (2 * (i & 3)) & 3u;
+    return (unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & 3u;
 }
 
 static void put(struct series *s, uint32_t i, float value, unsigned marks)
@@ -76,7 +76,7 @@ void series_resum(struct series *s)
     for (int64_t slot = s->next - s->n; slot < s->next; slot++) {
         float v = series_at(s, slot);
         if (!isnan(v)) {
-            s->sum += (double)v;
+            s->sum += series_root((double)v);
             s->sum_n++;
         }
     }
@@ -91,9 +91,10 @@ static bool evict(struct series *s)
     s->filled--;
     if (marks_at(s, s->head) & SERIES_EXCLUDED)
         return false;
-    s->sum -= (double)old;
+    double root = series_root((double)old);
+    s->sum -= root;
     s->sum_n--;
-    return fabs((double)old) > DWARFS * fabs(s->sum);
+    return fabs(root) > DWARFS * fabs(s->sum);
 }
 
 static float clip(double value)
@@ -116,7 +117,7 @@ void series_push(struct series *s, double value, unsigned marks)
     if (!isnan(v)) {
         s->filled++;
         if (!(marks & SERIES_EXCLUDED)) {
-            s->sum += (double)v;
+            s->sum += series_root((double)v);
             s->sum_n++;
         }
     }
@@ -161,7 +162,7 @@ unsigned series_marks(const struct series *s, int64_t slot)
     return held(s, slot) ? marks_at(s, place(s, slot)) : 0;
 }
 
-double series_mean(const struct series *s)
+double series_mean_root(const struct series *s)
 {
     return s->sum_n ? s->sum / s->sum_n : 0;
 }

@@ -11,6 +11,8 @@
 
 #include "base/base.h"
 
+#include <math.h>
+
 enum series_mark { SERIES_EXCLUDED = 1, SERIES_CENSORED = 2 };
 
 struct series {
@@ -19,7 +21,7 @@ struct series {
     int64_t next;    /* the first slot that is not closed */
     uint32_t filled; /* slots with a value */
     uint32_t head;   /* place of `next` in the ring: next modulo cap */
-    double sum;      /* of the values that the model reads, and their number */
+    double sum;      /* of the roots of what the model reads, and their number */
     uint32_t sum_n;
     float *value;
     uint8_t *marks; /* 2 bits a slot */
@@ -42,7 +44,19 @@ void series_resum(struct series *s);
 
 float series_raw(const struct series *s, int64_t slot); /* what was stored, excluded or not */
 unsigned series_marks(const struct series *s, int64_t slot);
-double series_mean(const struct series *s); /* over the ring, of what the model reads; 0 when empty */
+double series_mean_root(const struct series *s); /* over the ring, of what the model reads; 0 when empty */
+
+/* The scale on which demand is modelled: the signed square root. The noise of counts grows with their root, so that on
+ * this scale it is of one size by day and by night, and a spike weighs less; zero stays zero. */
+static inline double series_root(double v)
+{
+    return v < 0 ? -sqrt(-v) : sqrt(v);
+}
+
+static inline double series_unroot(double r)
+{
+    return r < 0 ? -r * r : r * r;
+}
 
 /* What the model reads: NaN for no data, excluded, or outside. */
 static inline float series_at(const struct series *s, int64_t slot)
@@ -51,7 +65,7 @@ static inline float series_at(const struct series *s, int64_t slot)
     if (back < 1 || back > (int64_t)s->n)
         return __builtin_nanf("");
     uint32_t i = s->head >= (uint32_t)back ? s->head - (uint32_t)back : s->head + s->cap - (uint32_t)back;
-    if (__builtin_expect(s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED, 0))
+    if (__builtin_expect((unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED, 0))
         return __builtin_nanf("");
     return s->value[i];
 }

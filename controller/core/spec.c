@@ -51,6 +51,11 @@ const char *core_spec_broken(const struct core_spec *spec)
             if (strcmp(spec->metrics[i].name, spec->metrics[k].name) == 0)
                 return "metric names are unique";
     }
+    const struct demand_config *d = &spec->prediction;
+    if (d->interval_s < 10 || d->interval_s > 3600 || d->slots < DEMAND_MIN_SLOTS ||
+        d->slots > DEMAND_MAX_SLOTS || d->horizon < 1 || d->horizon > FORECAST_MAX_HORIZON ||
+        d->confidence_percent < 50 || d->confidence_percent > 99 || d->n_periods > DEMAND_MAX_PERIODS)
+        return "prediction out of range";
     if (!rules_ok(&spec->up) || !rules_ok(&spec->down))
         return "scaling rules out of range";
     return NULL;

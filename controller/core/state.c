@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 
 #define MAGIC        0x4b344941u /* "AI4K" */
-#define VERSION 1u
+#define VERSION      1u
 #define FRAME_BYTES  16
 #define MAX_SEGMENTS (DEMAND_MAX_SLOTS / DEMAND_SEGMENT + 2)
 
@@ -161,21 +161,6 @@ static void put_name(struct codec_writer *w, const char *name)
     codec_bytes(w, name, strlen(name));
 }
 
-static void put_config(struct codec_writer *w, const struct demand_config *c)
-{
-    codec_u32(w, c->interval_s);
-    codec_u32(w, c->slots);
-    codec_u32(w, c->horizon);
-    codec_u8(w, (uint8_t)c->seasonality);
-    codec_u8(w, (uint8_t)c->n_periods);
-    for (uint32_t i = 0; i < c->n_periods; i++)
-        codec_u32(w, c->periods_s[i]);
-    codec_u32(w, c->confidence_percent);
-    codec_u32(w, c->min_history_s);
-    codec_u32(w, c->max_error_percent);
-    codec_u32(w, c->min_coverage_percent);
-}
-
 static void put_contention(struct codec_writer *w, const struct contention *c)
 {
     codec_u8(w, c->known);
@@ -213,7 +198,6 @@ void core_state_encode_tail(const struct core_state *state, struct buf *out)
     for (uint32_t i = 0; i < state->n_metrics; i++) {
         at = codec_section(&w, TAG_METRIC);
         put_name(&w, state->metrics[i].name);
-        put_config(&w, demand_config(state->metrics[i].demand));
         demand_encode_tail(state->metrics[i].demand, &w);
         codec_section_end(&w, at);
     }
@@ -290,28 +274,6 @@ static bool get_name(struct codec_reader *r, char out[64])
     return true;
 }
 
-static bool get_config(struct codec_reader *r, struct demand_config *c)
-{
-    *c = demand_config_default();
-    c->interval_s = codec_get_u32(r);
-    c->slots = codec_get_u32(r);
-    c->horizon = codec_get_u32(r);
-    uint8_t seasonality = codec_get_u8(r);
-    c->n_periods = codec_get_u8(r);
-    for (uint32_t i = 0; i < c->n_periods && i < DEMAND_MAX_PERIODS; i++)
-        c->periods_s[i] = codec_get_u32(r);
-    c->confidence_percent = codec_get_u32(r);
-    c->min_history_s = codec_get_u32(r);
-    c->max_error_percent = codec_get_u32(r);
-    c->min_coverage_percent = codec_get_u32(r);
-    if (r->failed || seasonality > DEMAND_SEASON_NONE || c->n_periods > DEMAND_MAX_PERIODS)
-        return false;
-    c->seasonality = (enum demand_seasonality)seasonality;
-    return c->interval_s >= 10 && c->interval_s <= 3600 && c->slots >= DEMAND_MIN_SLOTS &&
-           c->slots <= DEMAND_MAX_SLOTS && c->horizon >= 1 && c->horizon <= FORECAST_MAX_HORIZON &&
-           c->confidence_percent >= 50 && c->confidence_percent <= 99;
-}
-
 static bool get_contention(struct codec_reader *r, struct contention *c)
 {
     c->known = codec_get_u8(r) != 0;
@@ -332,22 +294,29 @@ static bool get_contention(struct codec_reader *r, struct contention *c)
     return true;
 }
 
-/* The history stays as it was encoded until all of it is there; then the spec's configuration is taken in. */
-static bool get_metric(struct codec_reader *r, struct core_state *state)
+static bool is_forecast(const struct core_spec *spec, const char *name)
+{
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        if (spec->metrics[i].forecast && strcmp(spec->metrics[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool get_metric(struct codec_reader *r, const struct core_spec *spec, struct core_state *state)
 {
     char name[64];
-    struct demand_config config;
-    if (!get_name(r, name) || !get_config(r, &config))
+    if (!get_name(r, name) || find_metric(state, name))
         return false;
-    if (find_metric(state, name) || state->n_metrics == CORE_MAX_METRICS)
-        return false;
+    if (!is_forecast(spec, name))
+        return true; /* it has been removed since */
     struct core_state_metric *m = &state->metrics[state->n_metrics++];
     m->name = xstrdup(name);
-    m->demand = demand_new(&config);
+    m->demand = demand_new(&spec->prediction);
     return demand_decode_tail(m->demand, r) == 0;
 }
 
-static int read_tail(struct core_state *state, struct codec_reader *frame, struct error *err)
+static int read_tail(struct core_state *state, const struct core_spec *spec, struct codec_reader *frame,
+                     struct error *err)
 {
     struct codec_reader section;
     uint16_t tag;
@@ -362,7 +331,7 @@ static int read_tail(struct core_state *state, struct codec_reader *frame, struc
         else if (tag == TAG_DECISIONS)
             ok = decisions_decode(&state->decisions, &section) == 0;
         else if (tag == TAG_METRIC)
-            ok = get_metric(&section, state);
+            ok = get_metric(&section, spec, state);
         if (!ok || section.failed)
             return error_set(err, ERROR_PARSE, "section %u is broken", tag);
     }
@@ -396,7 +365,7 @@ static struct core_state *read_parts(const struct core_spec *spec, const void *t
     if (frame_open(tail, tail_len, FRAME_TAIL, &frame, ret_tail_bytes, err) < 0)
         return NULL;
     struct core_state *state = xcalloc(1, sizeof *state);
-    if (read_tail(state, &frame, err) < 0)
+    if (read_tail(state, spec, &frame, err) < 0)
         return core_state_free(state);
     if (!history && tail_len > *ret_tail_bytes) { /* both parts in one piece */
         history = (const uint8_t *)tail + *ret_tail_bytes;

@@ -356,6 +356,7 @@ void core_step(const struct core_spec *spec, struct core_state *state,
     plan->time_us = now_us;
     plan->current = current;
     if (mode == CORE_OFF) {
+        state_take_spec(state, spec);
         step_off(state, current, plan);
     } else {
         struct sample samples[CORE_MAX_METRICS];
@@ -363,7 +364,7 @@ void core_step(const struct core_spec *spec, struct core_state *state,
         watch_writers(state, mode, now_us, current, plan);
         behavior_first_sight(&state->behavior, now_us, current);
 
-        struct hpa_proposal proposals[CORE_MAX_METRICS];
+        struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, proposals, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         struct question question = {.spec = spec,

@@ -139,7 +139,7 @@ enum core_problem {
 
 #define CORE_MAX_STAGES 10
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Need Stabilised RateLimited Bounded Mode Contention */
+    char name[24]; /* Current Reactive Predicted Untrusted Need Stabilised Limited Final */
     int32_t replicas;
     char note[120];
 };
@@ -239,8 +239,9 @@ struct core_decision {
 uint32_t core_state_decisions(const struct core_state *state, struct core_decision *out, uint32_t cap);
 
 /* The whole state in one piece (tests, decide), and split as the checkpoint wants it (demand.h). A tail is <=
- * 16 KiB and all segments of a history <= 96 KiB, by construction. Decoding gives NULL and a message for
- * bytes that are not ours, of a newer version or of another checksum. */
+ * 8 KiB with one forecast metric and <= 20 KiB with four; a history 8 KiB for each of 2016 slots. Decoding
+ * gives NULL and a message for bytes that are not ours, of a newer version or of another checksum; metrics
+ * that the spec no longer has are left out, and a history without its tail too. */
 void core_state_encode(const struct core_state *state, struct buf *out);
 struct core_state *core_state_decode(const struct core_spec *spec, const void *data, size_t len,
                                      struct error *err);

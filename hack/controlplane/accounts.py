@@ -1,17 +1,29 @@
-"""Service accounts' tokens, and the directory that a pod finds them in."""
+"""Service accounts' tokens, and the place where a pod finds them."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import sys
 import tempfile
+
+from kubeapi import ApiError, Client
 
 from .errors import ControlPlaneError
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from kubeapi import ApiError, Client  # noqa: E402
+POD_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+# In a mount namespace of its own the program sees the directory under the path that is fixed in
+# every client. /run (where /var/run leads) is covered, not changed: nothing is left on the machine.
+_AS_IN_A_POD = f"""
+exec 3<"$1"
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p {POD_DIRECTORY.removeprefix("/var")}
+mount -c --bind /proc/self/fd/3 {POD_DIRECTORY.removeprefix("/var")}
+exec 3<&-
+shift
+exec "$@"
+"""
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -68,3 +80,15 @@ def write_projected(directory: str, files: dict[str, str]) -> None:
             os.symlink(os.path.join("..data", name), link)
     if old:
         shutil.rmtree(os.path.join(directory, old), ignore_errors=True)
+
+
+def as_in_a_pod(directory: str, argv: list[str]) -> list[str]:
+    """The command line that runs `argv` with `directory` in the place of a pod's account.
+
+    It becomes `argv` (same process id). Without root it takes a user namespace, in which the
+    program sees itself as root.
+    """
+    unshare = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() != 0:
+        unshare += ["--user", "--map-root-user"]
+    return [*unshare, "--", "sh", "-ec", _AS_IN_A_POD, "sh", directory, *argv]

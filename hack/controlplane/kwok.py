@@ -79,5 +79,5 @@ def _with_delay(text: str, milliseconds: int) -> str:
         raise RuntimeError("a stage of kwok has changed: it has not one delay")
     text = re.sub(r"^    jitterDurationMilliseconds: \d+\n", "", text, flags=re.M)
     # the stage for deletion draws up to the whole grace period
-    return re.sub(r"^    jitterDurationFrom:\n      expressionFrom: '\.metadata\.deletionTimestamp'\n",
-                  "", text, flags=re.M)
+    return re.sub(r"^    jitterDurationFrom:\n"
+                  r"      expressionFrom: '\.metadata\.deletionTimestamp'\n", "", text, flags=re.M)

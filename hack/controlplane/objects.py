@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from kubeapi import ApiError, Client  # noqa: E402
+from kubeapi import ApiError, Client
 
 RBAC = "rbac.authorization.k8s.io"
 READ = ["get", "list", "watch"]

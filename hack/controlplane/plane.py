@@ -11,12 +11,11 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
 
+from kubeapi import ApiError, ApiUnavailable, Client
+
 from . import accounts, certs, kwok, objects, place, process, programs, tools
 from .errors import AlreadyUp, ControlPlaneError
 from .programs import Options
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from kubeapi import ApiError, ApiUnavailable, Client  # noqa: E402
 
 PORTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
          "metrics-server"]
@@ -139,11 +138,16 @@ class ControlPlane:
         tools.ensure_built(quiet)
         for attempt in range(1, ATTEMPTS + 1):
             started = time.monotonic()
-            self._reserve(until_exit_of)
+            ours = False
             try:
+                with _undisturbed():
+                    self._reserve(until_exit_of)
+                    ours = True
                 self._bring_up(until_exit_of)
                 return time.monotonic() - started
             except BaseException as error:
+                if not ours:
+                    raise
                 with _undisturbed():
                     again = attempt < ATTEMPTS and isinstance(error, ControlPlaneError) \
                         and self._lost_a_port()
@@ -286,7 +290,10 @@ class ControlPlane:
 
     def freeze(self, program: str) -> None:
         """SIGSTOP: the program is there and does nothing, its connections stay open."""
-        process.send(*self._running(program), signal.SIGSTOP)
+        pid, started = self._running(program)
+        process.send(pid, started, signal.SIGSTOP)
+        while process.is_alive(pid, started) and not process.is_stopped(pid):
+            time.sleep(0.005)
 
     def thaw(self, program: str) -> None:
         process.send(*self._running(program), signal.SIGCONT)
@@ -321,6 +328,19 @@ class ControlPlane:
         port = str(self.port("kube-apiserver"))
         return {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": port,
                 "KUBERNETES_SERVICE_PORT_HTTPS": port}
+
+    def in_cluster(self, argv: list[str], serviceaccount: str, namespace: str = "default",
+                   duration: str | float = "1h") -> tuple[list[str], dict[str, str]]:
+        """A command line and an environment that run `argv` as in a pod of this account:
+        token, ca.crt and namespace are where every client looks for them. The same process
+        becomes `argv`; call in_cluster_dir() on self.account_dir(...) to renew the token."""
+        directory = self.account_dir(serviceaccount, namespace)
+        variables = self.in_cluster_dir(directory, serviceaccount, namespace, duration)
+        environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+        return accounts.as_in_a_pod(directory, argv), {**environment, **variables}
+
+    def account_dir(self, serviceaccount: str, namespace: str = "default") -> str:
+        return self.file(f"accounts/{namespace}/{serviceaccount}")
 
     def client_for(self, serviceaccount: str, namespace: str = "default") -> Client:
         """The API with a service account's rights."""

@@ -120,8 +120,8 @@ def ensure_built(quiet: bool = False) -> float:
     started = time.monotonic()
     with _lock(quiet):
         go = go_command()
-        _say(quiet, "Building the programs of the control plane, once: about 8 minutes on "
-                    "2 cores,\nabout 7 GB for Go's own caches and 0.5 GB for the programs.")
+        _say(quiet, "Building the programs of the control plane, once: about 10 minutes on "
+                    "2 cores,\nabout 6 GB for Go's own caches and 0.5 GB for the programs.")
         for module, programs in plan:
             os.makedirs(os.path.join(module.folder, "bin"), exist_ok=True)
             for name in os.listdir(os.path.join(module.folder, "bin")):
@@ -140,8 +140,8 @@ def ensure_built(quiet: bool = False) -> float:
 
 def go_command() -> str:
     """A Go toolchain that is new enough for all modules: installed, or from the cache."""
-    wanted = max(_version(re.search(r"^go (\S+)", module.read("go.mod"), re.M)[1])
-                 for module in MODULES)
+    wanted = max(_version(line) for module in MODULES
+                 for line in re.findall(r"^go (\S+)", module.read("go.mod"), re.M))
     candidates = [shutil.which("go")]
     if os.path.isdir(CACHE):
         candidates += [os.path.join(CACHE, name, "bin", "go")
@@ -209,15 +209,17 @@ def _build(go: str, module: Module, program: str, quiet: bool) -> None:
                              cwd=module.source, env=_go_environment(), text=True,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True)
+    pipe = build.stdout
+    assert pipe
     output: list[str] = []
-    reader = threading.Thread(target=lambda: output.extend(iter(build.stdout.readline, "")),
-                              daemon=True)
+    reader = threading.Thread(target=lambda: output.extend(iter(pipe.readline, "")), daemon=True)
     reader.start()
     try:
         _follow(build, program, output, started, quiet)
         reader.join()
         if build.returncode:
-            tail = "".join(line for line in output[-30:])
+            # a line without a space only names a package
+            tail = "".join([line for line in output if " " in line.strip()][-30:])
             raise ControlPlaneError(
                 f"building {program} failed:\n{tail}\nThe sources come from the Go module proxy "
                 "($GOPROXY); a build takes up to 2 GB of memory\nand 7 GB of disk. What is built "

@@ -65,8 +65,8 @@ int error_errno(struct error *err, int errno_value, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    char full[1300];
-    (void)snprintf(full, sizeof(full), "%s: %s", text, strerror(errno_value));
+    char reason[128], full[1300];
+    (void)snprintf(full, sizeof(full), "%s: %s", text, strerror_r(errno_value, reason, sizeof(reason)));
     *err = (struct error){.kind = ERROR_IO, .code = errno_value};
     set_message(err, full);
     return -1;

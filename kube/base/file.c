@@ -19,12 +19,6 @@ void secret_free(char *secret)
     free(secret);
 }
 
-bool file_is_regular(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* A larger buffer with the same contents. */
 static char *grow(char *old, size_t len, size_t cap)
 {

@@ -7,9 +7,8 @@
 #include "base/error.h"
 
 /* Gives the contents, NUL-terminated (secret_free() where it matters). ERROR_IO with errno, ERROR_LIMIT above
- * `max_bytes`. Pipes are read to their end; whoever must not block checks file_is_regular() before. */
+ * `max_bytes`. Pipes are read to their end: whoever must not block asks stat(2) before. */
 int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len, struct error *err);
-bool file_is_regular(const char *path);
 
 /* Wipes a secret and frees it. NULL: nothing. */
 void secret_free(char *secret);

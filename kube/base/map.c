@@ -104,7 +104,7 @@ void *map_get(const struct map *m, const char *key)
     return slot ? (*slot)->value : NULL;
 }
 
-void map_set(struct map *m, const char *key, void *value)
+const char *map_set(struct map *m, const char *key, void *value)
 {
     assert(value);
     if (!m->n_slots) {
@@ -117,11 +117,12 @@ void map_set(struct map *m, const char *key, void *value)
     uint64_t hash = hash_of(m, key, len);
     struct map_entry **slot = find(m, key, hash);
     if (slot) {
-        void *old = (*slot)->value;
-        (*slot)->value = value;
+        struct map_entry *e = *slot;
+        void *old = e->value;
+        e->value = value;
         if (m->free_value && old != value)
             m->free_value(old);
-        return;
+        return e->key;
     }
     if (4 * (m->n_used + 1) > 3 * m->n_slots)
         rebuild(m);
@@ -131,6 +132,7 @@ void map_set(struct map *m, const char *key, void *value)
     memcpy(e->key, key, len + 1);
     insert(m, e);
     m->count++;
+    return e->key;
 }
 
 void *map_take(struct map *m, const char *key)

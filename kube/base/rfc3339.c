@@ -100,7 +100,7 @@ static bool read_offset(const char **s, int64_t *ret_s)
     if (!read_char(s, '-', '+') || !read_number(s, 2, 0, 23, &hours) || !read_char(s, ':', ':') ||
         !read_number(s, 2, 0, 59, &minutes))
         return false;
-    *ret_s = (west ? -60 : 60) * (60 * hours + minutes);
+    *ret_s = (west ? INT64_C(-60) : INT64_C(60)) * (60 * hours + minutes);
     return true;
 }
 
@@ -117,7 +117,8 @@ bool rfc3339_parse(const char *s, int64_t *ret_us)
         !read_offset(&s, &offset_s) || *s)
         return false;
     int64_t day_number = days_from_civil(year, month, day);
-    int64_t at_s = day_number * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
+    int second_of_day = hour * 3600 + minute * 60 + second;
+    int64_t at_s = day_number * S_PER_DAY + second_of_day - offset_s;
     if (at_s < FIRST_S || at_s > LAST_S)
         return false;
     /* Leap seconds are the last of a month in UTC: the second after is the first of the next. */

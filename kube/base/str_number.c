@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,9 @@
 /* More digits than any double needs to be told from its neighbours (767), with room for zeros and an
  * exponent. */
 #define DOUBLE_TEXT_MAX 1024
+/* The decimal exponent from which on it is written as one. */
+#define LIMIT_PLAIN 21
+#define LIMIT_G     6
 
 static bool is_digit(char c)
 {
@@ -105,6 +109,13 @@ bool str_to_double(const char *s, double *out)
     return str_to_double_n(s, strnlen(s, DOUBLE_TEXT_MAX + 1), out);
 }
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
 /* 0.d1d2d3... x 10^point, of a positive number. */
 struct decimal {
     char digits[20];
@@ -136,8 +147,7 @@ static bool decimal_is(const struct decimal *d, double value)
     char text[64];
     int len = snprintf(text, sizeof(text), "%.*se%d", d->n, d->digits, d->point - d->n);
     assert(len > 0 && (size_t)len < sizeof(text));
-    double back = read_decimal(text);
-    return memcmp(&back, &value, sizeof(value)) == 0;
+    return bits_of(read_decimal(text)) == bits_of(value);
 }
 
 /* The next number of as many digits. False: it would take one digit more. */
@@ -155,9 +165,7 @@ static bool decimal_increment(struct decimal *d)
 
 static bool is_power_of_two(double value)
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return (bits & ((UINT64_C(1) << (DBL_MANT_DIG - 1)) - 1)) == 0;
+    return (bits_of(value) & ((UINT64_C(1) << (DBL_MANT_DIG - 1)) - 1)) == 0;
 }
 
 /* Gives the fewest digits that read back as `value`, and the nearest of those that are as few.
@@ -222,6 +230,20 @@ static void decimal_print(const struct decimal *d, int limit, char *out)
     out[at] = '\0';
 }
 
+/* Whole numbers need no search for their digits, and most numbers that are printed often are whole. */
+static bool from_whole(char *out, size_t cap, double value, int limit)
+{
+    double bound = limit == LIMIT_G ? 1e6 : 1e15;
+    if (!(value > -bound && value < bound))
+        return false;
+    int64_t whole = (int64_t)value;
+    /* Bits, as -0 is not 0 here. */
+    if (bits_of((double)whole) != bits_of(value))
+        return false;
+    (void)snprintf(out, cap, "%" PRId64, whole);
+    return true;
+}
+
 static void from_double(char *out, size_t cap, double value, int limit)
 {
     assert(cap >= 32);
@@ -233,6 +255,8 @@ static void from_double(char *out, size_t cap, double value, int limit)
         str_copy(out, cap, value > 0 ? "+Inf" : "-Inf");
         return;
     }
+    if (from_whole(out, cap, value, limit))
+        return;
     if (signbit(value))
         *out++ = '-';
     struct decimal d = {.digits = "0", .n = 1, .point = 1};
@@ -243,10 +267,10 @@ static void from_double(char *out, size_t cap, double value, int limit)
 
 void str_from_double(char *out, size_t cap, double value)
 {
-    from_double(out, cap, value, 21);
+    from_double(out, cap, value, LIMIT_PLAIN);
 }
 
 void str_from_double_g(char *out, size_t cap, double value)
 {
-    from_double(out, cap, value, 6);
+    from_double(out, cap, value, LIMIT_G);
 }

@@ -118,10 +118,12 @@ static size_t append_quoted(struct buf *out, const char *s, size_t len, size_t m
     return i;
 }
 
+/* The prefix and the last `digits` hexadecimal digits of the value. */
 static size_t put_hex(char *out, const char *prefix, uint32_t value, size_t digits)
 {
-    size_t at = strlen(prefix);
-    memcpy(out, prefix, at);
+    size_t at = 0;
+    while (*prefix)
+        out[at++] = *prefix++;
     while (digits-- > 0)
         out[at++] = "0123456789abcdef"[value >> 4 * digits & 15];
     return at;
@@ -145,10 +147,8 @@ static size_t put_short(char *out, uint32_t c, size_t n_pairs)
 
 static size_t escape_json(char *out, uint32_t c, const char *in UNUSED, size_t n UNUSED)
 {
-    if (c == STR_INVALID) {
-        memcpy(out, REPLACEMENT, strlen(REPLACEMENT));
-        return strlen(REPLACEMENT);
-    }
+    if (c == STR_INVALID)
+        return put_hex(out, REPLACEMENT, 0, 0);
     size_t size = put_short(out, c, sizeof(short_escapes) / 2);
     return size || !str_is_unsafe(c) ? size : put_hex(out, "\\u", c, 4);
 }

@@ -125,15 +125,18 @@ static void score(struct figures *g, const struct forecast *f, const double *y, 
 static void dump_rows(const struct options *o, const struct demand *d, const double *y, uint32_t n,
                       double scale, uint32_t series)
 {
-    static const uint32_t leads[] = {1, 2, 3, 6, 12, 18, 24, 36, 48, 60, 72, 108, 144, 216, 288};
+    static const uint32_t leads[] = {1, 2, 3, 5, 7, 13, 19, 29, 43, 59, 71, 107, 149, 211, 287};
     for (uint32_t i = 0; i < ARRAY_SIZE(leads); i++) {
         int64_t t = d->series.next + leads[i] - 1;
         struct features f;
-        features_at(&f, &d->model.now, &d->series, d->model.season, d->model.short_season, t);
+        features_at(&f, &d->model.now, &d->series, d->model.season, d->model.period.found, t);
         if (t >= n || isnan(y[t]) || f.seasons == 0)
             continue;
-        float row[6 + FEATURES] = {(float)series, (float)leads[i],       (float)f.seasons,
-                                   (float)scale,  (float)d->series.next, (float)(y[t] - f.profile)};
+        /* An error on the root scale in plain terms: times the slope of the square. */
+        double slope = 2 * MAX(fabs(f.profile), 0.5 * sqrt(scale));
+        float row[6 + FEATURES] = {(float)series,         (float)leads[i],
+                                   (float)f.seasons,      (float)(scale / slope),
+                                   (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
         for (uint32_t j = 0; j < FEATURES; j++)
             row[6 + j] = (float)f.x[j];
         (void)fwrite(row, sizeof row, 1, o->dump);

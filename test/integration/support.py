@@ -43,9 +43,12 @@ class AuditLog:
 
     def entries(self, since: int = 0, user: str | None = None, verbs: set[str] | None = None,
                 resource: str | None = None, namespace: str | None = None,
-                stage: str | None = "ResponseComplete") -> list[JSON]:
-        """The entries that match; resource is "pods" or "deployments/scale".
+                group: str | None = None, stage: str | None = "ResponseComplete"
+                ) -> list[JSON]:
+        """The entries that match.
 
+        resource is "pods" or "deployments/scale"; group tells pods ("") from the pods of
+        "metrics.k8s.io".
         A watch has its ResponseComplete only when it ends: ask for the stage
         "ResponseStarted" to see it begin, or None for both.
         """
@@ -63,6 +66,7 @@ class AuditLog:
                         and (verbs is None or entry["verb"] in verbs)
                         and (resource is None or name == resource)
                         and (namespace is None or reference.get("namespace") == namespace)
+                        and (group is None or reference.get("apiGroup", "") == group)
                         and (stage is None or entry["stage"] == stage)):
                     found.append(entry)
         return found

@@ -6,8 +6,8 @@ import glob
 import json
 import os
 import signal
+import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -129,6 +129,20 @@ def test_two_side_by_side(make_control_plane):
         ControlPlane(other.name).up()
     other.down()
     assert one.client.exists("/api/v1/namespaces/mine")
+
+
+@pytest.mark.disruptive
+def test_a_port_lost_to_somebody_else_is_replaced(name, monkeypatch):
+    choose = place.free_ports
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = [other.getsockname()[1]]
+        monkeypatch.setattr(place, "free_ports",
+                            lambda count: [(taken or choose(1)).pop(), *choose(count - 1)])
+        plane = ControlPlane(name, kwok=False, metrics_server=False)
+        plane.up()
+        assert not taken and plane.port("etcd") != other.getsockname()[1]
+        plane.down()
+    assert leftovers(name) == []
 
 
 def test_a_reused_process_id_is_never_signalled():
@@ -312,6 +326,17 @@ def test_a_service_account_has_its_rights_and_no_more(control_plane, api, namesp
     assert len(audit_log.entries(since=position, namespace=namespace, resource="secrets")) == 1
 
 
+def test_a_program_runs_as_in_a_pod(control_plane, namespace):
+    look = "cd /var/run/secrets/kubernetes.io/serviceaccount && cat namespace && ls && " \
+           "echo && echo $KUBERNETES_SERVICE_PORT ${KUBECONFIG-none} && test -s token"
+    done = run("in-cluster-run", "--name", control_plane.name, "--namespace", namespace, "--",
+               "sh", "-c", look, env={**os.environ, "KUBECONFIG": "/nowhere"})
+    assert done.returncode == 0, done.stderr
+    port = control_plane.port("kube-apiserver")
+    assert done.stdout.split() == [f"{namespace}ca.crt", "namespace", "token", str(port), "none"]
+    assert not os.path.exists("/run/secrets/kubernetes.io")
+
+
 def test_a_token_for_nobody_is_explained(control_plane):
     done = run("token", "--name", control_plane.name, "--serviceaccount", "nobody")
     assert done.returncode == 1
@@ -403,7 +428,3 @@ def test_watch_and_threads(api, namespace):
     with pytest.raises(ApiError) as caught:
         list(api.watch(maps, timeout=5, resourceVersion="1", resourceVersionMatch="Exact"))
     assert caught.value.status in (400, 410, 422)
-
-
-if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, *sys.argv[1:]]))

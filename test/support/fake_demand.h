@@ -1,5 +1,5 @@
-/* A demand whose forecast the test sets. Included by the one file of a test program; its functions stand in front of the
- * archive's, so that the real model is not linked. */
+/* A demand whose forecast the test sets. Included by the one file of a test program; its functions stand in
+ * front of the archive's, so that the real model is not linked. */
 #ifndef TEST_FAKE_DEMAND_H
 #define TEST_FAKE_DEMAND_H
 
@@ -56,7 +56,8 @@ size_t demand_memory(const struct demand *d)
     return sizeof *d;
 }
 
-uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s)
+uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags,
+                        uint32_t lead_s)
 {
     (void)time_us;
     (void)flags;

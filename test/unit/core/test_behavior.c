@@ -1,4 +1,5 @@
-/* Windows, policies and bounds: tables of documented cases, and the queues against the plain list that the HPA keeps. */
+/* Windows, policies and bounds: tables of documented cases, and the queues against the plain list that the
+ * HPA keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,15 +63,21 @@ static void test_default_policies(void **state)
         struct core_spec spec = spec_with_behavior();
         spec.behavior = cases[i].behavior;
         struct behavior b = {.seeded = true};
-        struct behavior_answer a = behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, cases[i].min,
-                                                  cases[i].max);
+        struct behavior_answer a =
+            behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, cases[i].min, cases[i].max);
         if (a.replicas != cases[i].replicas || a.limit != cases[i].limit)
             fail_msg("case %zu: %d, limit %d", i, a.replicas, (int)a.limit);
     }
 }
 
-#define PODS(v, s)    {CORE_POLICY_PODS, (v), (s)}
-#define PERCENT(v, s) {CORE_POLICY_PERCENT, (v), (s)}
+#define PODS(v, s)                                                                                           \
+    {                                                                                                        \
+        CORE_POLICY_PODS, (v), (s)                                                                           \
+    }
+#define PERCENT(v, s)                                                                                        \
+    {                                                                                                        \
+        CORE_POLICY_PERCENT, (v), (s)                                                                        \
+    }
 
 static void test_policies(void **state)
 {
@@ -172,7 +179,8 @@ static void test_resume(void **state)
     struct behavior b = {.seeded = false};
     behavior_first_sight(&b, START, 4);
     behavior_record(&b, &spec, START + 15 * SECOND, 4);
-    /* Taken over an hour later: old needs are gone, the live count holds for the full window; raises don't wait. */
+    /* Taken over an hour later: old needs are gone, the live count holds for the full window; raises don't
+     * wait. */
     int64_t now = START + 3600 * SECOND;
     behavior_resume(&b, &spec, now, 10);
     assert_int_equal(behavior_apply(&spec, &b, now + 299 * SECOND, 10, 3, 1, 1000).stabilized, 10);
@@ -187,10 +195,12 @@ struct list {
     uint32_t n;
 };
 
-static int32_t list_stabilize(struct list *l, const struct core_spec *spec, int64_t now, int32_t current, int32_t desired)
+static int32_t list_stabilize(struct list *l, const struct core_spec *spec, int64_t now, int32_t current,
+                              int32_t desired)
 {
     int32_t up = desired, down = desired;
-    int64_t up_cutoff = now - spec->up.stabilization_s * SECOND, down_cutoff = now - spec->down.stabilization_s * SECOND;
+    int64_t up_cutoff = now - spec->up.stabilization_s * SECOND,
+            down_cutoff = now - spec->down.stabilization_s * SECOND;
     uint32_t old = UINT32_MAX;
     for (uint32_t i = 0; i < l->n; i++) {
         int64_t t = l->entries[i].time_us;
@@ -262,8 +272,10 @@ static void test_overflow_errs_upward(void **state)
             behavior_record(&b, &spec, now, desired);
             assert_true(a.stabilized >= list_stabilize(&list, &spec, now, current, desired));
         }
-        assert_true(b.highest.n <= BEHAVIOR_MAX_RECOMMENDATIONS && b.lowest.n <= BEHAVIOR_MAX_RECOMMENDATIONS);
-        assert_true(behavior_memory(&b) <= 2 * BEHAVIOR_MAX_RECOMMENDATIONS * sizeof(struct behavior_recommendation));
+        assert_true(b.highest.n <= BEHAVIOR_MAX_RECOMMENDATIONS &&
+                    b.lowest.n <= BEHAVIOR_MAX_RECOMMENDATIONS);
+        assert_true(behavior_memory(&b) <=
+                    2 * BEHAVIOR_MAX_RECOMMENDATIONS * sizeof(struct behavior_recommendation));
         behavior_done(&b);
     }
 }
@@ -295,7 +307,10 @@ static void test_encoding(void **state)
     struct behavior b = {.seeded = false};
     uint64_t seed = 3;
     behavior_first_sight(&b, START, 5);
+    spec.up.policies[0].period_s = spec.down.policies[0].period_s = 600;
     for (int i = 0; i < 60; i++) {
+        if (i == 50) /* most events are outdated at once, and not yet used again */
+            spec.up.policies[0].period_s = spec.down.policies[0].period_s = 15;
         int64_t now = START + i * 15 * SECOND + (int64_t)(next_random(&seed) % SECOND);
         behavior_record(&b, &spec, now, (int32_t)(next_random(&seed) % 50));
         if (i % 3 == 0)

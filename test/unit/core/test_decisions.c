@@ -22,7 +22,8 @@ static uint64_t next_random(uint64_t *s)
 
 static bool equal(const struct core_decision *a, const struct core_decision *b)
 {
-    return a->time_us == b->time_us && a->current == b->current && a->desired == b->desired && a->reason == b->reason;
+    return a->time_us == b->time_us && a->current == b->current && a->desired == b->desired &&
+           a->reason == b->reason;
 }
 
 /* Random decisions of a given spread; the newest must come back as they were. */
@@ -41,7 +42,8 @@ static void run(uint64_t seed, int64_t spread, uint32_t at_least)
         decisions_add(&d, &c);
         decisions_add(&d, &c); /* a repetition */
         c.time_us = c.time_us / SECOND * SECOND;
-        if (n == 0 || all[n - 1].current != c.current || all[n - 1].desired != c.desired || all[n - 1].reason != c.reason)
+        if (n == 0 || all[n - 1].current != c.current || all[n - 1].desired != c.desired ||
+            all[n - 1].reason != c.reason)
             all[n++] = c;
         struct core_decision list[CORE_MAX_DECISIONS];
         uint32_t kept = decisions_list(&d, list, CORE_MAX_DECISIONS);
@@ -60,7 +62,7 @@ static void run(uint64_t seed, int64_t spread, uint32_t at_least)
 static void test_random(void **state)
 {
     (void)state;
-    run(1, 2, 280);                /* small changes: all 288 fit, less those that are larger */
+    run(1, 2, 280); /* small changes: all 288 fit, less those that are larger */
     run(2, 1000, 150);
     run(3, INT32_MAX, 60);
 }

@@ -120,7 +120,8 @@ static void test_lines(void **state)
         int line;
     } cases[] = {
         {"", 2},
-        {"spec.metrics", 4},
+        {"spec", 2},
+        {"spec.metrics", 3},
         {"spec.metrics[0]", 4},
         {"spec.metrics[0].name", 4},
         {"spec.metrics[0].value", 5},

@@ -1,0 +1,133 @@
+/* See to_core.h. What the API leaves to the core (behavior that is absent) keeps the core's defaults. */
+#include "api/to_core.h"
+
+#include "base/str.h"
+
+#include <assert.h>
+#include <string.h>
+
+STATIC_ASSERT(PA_MAX_METRICS <= CORE_MAX_METRICS);
+STATIC_ASSERT(PA_MAX_POLICIES <= CORE_MAX_POLICIES);
+STATIC_ASSERT(PA_MAX_PERIODS <= DEMAND_MAX_PERIODS);
+STATIC_ASSERT(PA_MIN_SLOTS == DEMAND_MIN_SLOTS);
+STATIC_ASSERT(PA_MAX_SLOTS == DEMAND_MAX_SLOTS);
+STATIC_ASSERT(PA_MAX_HORIZON == FORECAST_MAX_HORIZON);
+
+static enum core_mode mode_of(enum pa_mode mode)
+{
+    switch (mode) {
+    case PA_SCALE_UP_ONLY:
+        return CORE_SCALE_UP_ONLY;
+    case PA_RECOMMEND:
+        return CORE_RECOMMEND;
+    case PA_OFF:
+        return CORE_OFF;
+    case PA_AUTO:
+    default:
+        return CORE_AUTO;
+    }
+}
+
+static struct core_metric_spec metric_of(const struct pa_metric *m)
+{
+    const struct pa_metric_target *t = &m->resource.target;
+    bool utilization = t->type == PA_UTILIZATION;
+    struct core_metric_spec ret = {
+        .kind = m->resource.name == PA_CPU ? CORE_METRIC_CPU : CORE_METRIC_POD,
+        .source = CORE_SOURCE_RESOURCE,
+        .target_type = utilization ? CORE_TARGET_UTILIZATION : CORE_TARGET_AVERAGE_VALUE,
+        .target_percent = utilization ? t->average_utilization : 0,
+        .target_milli = utilization ? 0 : quantity_milli(t->average_value),
+        .forecast = pa_metric_forecast(m),
+        .capacity_per_pod = m->has_capacity_per_pod ? quantity_double(m->capacity_per_pod) : 0,
+    };
+    (void)str_copy(ret.name, sizeof ret.name, m->name);
+    return ret;
+}
+
+static enum core_select select_of(enum pa_select select)
+{
+    switch (select) {
+    case PA_SELECT_MIN:
+        return CORE_SELECT_MIN;
+    case PA_SELECT_DISABLED:
+        return CORE_SELECT_DISABLED;
+    case PA_SELECT_MAX:
+    default:
+        return CORE_SELECT_MAX;
+    }
+}
+
+static struct core_rules rules_of(const struct pa_rules *r)
+{
+    struct core_rules ret = {
+        .stabilization_s = (uint32_t)r->stabilization_window_s,
+        .tolerance = quantity_double(r->tolerance),
+        .select = select_of(r->select_policy),
+        .n_policies = r->n_policies,
+    };
+    for (uint32_t i = 0; i < r->n_policies; i++)
+        ret.policies[i] = (struct core_policy){
+            .type = r->policies[i].type == PA_POLICY_PODS ? CORE_POLICY_PODS : CORE_POLICY_PERCENT,
+            .value = r->policies[i].value,
+            .period_s = (uint32_t)r->policies[i].period_s,
+        };
+    return ret;
+}
+
+static enum demand_seasonality seasonality_of(enum pa_seasonality_mode mode)
+{
+    switch (mode) {
+    case PA_SEASON_FIXED:
+        return DEMAND_SEASON_FIXED;
+    case PA_SEASON_NONE:
+        return DEMAND_SEASON_NONE;
+    case PA_SEASON_AUTO:
+    default:
+        return DEMAND_SEASON_AUTO;
+    }
+}
+
+static struct demand_config prediction_of(const struct pa_prediction *p)
+{
+    struct demand_config ret = {
+        .interval_s = (uint32_t)p->sample_interval_s,
+        .slots = (uint32_t)(p->history_s / p->sample_interval_s),
+        .horizon = (uint32_t)(p->horizon_s / p->sample_interval_s),
+        .seasonality = seasonality_of(p->seasonality.mode),
+        .n_periods = p->seasonality.n_periods_s,
+        .confidence_percent = (uint32_t)p->confidence_percent,
+        .min_history_s = (uint32_t)p->min_history_s,
+        .max_error_percent = (uint32_t)p->quality_gate.max_error_percent,
+        .min_coverage_percent = (uint32_t)p->quality_gate.min_coverage_percent,
+    };
+    for (uint32_t i = 0; i < ret.n_periods; i++)
+        ret.periods_s[i] = (uint32_t)p->seasonality.periods_s[i];
+    return ret;
+}
+
+void pa_to_core(const struct pa *pa, const struct operator_config *config, struct core_spec *ret)
+{
+    const struct pa_spec *s = &pa->spec;
+    struct core_spec core = core_spec_default();
+    core.min_replicas = s->min_replicas;
+    core.max_replicas = s->max_replicas;
+    core.mode = mode_of(s->mode);
+    core.paused = pa->paused;
+    core.sync_period_s = (uint32_t)s->sync_period_s;
+    core.lead_time_s = s->prediction.has_lead_time_s ? (uint32_t)s->prediction.lead_time_s : 0;
+    core.n_metrics = s->n_metrics;
+    memset(core.metrics, 0, sizeof core.metrics);
+    for (uint32_t i = 0; i < s->n_metrics; i++)
+        core.metrics[i] = metric_of(&s->metrics[i]);
+    core.behavior = s->has_behavior;
+    if (s->has_behavior) {
+        core.up = rules_of(&s->behavior.up);
+        core.down = rules_of(&s->behavior.down);
+    }
+    core.prediction = prediction_of(&s->prediction);
+    core.cpu_initialization_s = (uint32_t)config->cpu_initialization_s;
+    core.initial_readiness_s = (uint32_t)config->initial_readiness_s;
+    assert(!core_spec_broken(&core));
+    *ret = core;
+}
