@@ -55,6 +55,7 @@ void model_encode(const struct model *m, struct codec_writer *w)
         codec_f32(w, k->ridge.usual);
         codec_f32(w, k->errors.fast);
         codec_f32(w, k->errors.slow);
+        codec_f32(w, k->errors.total);
         codec_f32s(w, k->errors.count, RESIDUALS_BINS);
     }
     for (uint32_t i = 0; i < m->n_rows; i++)
@@ -91,6 +92,7 @@ void model_decode(struct model *m, struct codec_reader *r)
         codec_get_finite_f32s(r, &k->ridge.usual, 1);
         codec_get_finite_f32s(r, &k->errors.fast, 1);
         codec_get_finite_f32s(r, &k->errors.slow, 1);
+        codec_get_finite_f32s(r, &k->errors.total, 1);
         codec_get_finite_f32s(r, k->errors.count, RESIDUALS_BINS);
     }
     for (uint32_t i = 0; i < m->n_rows; i++)

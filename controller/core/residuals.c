@@ -13,7 +13,7 @@ static const double edges[HALF] = {0.12, 0.3, 0.5, 0.75, 1.05, 1.4, 1.8, 2.3, 2.
 
 void residuals_init(struct residuals *r)
 {
-    *r = (struct residuals){.fast = -1, .slow = -1};
+    *r = (struct residuals){.fast = -1, .slow = -1, .total = (float)START_WEIGHT};
     for (uint32_t i = 0; i < HALF; i++) {
         double width = edges[i] - (i ? edges[i - 1] : 0);
         /* even up to 3 scales */
@@ -26,7 +26,7 @@ double residuals_scale(const struct residuals *r)
 {
     if (r->fast < 0)
         return 0;
-    return 0.5 * ((double)r->fast + (double)r->slow);
+    return 0.35 * (double)r->fast + 0.65 * (double)r->slow;
 }
 
 static uint32_t bin_of(double z)
@@ -52,6 +52,7 @@ void residuals_take(struct residuals *r, double error, double scale, double weig
     double z = scale > 0 ? error / scale : error > 0 ? edges[HALF - 1] : error < 0 ? -edges[HALF - 1] : 0;
     for (uint32_t i = 0; i < RESIDUALS_BINS; i++)
         r->count[i] = (float)((1 - weight) * (double)r->count[i]);
+    r->total = (float)((1 - weight) * (double)r->total + weight);
     uint32_t bin = bin_of(z);
     r->count[bin] = (float)((double)r->count[bin] + weight);
 }
@@ -63,10 +64,7 @@ static double lower_edge(uint32_t bin)
 
 double residuals_quantile(const struct residuals *r, double level)
 {
-    double total = 0;
-    for (uint32_t i = 0; i < RESIDUALS_BINS; i++)
-        total += (double)r->count[i];
-    double want = level * total, below = 0;
+    double want = level * (double)r->total, below = 0;
     uint32_t i = 0;
     while (i + 1 < RESIDUALS_BINS && below + (double)r->count[i] < want)
         below += (double)r->count[i++];

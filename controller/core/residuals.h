@@ -19,6 +19,7 @@
 
 struct residuals {
     float fast, slow; /* mean absolute errors; < 0: none yet */
+    float total; /* of the counts */
     float count[RESIDUALS_BINS];
 };
 

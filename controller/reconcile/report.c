@@ -30,8 +30,7 @@ static void set_core(struct autoscaler *a, struct pa_status *s, enum pa_conditio
     if (c->known)
         pa_condition_set(s, type, truth(c->status), c->reason, "%s", c->message);
     else
-        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s",
-                         a->plan.message);
+        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s", a->plan.message);
 }
 
 static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
@@ -39,8 +38,7 @@ static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
     const struct finding *f = &a->finding;
     struct core_condition c;
     if (f->target != TARGET_OK) {
-        pa_condition_set(s, PA_ABLE_TO_SCALE, CONDITION_FALSE, "FailedGetScale", "%s",
-                         error_text(&f->target_error));
+        pa_condition_set(s, PA_ABLE_TO_SCALE, CONDITION_FALSE, "FailedGetScale", "%s", error_text(&f->target_error));
         return;
     }
     if (!f->ok) {
@@ -64,14 +62,12 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "InvalidSelector",
                          "the target's /scale names no selector, so its pods can't be found");
     else if (f->pods_error.kind != ERROR_NONE)
-        pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetPods", "%s",
-                         error_text(&f->pods_error));
+        pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetPods", "%s", error_text(&f->pods_error));
     else if (f->target != TARGET_OK)
-        pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale",
-                         "the target could not be read");
+        pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale", "the target could not be read");
     else if (f->ok) {
-        core_condition_scaling_active(
-            &a->spec, &a->plan, f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
+        core_condition_scaling_active(&a->spec, &a->plan,
+                                      f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
         set_core(a, s, PA_SCALING_ACTIVE, &c);
     }
 }
@@ -83,14 +79,12 @@ static void set_conflict(struct autoscaler *a, struct pa_status *s)
     if (f->other_owner)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ConflictingAutoscaler",
                          "%s %s scales this %s too; nothing is written while it does: delete it, or this one",
-                         f->owner_kind == OWNER_HPA ? "HorizontalPodAutoscaler" : PA_KIND, f->owner_name,
-                         kind);
+                         f->owner_kind == OWNER_HPA ? "HorizontalPodAutoscaler" : PA_KIND, f->owner_name, kind);
     else if (f->ok && a->plan.contended)
-        pa_condition_set(
-            s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
-            "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
-            a->foreign_writer[0] ? a->foreign_writer : "someone else",
-            a->foreign_writer[0] ? " (by managedFields) " : " ");
+        pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
+                         "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
+                         a->foreign_writer[0] ? a->foreign_writer : "someone else",
+                         a->foreign_writer[0] ? " (by managedFields) " : " ");
     else
         pa_condition_set(s, PA_CONFLICT, CONDITION_FALSE, "NoConflict", "no one else scales the target");
 }
@@ -99,8 +93,7 @@ static void set_config_valid(struct autoscaler *a, struct pa_status *s)
 {
     const char *annotation = annotated_problem(a->r->annotated, a->key);
     if (!a->pa->valid)
-        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidSpec", "%s",
-                         error_text(&a->pa->problem));
+        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidSpec", "%s", error_text(&a->pa->problem));
     else if (annotation)
         pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidAnnotation",
                          "the last valid configuration keeps running: %s", annotation);
@@ -120,8 +113,7 @@ static void set_paused(struct autoscaler *a, struct pa_status *s)
                          "the annotation " PA_ANNOTATION_PAUSED
                          " is neither \"true\" nor \"false\", so it does not pause");
     else
-        pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "NotPaused",
-                         "decisions are applied as spec.mode says");
+        pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "NotPaused", "decisions are applied as spec.mode says");
 }
 
 static void set_ready(struct pa_status *s)
@@ -140,8 +132,7 @@ static void set_ready(struct pa_status *s)
             char reason[sizeof(c->reason)], message[sizeof(c->message)];
             (void)str_copy(reason, sizeof(reason), c->reason);
             (void)str_copy(message, sizeof(message), c->message);
-            pa_condition_set(s, PA_READY, CONDITION_FALSE, reason, "%s: %s", pa_condition_name(parts[i].type),
-                             message);
+            pa_condition_set(s, PA_READY, CONDITION_FALSE, reason, "%s: %s", pa_condition_name(parts[i].type), message);
             return;
         }
     }
@@ -175,8 +166,7 @@ static void set_points(struct pa_forecast_status *out, const struct forecast *f,
             peak = i;
     out->has_peak = true;
     out->peak.point = point_of(f, peak);
-    out->peak.replicas =
-        capacity > 0 ? (int32_t)MIN(ceil((double)f->quantile[UPPER][peak] / capacity), 1e6) : 0;
+    out->peak.replicas = capacity > 0 ? (int32_t)MIN(ceil((double)f->quantile[UPPER][peak] / capacity), 1e6) : 0;
     /* A horizon shorter than six hours is shown in six equal parts. */
     uint32_t step = MIN(per_hour, MAX(f->n / PA_STATUS_POINTS, 1));
     for (uint32_t i = step - 1; i < f->n && out->n_hourly < PA_STATUS_POINTS; i += step)
@@ -225,8 +215,8 @@ static void set_forecast(struct autoscaler *a, struct pa_status *s)
     pa_condition_set(s, PA_FORECAST_TRUSTED, truth(trust.trusted), demand_trust_reason_name(trust.reason),
                      trust.scored ? "%s: error %.0f %%, coverage %.0f %% over the last %u finished forecasts"
                                   : "%s: no forecast has been scored yet",
-                     trust.trusted ? "the forecast drives scaling" : "scaling is the HPA's own",
-                     trust.error_percent, trust.coverage_percent, trust.scored);
+                     trust.trusted ? "the forecast drives scaling" : "scaling is the HPA's own", trust.error_percent,
+                     trust.coverage_percent, trust.scored);
 }
 
 /* ---- the rest of status ---- */
@@ -303,12 +293,10 @@ static struct object_ref target_object(const struct autoscaler *a)
                                .uid = a->scale.uid};
 }
 
-static void tell(struct autoscaler *a, enum event_type type, const char *reason, const char *action,
-                 const char *note)
+static void tell(struct autoscaler *a, enum event_type type, const char *reason, const char *action, const char *note)
 {
     const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
-    recorder_event(a->r->recorder, &regarding, a->pa->valid ? &related : NULL, type, reason, action, "%s",
-                   note);
+    recorder_event(a->r->recorder, &regarding, a->pa->valid ? &related : NULL, type, reason, action, "%s", note);
 }
 
 /* Each new size is news, however soon it comes after another. */
@@ -361,22 +349,20 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     const struct pa_condition *trusted = pa_condition_get(s, PA_FORECAST_TRUSTED);
     metrics_set(metrics_get(r->replicas_desired, m->namespace_, m->name, NULL), s->desired_replicas);
     metrics_set(metrics_get(r->replicas_current, m->namespace_, m->name, NULL), s->current_replicas);
-    metrics_set(metrics_get(r->trusted, m->namespace_, m->name, NULL),
-                trusted && trusted->status == CONDITION_TRUE);
+    metrics_set(metrics_get(r->trusted, m->namespace_, m->name, NULL), trusted && trusted->status == CONDITION_TRUE);
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
     if (a->finding.wrote)
-        metrics_add(metrics_get(r->decisions, core_direction_name(a->plan.direction),
-                                core_reason_name(a->plan.reason), NULL),
-                    1);
+        metrics_add(
+            metrics_get(r->decisions, core_direction_name(a->plan.direction), core_reason_name(a->plan.reason), NULL),
+            1);
 }
 
 void report_done(struct autoscaler *a)
 {
     if (a->pa)
-        metrics_remove2(a->r->metrics, "namespace", a->pa->object.meta.namespace_, "name",
-                        a->pa->object.meta.name);
+        metrics_remove2(a->r->metrics, "namespace", a->pa->object.meta.namespace_, "name", a->pa->object.meta.name);
 }
 
 /* ---- the whole ---- */

@@ -198,7 +198,7 @@ unsigned count_in(const char *text, const char *word)
     return n;
 }
 
-double metric(struct fixture *f, const char *series)
+int64_t metric_milli(struct fixture *f, const char *series)
 {
     struct buf out = BUF_INIT(1 << 20);
     metrics_write(f->metrics, &out, false);
@@ -211,5 +211,5 @@ double metric(struct fixture *f, const char *series)
         line += line_len + (line[line_len] == '\n');
     }
     buf_done(&out);
-    return value;
+    return value < 0 ? -1 : (int64_t)(value * 1000 + 0.5);
 }

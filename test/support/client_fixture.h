@@ -68,7 +68,7 @@ void put_file(struct fixture *f, const char *name, const char *text); /* swaps i
 char *file_path(struct fixture *f, const char *name);                 /* gives */
 char *logged(struct fixture *f);                                      /* gives */
 unsigned count_in(const char *text, const char *word);
-/* The value of a series in the exposition ("name{labels}"), or -1. */
-double metric(struct fixture *f, const char *series);
+/* The value of a series in the exposition ("name{labels}") in thousandths, or -1. */
+int64_t metric_milli(struct fixture *f, const char *series);
 
 #endif
