@@ -1,10 +1,10 @@
 /* libcurl's multi socket interface on the loop; see http.h.
  *
  * Rules that this file is built around (libcurl 7.88):
- *   - From inside a callback of libcurl nothing may be added or removed. So a cancelled exchange goes to `doomed` and a
- *     new one to `starting`, and settle() does the work once libcurl has returned.
- *   - What libcurl has finished goes to a list per priority and is delivered from a timer of that priority: `done` never
- *     runs inside libcurl or http_start().
+ *   - From inside a callback of libcurl nothing may be added or removed. So a cancelled exchange goes to
+ * `doomed` and a new one to `starting`, and settle() does the work once libcurl has returned.
+ *   - What libcurl has finished goes to a list per priority and is delivered from a timer of that priority:
+ * `done` never runs inside libcurl or http_start().
  *   - An exchange is known outside by an id that is used once, so a late cancel hits nothing.
  *   - A connection is never paused: what comes is consumed, and our own caps act.
  */
@@ -27,7 +27,8 @@ enum {
 };
 
 static const enum loop_priority pool_priority[N_POOLS] = {LOOP_IO, LOOP_IO, LOOP_LEASE};
-static const enum loop_priority delivery_priority[N_DELIVERIES] = {LOOP_LEASE, LOOP_IO, LOOP_NORMAL, LOOP_IDLE};
+static const enum loop_priority delivery_priority[N_DELIVERIES] = {LOOP_LEASE, LOOP_IO, LOOP_NORMAL,
+                                                                   LOOP_IDLE};
 
 /* A socket of libcurl's that the loop watches. */
 struct sock {
@@ -162,7 +163,7 @@ static void collect_finished(struct pool *pool)
         char *private = NULL;
         (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
         struct exchange *ex = (struct exchange *)(void *)private;
-        exchange_fail(ex, code);
+        exchange_ended(ex, code);
         finish(ex);
     }
 }
@@ -190,8 +191,8 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 {
     struct http *http = pool->http;
     int running;
-    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those that a thread
-     * raises itself by a fault. */
+    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those
+     * that a thread raises itself by a fault. */
     sigset_t mask, before;
     sigfillset(&mask);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
@@ -262,7 +263,8 @@ static int add_pool(struct http *http, size_t i, const struct http_config *confi
     if (!pool->alarm)
         return -1;
     CURLM *m = pool->multi;
-    long per_host = config->max_host_connections > 0 ? config->max_host_connections : DEFAULT_HOST_CONNECTIONS;
+    long per_host =
+        config->max_host_connections > 0 ? config->max_host_connections : DEFAULT_HOST_CONNECTIONS;
     (void)curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     (void)curl_multi_setopt(m, CURLMOPT_SOCKETDATA, pool);
     (void)curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -332,7 +334,7 @@ int64_t http_start(struct http *http, struct http_origin *origin, const struct h
         exchange_free(ex);
         return -1;
     }
-    ex->pool = &http->pools[ex->request.priority == LOOP_LEASE          ? POOL_LEASE
+    ex->pool = &http->pools[ex->request.priority == LOOP_LEASE      ? POOL_LEASE
                             : request->connection == HTTP_DEDICATED ? POOL_DEDICATED
                                                                     : POOL_SHARED];
     list_append(&http->starting, &ex->node);

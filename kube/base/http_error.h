@@ -1,4 +1,5 @@
-/* From libcurl's word for a failure to one that names the peer and the remedy; between http.c and http_error.c. */
+/* From libcurl's word for a failure to one that names the peer and the remedy; between http.c and
+ * http_error.c. */
 #ifndef BASE_HTTP_ERROR_H
 #define BASE_HTTP_ERROR_H
 
@@ -11,8 +12,8 @@ struct http_failure {
     const char *detail;  /* libcurl's own text, may be "" */
     const char *problem; /* of the server's certificate (tls.h), or NULL */
     int64_t connect_timeout_us;
-    int64_t real_us;     /* now */
-    size_t received;     /* bytes of the body */
+    int64_t real_us; /* now */
+    size_t received; /* bytes of the body */
     bool sent, got_response;
 };
 

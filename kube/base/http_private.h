@@ -9,7 +9,8 @@
 
 #include <curl/curl.h>
 
-/* Three multi handles: watches don't eat the connections of the shared pool, and the lease's run at its priority. */
+/* Three multi handles: watches don't eat the connections of the shared pool, and the lease's run at its
+ * priority. */
 enum { POOL_SHARED, POOL_DEDICATED, POOL_LEASE, N_POOLS };
 
 struct pool {
@@ -69,18 +70,18 @@ struct exchange {
     struct http_result result;
     char content_type[128], retry_after[64], date[64];
     size_t header_bytes, received;
-    bool headers_done;
+    bool headers_done, measured /* by Content-Length or chunks */;
     struct buf response;
     struct error failure; /* kind != ERROR_NONE: how it ends */
 };
 
 /* Checks the request and makes the easy handle. The exchange has no id yet and is in no list. */
-struct exchange *exchange_new(struct http *http, struct http_origin *origin, const struct http_request *request,
-                              struct error *err) MUST_USE;
+struct exchange *exchange_new(struct http *http, struct http_origin *origin,
+                              const struct http_request *request, struct error *err) MUST_USE;
 /* It has left its multi handle. */
 void exchange_free(struct exchange *ex);
-/* Fills `failure` from libcurl's code where no callback of ours has. */
-void exchange_fail(struct exchange *ex, CURLcode code);
+/* libcurl is through with it: fills `failure` where no callback of ours has and all is not well. */
+void exchange_ended(struct exchange *ex, CURLcode code);
 /* In http.c: the timer has filled `failure`. */
 void exchange_expired(struct exchange *ex);
 
