@@ -94,8 +94,9 @@ static bool decode_status(const json_t *root, struct kube_status *status)
     const char *message = json_str(root, "message");
     if (message)
         set_message(status, message, strlen(message));
-    /* Before 1.19 only the message says so. */
-    status->too_large_resource_version |= message && str_starts(message, "Too large resource version");
+    /* Before 1.19 only the message says so ("Timeout: Too large resource version: 9, current: 1"). */
+    status->too_large_resource_version |=
+        status->code == 504 && message && strstr(message, "Too large resource version");
     return true;
 }
 
