@@ -37,10 +37,10 @@ struct entry {
     char path[64];       /* "clusters[1].cluster" */
 };
 
-static int fail_at(const struct source *source, const char *path, const char *key, struct error *err,
-                   const char *fmt, va_list args) __attribute__((format(printf, 5, 0)));
-static int fail_at(const struct source *source, const char *path, const char *key, struct error *err,
-                   const char *fmt, va_list args)
+static void fail_at(const struct source *source, const char *path, const char *key, struct error *err,
+                    const char *fmt, va_list args) __attribute__((format(printf, 5, 0)));
+static void fail_at(const struct source *source, const char *path, const char *key, struct error *err,
+                    const char *fmt, va_list args)
 {
     /* From the key to the entry to the element of the list: the nearest one that the file has. */
     char at[160], text[280];
@@ -50,32 +50,35 @@ static int fail_at(const struct source *source, const char *path, const char *ke
     for (char *dot; line == 0 && (dot = strrchr(at, '.')); line = yaml_line(&source->doc, at))
         *dot = '\0';
     if (line == 0)
-        return error_set(err, ERROR_CONFIG, "%s: %s", source->path, text);
-    return error_set(err, ERROR_CONFIG, "%s:%d: %s", source->path, line, text);
+        (void)error_set(err, ERROR_CONFIG, "%s: %s", source->path, text);
+    else
+        (void)error_set(err, ERROR_CONFIG, "%s:%d: %s", source->path, line, text);
 }
 
-/* "FILE:LINE: text", where the line is that of the key, or of the entry when it has no such key. */
-static int fail(const struct entry *e, const char *key, struct error *err, const char *fmt, ...)
+static void fail_entry(const struct entry *e, const char *key, struct error *err, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-static int fail(const struct entry *e, const char *key, struct error *err, const char *fmt, ...)
+static void fail_entry(const struct entry *e, const char *key, struct error *err, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    int r = fail_at(e->source, e->path, key, err, fmt, args);
+    fail_at(e->source, e->path, key, err, fmt, args);
     va_end(args);
-    return r;
 }
 
-static int fail_file(const struct source *s, const char *path, struct error *err, const char *fmt, ...)
+static void fail_in_file(const struct source *s, const char *path, struct error *err, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
-static int fail_file(const struct source *s, const char *path, struct error *err, const char *fmt, ...)
+static void fail_in_file(const struct source *s, const char *path, struct error *err, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    int r = fail_at(s, path, NULL, err, fmt, args);
+    fail_at(s, path, NULL, err, fmt, args);
     va_end(args);
-    return r;
 }
+
+/* "FILE:LINE: text", where the line is that of the key, or of the entry when it has no such key. Macros,
+ * because an analyzer does not see through variadic functions that these are negative. */
+#define fail(...)      (fail_entry(__VA_ARGS__), -1)
+#define fail_file(...) (fail_in_file(__VA_ARGS__), -1)
 
 /* ---- files ---- */
 
@@ -171,8 +174,10 @@ static void known_names(const struct files *f, const char *list, char *out, size
     for (size_t k = 0; k < f->n; k++) {
         size_t i;
         const json_t *entry;
-        json_array_foreach(json_at(f->list[k].doc.root, list), i, entry)(void)
-            buf_printf(&names, "%s%.60s", names.len ? ", " : "", json_str(entry, "name"));
+        json_array_foreach(json_at(f->list[k].doc.root, list), i, entry)
+        {
+            (void)buf_printf(&names, "%s%.60s", names.len ? ", " : "", json_str(entry, "name"));
+        }
     }
     (void)str_copy(out, cap, names.len ? buf_str(&names) : "none");
     buf_done(&names);
@@ -353,7 +358,11 @@ static int add_headers(struct headers *h, const struct entry *e, const char *key
         return add_header(h, e, key, name, value, err);
     size_t i;
     const json_t *one;
-    json_array_foreach(value, i, one) if (add_header(h, e, key, name, one, err) < 0) return -1;
+    json_array_foreach(value, i, one)
+    {
+        if (add_header(h, e, key, name, one, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -442,7 +451,7 @@ static int find_context(const struct files *f, const char *wanted, struct entry 
 static int follow(const struct files *f, const struct entry *context, const char *kind, struct entry *ret,
                   struct error *err)
 {
-    const char *name;
+    const char *name = NULL;
     int r = get_str(context, kind, &name, err);
     if (r > 0)
         return fail(context, kind, err, "context \"%.80s\" names no %s: add \"%s: NAME\"", context->name,

@@ -99,8 +99,10 @@ static int collect(const json_t *labels, const json_t *expressions, struct requi
     size_t n = 0, i;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)labels, key, value) all[n++] =
-        (struct requirement){.key = key, .value = json_string_value(value)};
+    json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+    {
+        all[n++] = (struct requirement){.key = key, .value = json_string_value(value)};
+    }
     json_array_foreach(expressions, i, value)
     {
         const char *name = json_str(value, "key"), *operator_ = json_str(value, "operator");

@@ -1,11 +1,13 @@
-/* How good the driving quantile is: plays a trace at sync level (demand linear between the middles of its intervals, one
- * measurement every 15 s, as `simulate` does), and compares Q with the highest demand that came within the lead.
+/* How good the driving quantile is: plays a trace at sync level (demand linear between the middles of its
+ * intervals, one measurement every 15 s, as `simulate` does), and compares Q with the highest demand that
+ * came within the lead.
  *
  *     eval_drive [-l LEAD_S] [-c PERCENT] [-i INTERVAL_S] [-w WARMUP_DAYS] SERIES.csv...
  *
- * Printed: the share of syncs whose window stayed below Q (on all, and on those whose demand rises by over a tenth within the lead);
- * the mean of Q over the mean of the highest demand; and, beside it, what a fixed factor on the last value needs for the
- * same coverage when that factor is chosen in hindsight. After the warm-up, which is fed slot by slot.
+ * Printed: the share of syncs whose window stayed below Q (on all, and on those whose demand rises by over a
+ * tenth within the lead); the mean of Q over the mean of the highest demand; and, beside it, what a fixed
+ * factor on the last value needs for the same coverage when that factor is chosen in hindsight. After the
+ * warm-up, which is fed slot by slot.
  */
 #include "base/base.h"
 #include "core/demand.h"
@@ -85,9 +87,12 @@ int main(int argc, char **argv)
 {
     uint32_t lead = 180, percent = 90, interval = 300, warmup = 7;
     for (int opt; (opt = getopt(argc, argv, "l:c:i:w:")) != -1;)
-        *(opt == 'l' ? &lead : opt == 'c' ? &percent : opt == 'i' ? &interval : &warmup) =
-            (uint32_t)strtoul(optarg, NULL, 10);
-    printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed", "us");
+        *(opt == 'l'   ? &lead
+          : opt == 'c' ? &percent
+          : opt == 'i' ? &interval
+                       : &warmup) = (uint32_t)strtoul(optarg, NULL, 10);
+    printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed",
+           "us");
     double sums[4] = {0};
     uint32_t count = 0;
     for (int i = optind; i < argc; i++) {
@@ -138,13 +143,15 @@ int main(int argc, char **argv)
         qsort(ratio, m, sizeof *ratio, by_value);
         double fixed = ratio[MIN(covered, m - 1)] * value_sum / high_sum;
         printf("%-44.44s %7.3f %7.3f %7.3f | %8.3f %8.3f %7.2f\n", name, (double)covered / m,
-               rising ? (double)rising_covered / rising : 1, (double)rising / m, q_sum / high_sum, fixed, us / m);
+               rising ? (double)rising_covered / rising : 1, (double)rising / m, q_sum / high_sum, fixed,
+               us / m);
         sums[0] += (double)covered / m;
         sums[1] += q_sum / high_sum;
         sums[2] += MIN(fixed, 10.0);
         count++;
         free(ratio);
     }
-    printf("%-44s %7.3f %7s %7s | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[1] / count, sums[2] / count);
+    printf("%-44s %7.3f %7s %7s | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[1] / count,
+           sums[2] / count);
     return 0;
 }

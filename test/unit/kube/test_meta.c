@@ -152,9 +152,10 @@ static void test_status(void **state)
          "\"code\":504}",
          504, STATUS_TIMEOUT, 1000, true, false, "Too large resource version: 9, current: 1"},
         {504,
-         "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"Too large resource version: 9, current: "
+         "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"Timeout: Too large resource version: 9, "
+         "current: "
          "1\"}",
-         504, STATUS_TIMEOUT, -1, true, false, "Too large resource version: 9, current: 1"},
+         504, STATUS_TIMEOUT, -1, true, false, "Timeout: Too large resource version: 9, current: 1"},
         /* in a watch stream: HTTP 200, the Status has the code */
         {200,
          "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"too old resource version: 1 "
