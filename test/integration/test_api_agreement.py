@@ -48,7 +48,7 @@ def crds(api) -> dict[str, JSON]:
         deadline = time.monotonic() + 30
         while True:
             definition = api.get(f"{CRDS}/{plural}.{GROUP}")
-            conditions = {c["type"]: c for c in definition.get("status", {}).get("conditions", [])}
+            conditions = {c["type"]: c for c in (definition.get("status") or {}).get("conditions") or []}
             if conditions.get("Established", {}).get("status") == "True":
                 break
             assert time.monotonic() < deadline, conditions
