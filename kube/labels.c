@@ -75,7 +75,8 @@ static void skip_space(struct scanner *s)
 
 static bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_' || c == '/';
 }
 
 /* A key, an operator in letters, or a value; NULL when there is none here. */
@@ -144,7 +145,8 @@ static int parse_requirement(struct scanner *s, struct requirement *r, struct er
     bool negated = accept(s, "!");
     r->key = word(s);
     if (!r->key)
-        return error_set(err, ERROR_PARSE, "selector \"%s\": want a label key at byte %zu", s->text, (size_t)(s->p - s->text));
+        return error_set(err, ERROR_PARSE, "selector \"%s\": want a label key at byte %zu", s->text,
+                         (size_t)(s->p - s->text));
     if (negated) {
         r->op = OP_NOT_EXISTS;
         return 0;

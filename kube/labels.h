@@ -1,4 +1,5 @@
-/* Label selectors as text, and matching them: "app=web,tier in (a,b),!canary,env!=dev". Parsed once, matched often. */
+/* Label selectors as text, and matching them: "app=web,tier in (a,b),!canary,env!=dev". Parsed once, matched
+ * often. */
 #ifndef KUBE_LABELS_H
 #define KUBE_LABELS_H
 

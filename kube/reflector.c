@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define PAGE_SIZE         500
-#define MAX_PAGES         20000 /* ten million objects; a server that never ends its list stops here */
+#define MAX_PAGES         2000 /* a million objects; a server that never ends its list stops here */
 #define LIST_TIMEOUT_US   (90 * USEC_PER_SEC) /* the server gives up after 60 s */
 #define LIST_IDLE_US      (30 * USEC_PER_SEC)
 #define LIST_MAX_BYTES    ((size_t)2 << 30)
@@ -152,7 +152,9 @@ const struct error *reflector_error(const struct reflector *r)
 
 struct reflector_stats reflector_stats(const struct reflector *r)
 {
-    return r->stats;
+    struct reflector_stats stats = r->stats;
+    stats.watching = r->state == WATCHING;
+    return stats;
 }
 
 /* ---- trouble ---- */

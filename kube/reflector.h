@@ -45,7 +45,8 @@ struct reflector_stats {
     uint64_t events;  /* ADDED, MODIFIED, DELETED */
     uint64_t bookmarks;
     uint64_t outdated; /* events from before the point that was reached: not handed on */
-    uint64_t errors; /* failed lists and watches; a stream that was cut counts too */
+    uint64_t errors;   /* failed lists and watches; a stream that was cut counts too */
+    bool watching;     /* a watch is under way */
 };
 
 struct reflector;

@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-DEFINE_CLEANUP(struct operator *, operator_free);
+DEFINE_CLEANUP(struct operator*, operator_free);
 DEFINE_CLEANUP(struct loop *, loop_free);
 DEFINE_CLEANUP(struct log *, log_free);
 DEFINE_CLEANUP(struct kube_config *, kube_config_free);
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
         return failed(&err);
     wanted.kube = kube;
 
-    _cleanup_(operator_freep) struct operator *op = operator_new(loop, log, &wanted, &err);
+    _cleanup_(operator_freep) struct operator* op = operator_new(loop, log, &wanted, &err);
     if (!op || loop_on_signal(loop, SIGTERM, on_terminate, op, &err) < 0 ||
         loop_on_signal(loop, SIGINT, on_terminate, op, &err) < 0)
         return failed(&err);

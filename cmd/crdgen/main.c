@@ -1,4 +1,5 @@
-/* crdgen DIRECTORY: writes the CustomResourceDefinitions and their reference from the tables. For developers: `make crds`. */
+/* crdgen DIRECTORY: writes the CustomResourceDefinitions and their reference from the tables. For developers:
+ * `make crds`. */
 #include "api/config.h"
 #include "api/crdgen.h"
 #include "api/pa.h"
@@ -10,6 +11,7 @@
 
 #define MAX_FILE_BYTES (1 << 20)
 
+/* clang-format off: lines of text stay lines */
 static const char intro[] =
     "# CustomResourceDefinitions\n"
     "\n"
@@ -18,27 +20,31 @@ static const char intro[] =
     "    kubectl apply -k crds\n"
     "    kubectl explain pa.spec\n"
     "\n"
-    "`examples/` has manifests to start from. One table in `controller/api` makes these files, drives the decoding of\n"
-    "objects and files, and words the messages, so that `kubectl apply` and the offline tools accept and refuse the same.\n"
+    "`examples/` has manifests to start from. One table in `controller/api` makes these files,\n"
+    "drives the decoding of objects and files, and words the messages, so that `kubectl apply`\n"
+    "and the offline tools accept and refuse the same.\n"
     "\n"
-    "Durations are whole seconds, shares are percent, and amounts are quantities as in a pod's requests (`500m`, `1.5`,\n"
-    "`512Mi`); there are no floating-point numbers. What has a default need not be given.\n"
+    "Durations are whole seconds, shares are percent, and amounts are quantities as in a pod's\n"
+    "requests (`500m`, `1.5`, `512Mi`); there are no floating-point numbers. What has a default\n"
+    "need not be given.\n"
     "\n"
     "A Deployment or StatefulSet can ask for an autoscaler by annotations instead:\n"
     "\n"
     "    ai4k8s.io/predictive-autoscaling-enabled: \"true\"\n"
     "    ai4k8s.io/predictive-autoscaling-config: '{\"min\": 2, \"max\": 10}'\n"
     "\n"
-    "`min` and `max` are short for `minReplicas` and `maxReplicas`; every other field of `spec` but `scaleTargetRef` may\n"
-    "stand there under its own name.\n"
+    "`min` and `max` are short for `minReplicas` and `maxReplicas`; every other field of `spec`\n"
+    "but `scaleTargetRef` may stand there under its own name.\n"
     "\n";
 
 static const char config_intro[] =
-    "\n## OperatorConfiguration\n"
     "\n"
-    "The file that `ai4k8s-operator --config FILE` reads once at start. It is not an object of the API; all keys are\n"
-    "optional, an unknown one is an error.\n"
+    "## OperatorConfiguration\n"
+    "\n"
+    "The file that `ai4k8s-operator --config FILE` reads once at start. It is not an object of\n"
+    "the API; all keys are optional, an unknown one is an error.\n"
     "\n";
+/* clang-format on */
 
 static int write_file(const char *directory, const char *name, const struct buf *text)
 {

@@ -1,5 +1,6 @@
-/* The operator's configuration file (--config): YAML, optional, read once at start. Strict: an unknown key, a wrong type or
- * a value out of bounds is an error with its line, and the operator does not start. No secrets in it.
+/* The operator's configuration file (--config): YAML, optional, read once at start. Strict: an unknown key, a
+ * wrong type or a value out of bounds is an error with its line, and the operator does not start. No secrets
+ * in it.
  *
  *     apiVersion: ai4k8s.io/v1alpha1
  *     kind: OperatorConfiguration
@@ -17,8 +18,8 @@ struct operator_config {
     int32_t checkpoint_writes_per_second; /* of the whole process; above it the interval stretches */
     int32_t status_writes_per_second;     /* of the whole process; decisions go first */
     int32_t api_qps, api_burst;           /* requests to the API server, watches and the lease apart */
-    /* What kube-controller-manager's --horizontal-pod-autoscaler-cpu-initialization-period and -initial-readiness-delay
-     * are for the HPA. */
+    /* What kube-controller-manager's --horizontal-pod-autoscaler-cpu-initialization-period and
+     * -initial-readiness-delay are for the HPA. */
     int32_t cpu_initialization_s, initial_readiness_s;
     int32_t api_version, kind; /* of the file: one of one */
 };

@@ -226,7 +226,8 @@ static void decode_enum(struct walker *w, const struct schema_field *f, const js
         bad(w, "want one of %s, have %s", list, kind_of(value));
 }
 
-static void decode_quantity(struct walker *w, const struct schema_field *f, const json_t *value, struct quantity *to)
+static void decode_quantity(struct walker *w, const struct schema_field *f, const json_t *value,
+                            struct quantity *to)
 {
     const char *s = json_string_value(value);
     struct quantity q = {0};
@@ -235,7 +236,8 @@ static void decode_quantity(struct walker *w, const struct schema_field *f, cons
     } else if (json_is_real(value)) {
         bad(w, "want a quantity: put a number with a fraction in quotes, as \"0.5\" or \"500m\"");
         return;
-    } else if (!s || strlen(s) > SCHEMA_QUANTITY_MAX_LENGTH || !schema_quantity_format.matches(s) || !quantity_parse(s, &q)) {
+    } else if (!s || strlen(s) > SCHEMA_QUANTITY_MAX_LENGTH || !schema_quantity_format.matches(s) ||
+               !quantity_parse(s, &q)) {
         bad(w, "want %s, have %s%.40s%s", schema_quantity_format.hint, s ? "\"" : "", s ? s : kind_of(value),
             s ? "\"" : "");
         return;
@@ -269,11 +271,13 @@ static void decode_time(struct walker *w, const struct schema_field *f, const js
 
 /* ---- structure ---- */
 
-static void decode_object(struct walker *w, const struct schema_object *o, const json_t *value, char *base, const char *old);
+static void decode_object(struct walker *w, const struct schema_object *o, const json_t *value, char *base,
+                          const char *old);
 static void decode_list(struct walker *w, const struct schema_field *f, const json_t *value, char *base);
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void decode_value(struct walker *w, const struct schema_field *f, const json_t *value, char *to, const char *old)
+static void decode_value(struct walker *w, const struct schema_field *f, const json_t *value, char *to,
+                         const char *old)
 {
     switch (f->type) {
     case SCHEMA_BOOL:
@@ -312,7 +316,8 @@ static void decode_value(struct walker *w, const struct schema_field *f, const j
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void decode_field(struct walker *w, const struct schema_field *f, const json_t *value, char *base, const char *old)
+static void decode_field(struct walker *w, const struct schema_field *f, const json_t *value, char *base,
+                         const char *old)
 {
     _json_cleanup_ json_t *fallback = NULL;
     if (json_is_null(value))
@@ -410,7 +415,8 @@ static void check_rules(struct walker *w, const struct schema_object *o, const c
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void decode_object(struct walker *w, const struct schema_object *o, const json_t *value, char *base, const char *old)
+static void decode_object(struct walker *w, const struct schema_object *o, const json_t *value, char *base,
+                          const char *old)
 {
     if (value && !json_is_object(value)) {
         bad(w, "want an object, have %s", kind_of(value));
@@ -429,8 +435,8 @@ static void decode_object(struct walker *w, const struct schema_object *o, const
         check_rules(w, o, base, old);
 }
 
-int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags, void *ret,
-               size_t ret_size, const void *old, struct api_problems *problems)
+int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags,
+               void *ret, size_t ret_size, const void *old, struct api_problems *problems)
 {
     memset(ret, 0, ret_size);
     struct walker w = {.problems = problems, .flags = flags};

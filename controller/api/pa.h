@@ -1,8 +1,8 @@
-/* PredictiveAutoscaler (ai4k8s.io/v1alpha1, short name pa): the API type as plain structs. The table that describes it is in
- * pa_table.c, its rules in pa_rules.c, its status in status.h.
+/* PredictiveAutoscaler (ai4k8s.io/v1alpha1, short name pa): the API type as plain structs. The table that
+ * describes it is in pa_table.c, its rules in pa_rules.c, its status in status.h.
  *
- * Decoded means complete: defaults are applied, bounds and rules hold. Where absence means something of its own there is a
- * has_ flag; everything else is always there. No pointers: copied by value.
+ * Decoded means complete: defaults are applied, bounds and rules hold. Where absence means something of its
+ * own there is a has_ flag; everything else is always there. No pointers: copied by value.
  */
 #ifndef API_PA_H
 #define API_PA_H
@@ -25,9 +25,9 @@
 #define PA_MAX_SLOTS    4032
 #define PA_MAX_HORIZON  288 /* samples ahead */
 
-#define PA_ANNOTATION_PAUSED  PA_GROUP "/paused"
-#define PA_LABEL_SOURCE       PA_GROUP "/source"
-#define PA_SOURCE_ANNOTATION  "annotation"
+#define PA_ANNOTATION_PAUSED PA_GROUP "/paused"
+#define PA_LABEL_SOURCE      PA_GROUP "/source"
+#define PA_SOURCE_ANNOTATION "annotation"
 
 extern const struct resource resource_predictiveautoscalers;
 extern const struct schema_resource pa_resource;
@@ -121,12 +121,13 @@ const char *pa_mode_name(enum pa_mode mode);
 struct pa {
     struct pa_spec spec;
     bool paused;         /* annotation ai4k8s.io/paused */
-    bool paused_unclear; /* the annotation is there, but neither true nor false: not paused, and worth a word */
+    bool paused_unclear; /* the annotation is there, but neither true nor false: not paused, and worth a word
+                          */
     bool annotated;      /* label ai4k8s.io/source=annotation: made from an annotated workload */
 };
 
-/* From the object as the API server gives it: unknown fields are ignored (a newer CRD may have them). 0, or -1 with
- * problems: the object was stored under other rules; its message goes into the condition. */
+/* From the object as the API server gives it: unknown fields are ignored (a newer CRD may have them). 0, or
+ * -1 with problems: the object was stored under other rules; its message goes into the condition. */
 int pa_decode(const json_t *object, struct pa *ret, struct api_problems *problems);
 
 /* An update as the API server sees it: with the transition rules. `flags` of decode.h. */
@@ -135,15 +136,15 @@ int pa_spec_decode_update(const json_t *spec, const struct pa_spec *old, unsigne
 /* `spec` alone; messages begin with "spec.". NULL is an absent one. */
 int pa_spec_decode(const json_t *spec, unsigned flags, struct pa_spec *ret, struct api_problems *problems);
 
-/* A manifest, strictly: one PredictiveAutoscaler in one YAML (or JSON) document. `err` has all problems in one line,
- * `problems` one by one with their lines (may be NULL). */
+/* A manifest, strictly: one PredictiveAutoscaler in one YAML (or JSON) document. `err` has all problems in
+ * one line, `problems` one by one with their lines (may be NULL). */
 struct pa_file {
     char name[254], namespace_[64]; /* "" when the manifest does not say it */
     struct pa pa;
 };
 int pa_load(const char *path, struct pa_file *ret, struct api_problems *problems, struct error *err);
-int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret, struct api_problems *problems,
-                 struct error *err);
+int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret,
+                 struct api_problems *problems, struct error *err);
 
 /* As Go's strconv.ParseBool reads annotations: 1 t T true True TRUE, 0 f F false False FALSE. */
 bool pa_parse_bool(const char *s, bool *ret);

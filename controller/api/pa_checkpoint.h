@@ -1,10 +1,10 @@
-/* PredictiveAutoscalerCheckpoint: where the history of an autoscaler survives a restart. Data only: no status, nothing that a
- * person edits. Up to three objects belong to one autoscaler:
+/* PredictiveAutoscalerCheckpoint: where the history of an autoscaler survives a restart. Data only: no
+ * status, nothing that a person edits. Up to three objects belong to one autoscaler:
  *
  *     <name>-history   part History   the closed segments of its series, rewritten when one closes
  *     <name>-tail      part Tail      everything else of the core's state, every ten minutes
- *     <name>-backfill  part Backfill  a series to start with, made by `kubectl ai4k8s backfill`; the operator takes it in
- *                                     and deletes it
+ *     <name>-backfill  part Backfill  a series to start with, made by `kubectl ai4k8s backfill`; the operator
+ * takes it in and deletes it
  *
  * Tail and History hold what core/step.h encodes (versioned and checksummed there). Backfill holds samples.
  */
@@ -16,12 +16,13 @@
 #include "api/schema.h"
 #include "kube/resource.h"
 
-#define PA_CHECKPOINT_KIND      "PredictiveAutoscalerCheckpoint"
-/* Labels by which objects are listed without reading all of them: the part, and "true" on what has an expireTime. */
+#define PA_CHECKPOINT_KIND "PredictiveAutoscalerCheckpoint"
+/* Labels by which objects are listed without reading all of them: the part, and "true" on what has an
+ * expireTime. */
 #define PA_CHECKPOINT_LABEL_PART    "ai4k8s.io/part"
 #define PA_CHECKPOINT_LABEL_EXPIRES "ai4k8s.io/expires"
-#define PA_CHECKPOINT_MAX_DATA  98304 /* bytes; 131072 characters of base64 */
-#define PA_BACKFILL_MAX_SAMPLES 4032
+#define PA_CHECKPOINT_MAX_DATA      98304 /* bytes; 131072 characters of base64 */
+#define PA_BACKFILL_MAX_SAMPLES     4032
 
 extern const struct resource resource_checkpoints;
 extern const struct schema_resource pa_checkpoint_resource;
@@ -52,26 +53,30 @@ struct pa_checkpoint {
 };
 void pa_checkpoint_done(struct pa_checkpoint *c);
 
-/* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than 253. */
+/* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than
+ * 253. */
 #define PA_CHECKPOINT_NAME_CAP API_NAME_CAP
-void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
+void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler,
+                        enum pa_checkpoint_part part);
 
-/* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success. */
+/* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success.
+ */
 int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct error *err);
 
-/* Appends the whole object, as the body of a create or a server-side apply. `owner` is who takes it along when deleted; NULL:
- * nobody. */
+/* Appends the whole object, as the body of a create or a server-side apply. `owner` is who takes it along
+ * when deleted; NULL: nobody. */
 struct pa_checkpoint_owner {
     const char *api_version, *kind, *name, *uid;
 };
-void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_, const struct pa_checkpoint_owner *owner,
-                        struct buf *out);
+void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_,
+                        const struct pa_checkpoint_owner *owner, struct buf *out);
 
 /* ---- samples of a Backfill ---- */
 
 /* float32, little-endian, NaN is no data. Replaces the data; at most PA_BACKFILL_MAX_SAMPLES (asserted). */
 void pa_backfill_put(struct pa_checkpoint *c, const float *samples, size_t n);
-/* Gives the number of samples, or -1 with err: not whole numbers of samples, too many, infinite or negative ones. */
+/* Gives the number of samples, or -1 with err: not whole numbers of samples, too many, infinite or negative
+ * ones. */
 int pa_backfill_get(const struct pa_checkpoint *c, float samples[PA_BACKFILL_MAX_SAMPLES], struct error *err);
 
 #endif

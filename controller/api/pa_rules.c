@@ -1,4 +1,5 @@
-/* The C twins of the CEL rules; see pa_rules.h. Each computes what its expression computes, with the same integers. */
+/* The C twins of the CEL rules; see pa_rules.h. Each computes what its expression computes, with the same
+ * integers. */
 #include "api/pa_rules.h"
 
 #include "api/pa.h"
@@ -18,10 +19,8 @@ bool pa_target_is_scalable(const void *self)
     static const struct {
         const char *api_version, *kind;
     } unscalable[] = {
-        {"apps/v1", "DaemonSet"},
-        {"batch/v1", "Job"},
-        {"batch/v1", "CronJob"},
-        {"autoscaling/v2", "HorizontalPodAutoscaler"},
+        {"apps/v1", "DaemonSet"},  {"batch/v1", "Job"},
+        {"batch/v1", "CronJob"},   {"autoscaling/v2", "HorizontalPodAutoscaler"},
         {PA_API_VERSION, PA_KIND},
     };
     const struct pa_target_ref *t = self;
@@ -89,14 +88,16 @@ bool pa_seasonality_fits(const void *self)
 bool pa_history_fits(const void *self)
 {
     const struct pa_prediction *p = self;
-    return p->history_s >= PA_MIN_SLOTS * p->sample_interval_s && p->history_s <= PA_MAX_SLOTS * p->sample_interval_s;
+    return p->history_s >= PA_MIN_SLOTS * p->sample_interval_s &&
+           p->history_s <= PA_MAX_SLOTS * p->sample_interval_s;
 }
 
 void pa_history_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
     (void)snprintf(out, cap, "must be %d to %d: 12 to 4032 samples of sampleIntervalSeconds (%d)",
-                   PA_MIN_SLOTS * p->sample_interval_s, PA_MAX_SLOTS * p->sample_interval_s, p->sample_interval_s);
+                   PA_MIN_SLOTS * p->sample_interval_s, PA_MAX_SLOTS * p->sample_interval_s,
+                   p->sample_interval_s);
 }
 
 bool pa_horizon_fits(const void *self)
@@ -108,8 +109,8 @@ bool pa_horizon_fits(const void *self)
 void pa_horizon_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
-    (void)snprintf(out, cap, "must be %d to %d: 1 to 288 samples of sampleIntervalSeconds (%d)", p->sample_interval_s,
-                   PA_MAX_HORIZON * p->sample_interval_s, p->sample_interval_s);
+    (void)snprintf(out, cap, "must be %d to %d: 1 to 288 samples of sampleIntervalSeconds (%d)",
+                   p->sample_interval_s, PA_MAX_HORIZON * p->sample_interval_s, p->sample_interval_s);
 }
 
 bool pa_horizon_within_history(const void *self)
@@ -157,7 +158,9 @@ bool pa_coverage_reachable(const void *self)
 void pa_coverage_reachable_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
-    (void)snprintf(out, cap, "must be <= confidencePercent (%d): that is what a good forecast covers, so this one would never be trusted",
+    (void)snprintf(out, cap,
+                   "must be <= confidencePercent (%d): that is what a good forecast covers, so this one "
+                   "would never be trusted",
                    p->confidence_percent);
 }
 
@@ -166,7 +169,8 @@ bool pa_periods_fit(const void *self)
     const struct pa_prediction *p = self;
     for (uint32_t i = 0; i < p->seasonality.n_periods_s; i++) {
         int32_t period = p->seasonality.periods_s[i];
-        if (period % p->sample_interval_s != 0 || period < 2 * p->sample_interval_s || period > p->history_s / 2)
+        if (period % p->sample_interval_s != 0 || period < 2 * p->sample_interval_s ||
+            period > p->history_s / 2)
             return false;
     }
     return true;
@@ -175,7 +179,8 @@ bool pa_periods_fit(const void *self)
 void pa_periods_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
-    (void)snprintf(out, cap, "must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds (%d)",
+    (void)snprintf(out, cap,
+                   "must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds (%d)",
                    p->sample_interval_s, 2 * p->sample_interval_s, p->history_s / 2);
 }
 
@@ -200,7 +205,8 @@ bool pa_sample_holds_sync(const void *self)
 void pa_sample_holds_sync_say(const void *self, char *out, size_t cap)
 {
     const struct pa_spec *s = self;
-    (void)snprintf(out, cap, "must be >= syncPeriodSeconds (%d): a sample is the mean of what the syncs in it saw",
+    (void)snprintf(out, cap,
+                   "must be >= syncPeriodSeconds (%d): a sample is the mean of what the syncs in it saw",
                    s->sync_period_s);
 }
 

@@ -1,5 +1,5 @@
-/* The C twins of the CEL rules of a PredictiveAutoscaler. The expressions stand beside them in pa_table.c; `self` is the
- * struct that the rule's object decodes into. */
+/* The C twins of the CEL rules of a PredictiveAutoscaler. The expressions stand beside them in pa_table.c;
+ * `self` is the struct that the rule's object decodes into. */
 #ifndef API_PA_RULES_H
 #define API_PA_RULES_H
 

@@ -4,16 +4,16 @@
  *             +-> decode.h   JSON and YAML -> plain structs: types, defaults, bounds, rules, messages
  *             +-> encode.h   plain structs -> JSON, and digests that tell a real change from noise
  *
- * A field is one line or two of a table: its JSON name, type, bounds, default, place in the struct, and a description
- * that people read with `kubectl explain` (defaults and bounds are appended to it, so that they are never said twice).
- * Tables are const data; nothing is registered and nothing is computed at start.
+ * A field is one line or two of a table: its JSON name, type, bounds, default, place in the struct, and a
+ * description that people read with `kubectl explain` (defaults and bounds are appended to it, so that they
+ * are never said twice). Tables are const data; nothing is registered and nothing is computed at start.
  *
- * What the API server checks by itself (types, bounds, enums, patterns, duplicates) the decoder checks in the same way.
- * What it checks by CEL is a rule of an object: the expression for the server and its C twin stand side by side, and a
- * test proves on thousands of generated objects that both accept and reject the same.
+ * What the API server checks by itself (types, bounds, enums, patterns, duplicates) the decoder checks in the
+ * same way. What it checks by CEL is a rule of an object: the expression for the server and its C twin stand
+ * side by side, and a test proves on thousands of generated objects that both accept and reject the same.
  *
- * To add a field: a member in the struct (with has_MEMBER where absence has a meaning, n_MEMBER for a list), a line in
- * the table, `make crds`.
+ * To add a field: a member in the struct (with has_MEMBER where absence has a meaning, n_MEMBER for a list),
+ * a line in the table, `make crds`.
  */
 #ifndef API_SCHEMA_H
 #define API_SCHEMA_H
@@ -22,11 +22,11 @@
 #include "kube/quantity.h"
 
 enum schema_type {
-    SCHEMA_BOOL,     /* bool */
-    SCHEMA_INT32,    /* int32_t */
-    SCHEMA_INT64,    /* int64_t */
-    SCHEMA_STRING,   /* char[N]; N > .max in a spec, cut on decoding where it is not (free text of a status) */
-    SCHEMA_ENUM,     /* an enum that counts from 0 in the order of .values */
+    SCHEMA_BOOL,   /* bool */
+    SCHEMA_INT32,  /* int32_t */
+    SCHEMA_INT64,  /* int64_t */
+    SCHEMA_STRING, /* char[N]; N > .max in a spec, cut on decoding where it is not (free text of a status) */
+    SCHEMA_ENUM,   /* an enum that counts from 0 in the order of .values */
     SCHEMA_QUANTITY, /* struct quantity; an integer or a string in JSON */
     SCHEMA_TIME,     /* int64_t, microseconds since 1970; RFC 3339 in JSON */
     SCHEMA_BYTES,    /* struct buf; base64 in JSON */
@@ -53,7 +53,8 @@ struct schema_format {
     bool (*matches)(const char *s);
     const char *hint; /* "a lower-case name such as web-1" */
 };
-extern const struct schema_format schema_dns_label, schema_dns_subdomain, schema_api_version, schema_kind, schema_reason;
+extern const struct schema_format schema_dns_label, schema_dns_subdomain, schema_api_version, schema_kind,
+    schema_reason;
 /* Every quantity: no sign but +, at least one digit, at most two digits of exponent. */
 extern const struct schema_format schema_quantity_format;
 #define SCHEMA_QUANTITY_MAX_LENGTH 32
@@ -64,16 +65,17 @@ struct schema_quantity_bounds {
     bool above_min; /* min itself is refused */
 };
 
-/* A rule over one object. `cel` sees it as `self`; the twin sees the decoded struct, complete and with defaults. Rules
- * are looked at when the object's own values are all valid. */
+/* A rule over one object. `cel` sees it as `self`; the twin sees the decoded struct, complete and with
+ * defaults. Rules are looked at when the object's own values are all valid. */
 struct schema_rule {
     const char *cel;
     const char *message;    /* always: for people, and where the expression below fails */
     const char *expression; /* CEL of the message where it names values, with `say` as its twin; or NULL */
-    const char *path;       /* the field that is to blame, relative: ".maxReplicas"; NULL: the object itself */
+    const char *path; /* the field that is to blame, relative: ".maxReplicas"; NULL: the object itself */
     bool (*holds)(const void *self);
     void (*say)(const void *self, char *out, size_t cap);
-    /* A transition rule (`cel` uses oldSelf): looked at on updates only, instead of `holds`. Not inside lists. */
+    /* A transition rule (`cel` uses oldSelf): looked at on updates only, instead of `holds`. Not inside
+     * lists. */
     bool (*holds_update)(const void *self, const void *old);
 };
 
@@ -87,7 +89,8 @@ struct schema_field {
     /* A rule reads this number: CEL then refuses 3.0 where the schema alone takes it for an integer. */
     bool exact;
     const char *fallback; /* the default, as JSON; NULL: none */
-    int64_t min, max;     /* numbers: value; strings and bytes: length in JSON; lists: items. max 0: not bounded */
+    int64_t min,
+        max; /* numbers: value; strings and bytes: length in JSON; lists: items. max 0: not bounded */
     const char *const *values; /* SCHEMA_ENUM, NULL-terminated */
     const struct schema_format *format;
     const struct schema_quantity_bounds *bounds;
@@ -96,7 +99,8 @@ struct schema_field {
     enum schema_list_kind list;
     const char *key;
     enum schema_news news;
-    /* The place in the struct: see AT, OPT and LIST below. has_at and count_at are one more than the offset; 0: none. */
+    /* The place in the struct: see AT, OPT and LIST below. has_at and count_at are one more than the offset;
+     * 0: none. */
     size_t at, size, has_at, count_at, capacity;
 };
 
@@ -108,16 +112,22 @@ struct schema_object {
     const char *doc; /* only for a whole resource */
 };
 
-#define SCHEMA_OBJECT_OF(f)          {.fields = (f), .n_fields = ARRAY_SIZE(f)}
-#define SCHEMA_OBJECT_RULED(f, r)    {.fields = (f), .n_fields = ARRAY_SIZE(f), .rules = (r), .n_rules = ARRAY_SIZE(r)}
+#define SCHEMA_OBJECT_OF(f)                                                                                  \
+    {                                                                                                        \
+        .fields = (f), .n_fields = ARRAY_SIZE(f)                                                             \
+    }
+#define SCHEMA_OBJECT_RULED(f, r)                                                                            \
+    {                                                                                                        \
+        .fields = (f), .n_fields = ARRAY_SIZE(f), .rules = (r), .n_rules = ARRAY_SIZE(r)                     \
+    }
 
 /* Always there once decoded (required or with a default); an empty string and a zero time are absent. */
 #define AT(type_, member) .at = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member)
 /* With has_MEMBER beside it. */
 #define OPT(type_, member) AT(type_, member), .has_at = offsetof(struct type_, has_##member) + 1
 /* With n_MEMBER (uint32_t) beside it; .size is that of an element. */
-#define LIST(type_, member)                                                                                            \
-    .at = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member[0]),                              \
+#define LIST(type_, member)                                                                                  \
+    .at = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member[0]),                    \
     .count_at = offsetof(struct type_, n_##member) + 1, .capacity = ARRAY_SIZE(((struct type_ *)0)->member)
 
 /* A whole kind of the API. */

@@ -43,8 +43,8 @@ static struct pa_condition *find(struct pa_status *s, const char *name)
     return NULL;
 }
 
-void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum condition_status status, const char *reason,
-                      const char *fmt, ...)
+void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum condition_status status,
+                      const char *reason, const char *fmt, ...)
 {
     assert(type < PA_N_CONDITION_TYPES && schema_reason.matches(reason));
     struct pa_condition *c = find(s, condition_names[type]);
@@ -65,7 +65,7 @@ void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum con
     str_sanitize(&clean, text, strlen(text), sizeof text);
     if (!str_copy(c->message, sizeof c->message, buf_str(&clean))) {
         (void)str_copy(c->message, sizeof c->message - 3, buf_str(&clean));
-        strncat(c->message, "...", 3);
+        memcpy(c->message + strlen(c->message), "...", 4);
     }
 }
 
@@ -103,7 +103,8 @@ void pa_conditions_stamp(struct pa_condition_times *times, struct pa_status *s, 
     }
 }
 
-void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name, struct buf *out)
+void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name,
+                          struct buf *out)
 {
     struct json_emit j = json_emit(out);
     json_open(&j, NULL, '{');
@@ -120,7 +121,8 @@ void pa_status_apply_body(const struct pa_status *s, const char *namespace_, con
 void pa_status_decode(const json_t *object, struct pa_status *ret)
 {
     struct api_problems ignored = {0};
-    (void)api_decode(&pa_status_schema, json_object_get(object, "status"), "status", 0, ret, sizeof *ret, NULL, &ignored);
+    (void)api_decode(&pa_status_schema, json_object_get(object, "status"), "status", 0, ret, sizeof *ret,
+                     NULL, &ignored);
 }
 
 struct schema_digest pa_status_digest(const struct pa_status *s)

@@ -1,7 +1,7 @@
 /* The status of a PredictiveAutoscaler: what `kubectl describe` shows of a decision, bounded in size.
  *
- * The reconciler fills a struct pa_status at each sync (cheap, on its stack), stamps the conditions, and asks by digest
- * whether the API server should hear of it:
+ * The reconciler fills a struct pa_status at each sync (cheap, on its stack), stamps the conditions, and asks
+ * by digest whether the API server should hear of it:
  *
  *     struct pa_status s = {0};
  *     ... s.current_replicas = 4; pa_condition_set(&s, PA_READY, CONDITION_TRUE, "Ready", "..."); ...
@@ -131,11 +131,12 @@ struct pa_status {
 /* A value for status: three significant digits. What is not finite is shown as 0. */
 struct quantity pa_status_quantity(double value);
 
-/* Sets or replaces the condition, with the status' observed generation. `reason` is UpperCamelCase (asserted); the
- * message may quote foreign text: it is made harmless, and cut where it is too long. */
-void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum condition_status status, const char *reason,
-                      const char *fmt, ...) PRINTF_LIKE(5, 6);
-const struct pa_condition *pa_condition_get(const struct pa_status *s, enum pa_condition_type type); /* NULL: not set */
+/* Sets or replaces the condition, with the status' observed generation. `reason` is UpperCamelCase
+ * (asserted); the message may quote foreign text: it is made harmless, and cut where it is too long. */
+void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum condition_status status,
+                      const char *reason, const char *fmt, ...) PRINTF_LIKE(5, 6);
+const struct pa_condition *pa_condition_get(const struct pa_status *s,
+                                            enum pa_condition_type type); /* NULL: not set */
 
 /* When each condition last changed its status: kept per autoscaler, 80 bytes. Zeroed is "nothing known". */
 struct pa_condition_times {
@@ -144,13 +145,16 @@ struct pa_condition_times {
 };
 /* From what the API server has, so that a restart is no transition. */
 void pa_conditions_seed(struct pa_condition_times *times, const struct pa_status *stored);
-/* Gives every condition of `s` its lastTransitionTime: `now_us` where the status has changed, else what it was. */
+/* Gives every condition of `s` its lastTransitionTime: `now_us` where the status has changed, else what it
+ * was. */
 void pa_conditions_stamp(struct pa_condition_times *times, struct pa_status *s, int64_t now_us);
 
 /* ---- to and from the API ---- */
 
-/* Appends the body of a server-side apply of the status subresource. Empty lists and absent values are left out. */
-void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name, struct buf *out);
+/* Appends the body of a server-side apply of the status subresource. Empty lists and absent values are left
+ * out. */
+void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name,
+                          struct buf *out);
 /* From a whole object; what is broken or unknown is left out. */
 void pa_status_decode(const json_t *object, struct pa_status *ret);
 
@@ -158,8 +162,9 @@ void pa_status_decode(const json_t *object, struct pa_status *ret);
 
 enum pa_status_change {
     PA_STATUS_SAME,
-    PA_STATUS_DRIFT,      /* a value differs in its first two digits, or a reason: worth a write every 5 minutes */
-    PA_STATUS_TRANSITION, /* replicas, a scaling, a condition's status or the generation changed: write at once */
+    PA_STATUS_DRIFT, /* a value differs in its first two digits, or a reason: worth a write every 5 minutes */
+    PA_STATUS_TRANSITION, /* replicas, a scaling, a condition's status or the generation changed: write at
+                             once */
 };
 struct schema_digest pa_status_digest(const struct pa_status *s);
 enum pa_status_change pa_digest_compare(const struct schema_digest *was, const struct schema_digest *now);

@@ -1,5 +1,5 @@
-/* The table of a PredictiveAutoscaler's status; see schema.h for the language and status.h for the structs. `news` says
- * which change is told at once, which now and then, and which never by itself. */
+/* The table of a PredictiveAutoscaler's status; see schema.h for the language and status.h for the structs.
+ * `news` says which change is told at once, which now and then, and which never by itself. */
 #include "api/pa.h"
 #include "api/status.h"
 
@@ -22,7 +22,11 @@ static const struct schema_field proposal_fields[] = {
 static const struct schema_object proposals = SCHEMA_OBJECT_OF(proposal_fields);
 
 static const struct schema_field stage_fields[] = {
-    {.name = "name", .type = SCHEMA_STRING, .max = 23, .doc = "Which step of the decision.", AT(pa_stage, name)},
+    {.name = "name",
+     .type = SCHEMA_STRING,
+     .max = 23,
+     .doc = "Which step of the decision.",
+     AT(pa_stage, name)},
     {.name = "replicas", .type = SCHEMA_INT32, .doc = "What it made of the number.", AT(pa_stage, replicas)},
     {.name = "note",
      .type = SCHEMA_STRING,
@@ -111,8 +115,16 @@ static const struct schema_field resource_fields[] = {
 static const struct schema_object resource = SCHEMA_OBJECT_OF(resource_fields);
 static const char *const states[] = {"Normal", "Stale", "Missing", NULL};
 static const struct schema_field metric_fields[] = {
-    {.name = "name", .type = SCHEMA_STRING, .max = 63, .doc = "Its name in spec.metrics.", AT(pa_metric_status, name)},
-    {.name = "type", .type = SCHEMA_STRING, .max = 63, .doc = "Its type in spec.metrics.", AT(pa_metric_status, type)},
+    {.name = "name",
+     .type = SCHEMA_STRING,
+     .max = 63,
+     .doc = "Its name in spec.metrics.",
+     AT(pa_metric_status, name)},
+    {.name = "type",
+     .type = SCHEMA_STRING,
+     .max = 63,
+     .doc = "Its type in spec.metrics.",
+     AT(pa_metric_status, type)},
     {.name = "state",
      .type = SCHEMA_ENUM,
      .values = states,
@@ -129,32 +141,36 @@ static const struct schema_field metric_fields[] = {
      OPT(pa_metric_status, resource)},
 };
 static const struct schema_object metric = SCHEMA_OBJECT_OF(metric_fields);
-static const struct schema_field metric_item = {.type = SCHEMA_OBJECT, .object = &metric, .doc = "One metric."};
+static const struct schema_field metric_item = {
+    .type = SCHEMA_OBJECT, .object = &metric, .doc = "One metric."};
 
 /* ---- forecast ---- */
 
-/* Every point moves on with the hour: its time is no news. */
-#define POINT_FIELDS(struct_, prefix)                                                                                  \
-    {.name = "time",                                                                                                   \
-     .type = SCHEMA_TIME,                                                                                              \
-     .news = SCHEMA_SILENT,                                                                                            \
-     .doc = "Start of the interval.",                                                                                  \
-     AT(struct_, prefix time_us)},                                                                                    \
-        {.name = "value", .type = SCHEMA_QUANTITY, .doc = "Expected demand.", AT(struct_, prefix value)},             \
-        {.name = "lower",                                                                                              \
-         .type = SCHEMA_QUANTITY,                                                                                      \
-         .doc = "Demand is hardly below this (5 % quantile).",                                                         \
-         AT(struct_, prefix lower)},                                                                                  \
-    {                                                                                                                  \
-        .name = "upper", .type = SCHEMA_QUANTITY, .doc = "Demand is hardly above this (95 % quantile).",               \
-        AT(struct_, prefix upper)                                                                                     \
-    }
+/* Points move on with the hour: their times are no news. */
+static const char lower_doc[] = "Demand is hardly below this (5 % quantile).";
+static const char upper_doc[] = "Demand is hardly above this (95 % quantile).";
 static const struct schema_field peak_fields[] = {
-    POINT_FIELDS(pa_peak, point.),
+    {.name = "time",
+     .type = SCHEMA_TIME,
+     .news = SCHEMA_SILENT,
+     .doc = "Start of the interval.",
+     AT(pa_peak, point.time_us)},
+    {.name = "value", .type = SCHEMA_QUANTITY, .doc = "Expected demand.", AT(pa_peak, point.value)},
+    {.name = "lower", .type = SCHEMA_QUANTITY, .doc = lower_doc, AT(pa_peak, point.lower)},
+    {.name = "upper", .type = SCHEMA_QUANTITY, .doc = upper_doc, AT(pa_peak, point.upper)},
     {.name = "replicas", .type = SCHEMA_INT32, .doc = "Replicas that it needs.", AT(pa_peak, replicas)},
 };
 static const struct schema_object peak = SCHEMA_OBJECT_OF(peak_fields);
-static const struct schema_field point_fields[] = {POINT_FIELDS(pa_forecast_point, )};
+static const struct schema_field point_fields[] = {
+    {.name = "time",
+     .type = SCHEMA_TIME,
+     .news = SCHEMA_SILENT,
+     .doc = "Start of the interval.",
+     AT(pa_forecast_point, time_us)},
+    {.name = "value", .type = SCHEMA_QUANTITY, .doc = "Expected demand.", AT(pa_forecast_point, value)},
+    {.name = "lower", .type = SCHEMA_QUANTITY, .doc = lower_doc, AT(pa_forecast_point, lower)},
+    {.name = "upper", .type = SCHEMA_QUANTITY, .doc = upper_doc, AT(pa_forecast_point, upper)},
+};
 static const struct schema_object point = SCHEMA_OBJECT_OF(point_fields);
 static const struct schema_field point_item = {.type = SCHEMA_OBJECT, .object = &point, .doc = "One point."};
 
@@ -185,11 +201,13 @@ static const struct schema_field forecast_fields[] = {
      OPT(pa_forecast_status, period_s)},
     {.name = "errorPercent",
      .type = SCHEMA_INT32,
-     .doc = "Mean error of the forecasts that came due, in percent of the mean demand. Absent before any has.",
+     .doc =
+         "Mean error of the forecasts that came due, in percent of the mean demand. Absent before any has.",
      OPT(pa_forecast_status, error_percent)},
     {.name = "coveragePercent",
      .type = SCHEMA_INT32,
-     .doc = "Share of windows in which demand stayed below the bound that drives scaling. Absent before any has passed.",
+     .doc = "Share of windows in which demand stayed below the bound that drives scaling. Absent before "
+            "any has passed.",
      OPT(pa_forecast_status, coverage_percent)},
     {.name = "peak",
      .type = SCHEMA_OBJECT,
@@ -207,7 +225,8 @@ static const struct schema_object forecast = SCHEMA_OBJECT_OF(forecast_fields);
 
 /* ---- conditions (metav1.Condition) ---- */
 
-static const char *const condition_statuses[] = {"Unknown", "False", "True", NULL}; /* enum condition_status */
+static const char *const condition_statuses[] = {"Unknown", "False", "True",
+                                                 NULL}; /* enum condition_status */
 static const struct schema_field condition_fields[] = {
     {.name = "type",
      .type = SCHEMA_STRING,
@@ -216,8 +235,8 @@ static const struct schema_field condition_fields[] = {
      .max = 316,
      .format = &schema_reason,
      .news = SCHEMA_LOUD,
-     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, Conflict, Paused or "
-            "ConfigValid.",
+     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, Conflict, "
+            "Paused or ConfigValid.",
      AT(pa_condition, type)},
     {.name = "status",
      .type = SCHEMA_ENUM,
@@ -253,7 +272,8 @@ static const struct schema_field condition_fields[] = {
      AT(pa_condition, message)},
 };
 static const struct schema_object condition = SCHEMA_OBJECT_OF(condition_fields);
-static const struct schema_field condition_item = {.type = SCHEMA_OBJECT, .object = &condition, .doc = "One condition."};
+static const struct schema_field condition_item = {
+    .type = SCHEMA_OBJECT, .object = &condition, .doc = "One condition."};
 
 /* ---- status ---- */
 

@@ -5,9 +5,10 @@
  * Windows. The HPA keeps every recommendation and asks for the lowest of the scale-up window and the highest
  * of the scale-down window. Here two monotonic queues answer the same question: one keeps only
  * recommendations that are not followed by a higher one, the other those not followed by a lower one, so that
- * the extreme of every suffix is the first entry in it. Kept as long as the longer window is. At most 256
- * entries each, which is exact at the default sync period for every window; beyond that, entries merge such
- * that the count is never lower than the exact one.
+ * the extreme of every suffix is the first entry in it. Kept as long as the longer window is: where a window
+ * is lengthened later, the HPA may still find an older entry in its list, or miss one. At most 256 entries
+ * each, which is exact at the default sync period for every window; beyond that, entries merge such that the
+ * count is never lower than the exact one.
  *
  * Scale events are the HPA's list itself: an entry is reused once it is older than the longest period of its
  * direction. At most 128 entries; beyond that, the newest one takes the change in.

@@ -236,7 +236,8 @@ static int64_t gap_us(const struct demand *d)
  * forecast that is all but perfect would otherwise be distrusted for its last digits. */
 #define TRIFLE 0.002
 
-static void drive_with(struct demand *d, int64_t time_us, double value, enum driver_sample kind)
+/* `start`: a window may begin here. */
+static void drive_with(struct demand *d, int64_t time_us, double value, enum driver_sample kind, bool start)
 {
     struct driver_finished done[DRIVER_WINDOWS];
     uint32_t n =
@@ -253,7 +254,7 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
         trust_take(&d->trust, &score, d->config.max_error_percent, d->config.min_coverage_percent);
     }
     struct driver_path path;
-    if (driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
+    if (start && driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
         driver_start(&d->driver, d->lead_s, &path, level_of(d), demand_season_s(d),
                      12 * d->config.interval_s);
 }
@@ -290,7 +291,8 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
     drive_with(d, time_us, value,
                flags & DEMAND_EXCLUDE ? DRIVER_EXCLUDED
                : sample.censored      ? DRIVER_CENSORED
-                                      : DRIVER_VALUE);
+                                      : DRIVER_VALUE,
+               true);
     return closed;
 }
 
@@ -304,7 +306,8 @@ void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned mar
         drive_with(d, middle, value,
                    marks & SERIES_EXCLUDED   ? DRIVER_EXCLUDED
                    : marks & SERIES_CENSORED ? DRIVER_CENSORED
-                                             : DRIVER_VALUE);
+                                             : DRIVER_VALUE,
+                   slot % 3 == 0);
     } else {
         value = (double)NAN;
     }

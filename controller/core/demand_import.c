@@ -1,5 +1,5 @@
-/* History that comes from elsewhere, merged with our own and played anew; see demand_import(). Own samples win: they were
- * measured as the model is fed. */
+/* History that comes from elsewhere, merged with our own and played anew; see demand_import(). Own samples
+ * win: they were measured as the model is fed. */
 #include "core/demand_impl.h"
 
 #include <math.h>
@@ -12,7 +12,8 @@ static int64_t present_slot(const struct demand *d, int64_t now_s)
     return now_s / d->config.interval_s;
 }
 
-uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values, uint32_t n, int64_t now_s, uint32_t lead_s)
+uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values, uint32_t n, int64_t now_s,
+                       uint32_t lead_s)
 {
     int64_t end = present_slot(d, now_s), own_first = d->series.next - d->series.n;
     int64_t begin = MAX(d->series.n > 0 ? MIN(first_slot, own_first) : first_slot, end - (int64_t)d->config.slots);

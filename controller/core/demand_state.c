@@ -233,7 +233,7 @@ static void encode_driver(const struct driver *d, struct codec_writer *w)
     codec_i64(w, d->last_score_us);
     codec_u32(w, d->lag_s);
     codec_u8(w, d->censored);
-    const float one[] = {d->last, d->lag, d->rows, d->level, d->errors.fast, d->errors.slow};
+    const float one[] = {d->last, d->lag, d->rows, d->level, d->errors.fast, d->errors.slow, d->errors.total};
     codec_f32s(w, one, ARRAY_SIZE(one));
     codec_f32s(w, d->errors.count, RESIDUALS_BINS);
     codec_f32s(w, d->phase, DRIVER_PHASES);
@@ -261,10 +261,10 @@ static void decode_driver(struct driver *d, struct codec_reader *r)
     d->last_score_us = codec_get_i64(r);
     d->lag_s = codec_get_u32(r);
     d->censored = codec_get_u8(r) != 0;
-    float one[6];
+    float one[7];
     codec_get_finite_f32s(r, one, ARRAY_SIZE(one));
     d->last = one[0], d->lag = one[1], d->rows = one[2], d->level = one[3];
-    d->errors.fast = one[4], d->errors.slow = one[5];
+    d->errors.fast = one[4], d->errors.slow = one[5], d->errors.total = one[6];
     codec_get_finite_f32s(r, d->errors.count, RESIDUALS_BINS);
     codec_get_finite_f32s(r, d->phase, DRIVER_PHASES);
     codec_get_finite_f32s(r, d->a, ARRAY_SIZE(d->a));

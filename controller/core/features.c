@@ -14,16 +14,15 @@ static const uint32_t windows[FEATURES_WINDOWS] = {1, 6, 24, 72};
 /* The first past season whose slot is before the origin. */
 static int64_t first_past(const struct series *s, uint32_t season, int64_t t)
 {
-    return t < s->next ? 1 : (t - s->next) / season + 1;
+    return t < s->next + season ? 1 : (t - s->next) / season + 1;
 }
 
 /* Values of t's phase in past seasons, newest first, on the root scale. */
-static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t, double *out, uint32_t cap)
+static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t, double out[FEATURES_SEASONS])
 {
     uint32_t n = 0;
     int64_t oldest = s->next - s->n, k = first_past(s, season, t);
-    for (int64_t slot = t - k * season; slot >= oldest && k <= FEATURES_SEASONS && n < cap;
-         slot -= season, k++) {
+    for (int64_t slot = t - k * season; slot >= oldest && k <= FEATURES_SEASONS; slot -= season, k++) {
         float v = series_at(s, slot);
         if (!isnan(v))
             out[n++] = series_root((double)v);
@@ -55,6 +54,21 @@ static double median_of(double *v, uint32_t n)
 /* A gap leaves the deviations to fade: half of them is gone after about 70 slots. */
 #define FADE 0.99
 
+#define CLIP       5.0  /* usual deviations */
+#define CLIP_LEVEL 0.25 /* of the level: less is never cut, so that a shift after a dead calm is seen */
+#define USUAL_RATE 0.05
+
+/* A spike is cut to what it could be at most, for the level's sake; a shift of the level is not held up for
+ * long, because what is usual grows with every such deviation. */
+static double clipped(struct features_now *now, double dev, double level)
+{
+    double usual = (double)now->usual, most = MAX(CLIP * usual, CLIP_LEVEL * fabs(level)), size = fabs(dev);
+    if (size > most)
+        size = most;
+    now->usual = (float)(usual > 0 ? usual + USUAL_RATE * (size - usual) : size);
+    return dev < 0 ? -size : size;
+}
+
 void features_close(struct features_now *now, const struct series *s, uint32_t season, float value)
 {
     if (isnan(value)) {
@@ -65,9 +79,9 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     }
     now->gap = 0;
     double y = (double)value, v[FEATURES_SEASONS];
-    uint32_t n = season ? phase_values(s, season, s->next, v, FEATURES_SEASONS) : 0;
+    uint32_t n = season ? phase_values(s, season, s->next, v) : 0;
     if (n) {
-        double dev = series_root(y) - mean_of(v, n);
+        double dev = clipped(now, series_root(y) - mean_of(v, n), series_mean_root(s));
         for (uint32_t i = 0; i < FEATURES_WINDOWS; i++) {
             double alpha = 2.0 / (scaled(windows[i], season) + 1.0);
             now->dev[i] = (float)((double)now->dev[i] + alpha * (dev - (double)now->dev[i]));
@@ -81,44 +95,68 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     now->seen = MIN(now->seen + 1, 65536u);
 }
 
+/* The past seasons around the target in one pass: sums for the smoothed profile, the values of the phase
+ * itself, and the last season on its own. */
+struct seasons {
+    double sum, last_sum, phase[FEATURES_SEASONS];
+    uint32_t n, last_n, phase_n;
+    double last; /* the last season's slot; NaN: none */
+};
+
+static void read_seasons(struct seasons *r, const struct series *s, uint32_t season, int64_t target)
+{
+    int64_t half = season / 144, oldest = s->next - s->n - half, k = first_past(s, season, target);
+    *r = (struct seasons){.last = (double)NAN};
+    bool last = true;
+    for (int64_t slot = target - k * season; slot >= oldest && k <= FEATURES_SEASONS; slot -= season, k++) {
+        double sum = 0;
+        uint32_t n = 0;
+        for (int64_t j = -half; j <= half; j++) {
+            float v = series_at(s, slot + j);
+            if (isnan(v))
+                continue;
+            double root = series_root((double)v);
+            sum += root;
+            n++;
+            if (j == 0) {
+                r->phase[r->phase_n++] = root;
+                r->last = last ? root : r->last;
+            }
+        }
+        if (last) {
+            r->last_sum = sum;
+            r->last_n = n;
+            last = false;
+        }
+        r->sum += sum;
+        r->n += n;
+    }
+}
+
 void features_at(struct features *f, const struct features_now *now, const struct series *s, uint32_t season,
                  uint32_t short_season, int64_t target)
 {
     *f = (struct features){0};
-    double v[FEATURES_SEASONS];
-    int64_t half = season / 144, k = first_past(s, season, target);
-    double sum = 0, sum1 = 0;
-    uint32_t n = 0, n1 = 0;
-    for (int64_t j = -half; j <= half; j++) {
-        uint32_t got = phase_values(s, season, target + j, v, FEATURES_SEASONS);
-        for (uint32_t i = 0; i < got; i++)
-            sum += v[i];
-        n += got;
-        float one = series_at(s, target + j - k * season);
-        if (!isnan(one)) {
-            sum1 += series_root((double)one);
-            n1++;
-        }
-    }
-    if (n == 0)
+    struct seasons r;
+    read_seasons(&r, s, season, target);
+    if (r.n == 0)
         return;
-    double mean = series_mean_root(s), p = sum / n;
+    double mean = series_mean_root(s), p = r.sum / r.n;
     f->profile = p;
     f->x[0] = mean - p;
-    f->seasons = phase_values(s, season, target, v, FEATURES_SEASONS);
-    if (f->seasons) {
-        f->x[1] = mean_of(v, f->seasons) - p;
-        float raw = series_at(s, target - k * season);
-        f->x[7] = isnan(raw) ? 0 : series_root((double)raw) - p;
-        f->x[2] = median_of(v, f->seasons) - p;
+    f->seasons = MAX(r.phase_n, 1u);
+    if (r.phase_n) {
+        f->x[1] = mean_of(r.phase, r.phase_n) - p;
+        f->x[2] = median_of(r.phase, r.phase_n) - p;
     }
-    f->seasons = MAX(f->seasons, 1u);
     for (uint32_t i = 0; i < FEATURES_WINDOWS; i++)
         f->x[3 + i] = (double)now->dev[i];
-    f->x[8] = n1 ? sum1 / n1 - p : 0;
+    f->x[7] = isnan(r.last) ? 0 : r.last - p;
+    f->x[8] = r.last_n ? r.last_sum / r.last_n - p : 0;
     f->x[9] = now->seen ? series_root((double)now->last) - mean : 0;
     if (short_season) {
-        uint32_t got = phase_values(s, short_season, target, v, FEATURES_SEASONS);
+        double v[FEATURES_SEASONS];
+        uint32_t got = phase_values(s, short_season, target, v);
         f->x[10] = got ? median_of(v, got) - p : 0;
     }
 }

@@ -17,7 +17,7 @@
 #include "core/ridge.h"
 #include "core/series.h"
 
-#define MODEL_KNOTS 5
+#define MODEL_KNOTS 3
 
 struct model_row {
     float x[FEATURES];

@@ -3,28 +3,62 @@
 
 #include <math.h>
 
-static double median3(double a, double b, double c)
+static float median3(float a, float b, float c)
 {
-    double low = MIN(a, b), high = MAX(a, b);
-    return MAX(low, MIN(high, c));
+    float low = MIN(a, b), high = MAX(a, b), upper = MIN(high, c);
+    return MAX(low, upper);
 }
 
-/* Mean absolute error of period p; infinite when too little is known. */
+/* Sums of the errors over a stretch in which no view wraps. `marked`: some slots may be excluded. */
+struct errors {
+    double sum;
+    uint32_t n;
+    bool marked;
+};
+
+static void add_errors(struct errors *e, const struct series *s, const uint32_t at[4], uint32_t n)
+{
+    const float *y = s->value + at[0], *a = s->value + at[1], *b = s->value + at[2], *c = s->value + at[3];
+    double sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (isnan(y[i] + a[i] + b[i] + c[i]))
+            continue;
+        if (e->marked && (series_excluded(s, at[0] + i) || series_excluded(s, at[1] + i) ||
+                          series_excluded(s, at[2] + i) || series_excluded(s, at[3] + i)))
+            continue;
+        sum += (double)fabsf(y[i] - median3(a[i], b[i], c[i]));
+        count++;
+    }
+    e->sum += sum;
+    e->n += count;
+}
+
+/* Mean absolute error of period p; infinite when too little is known. Where the third value is beyond the
+ * ring, the second stands for it: the median of three is then the second. */
 static double error_of(const struct series *s, uint32_t season, uint32_t p)
 {
-    uint32_t window = season / 3, old = season / 8, n = 0;
-    int64_t lag = (int64_t)p * ((old + p - 1) / p);
-    double sum = 0;
-    for (int64_t t = s->next - window; t < s->next; t++) {
-        float y = series_at(s, t), a = series_at(s, t - lag), b = series_at(s, t - lag - p);
-        float c = series_at(s, t - lag - 2 * (int64_t)p);
-        if (isnan(y) || isnan(a) || isnan(b))
-            continue;
-        double guess = isnan(c) ? 0.5 * ((double)a + (double)b) : median3((double)a, (double)b, (double)c);
-        sum += fabs((double)y - guess);
-        n++;
+    uint32_t window = season / 3, old = season / 8;
+    uint32_t lag = p * ((old + p - 1) / p), back[4] = {0, lag, lag + p, lag + 2 * p}, at[4];
+    if (window + lag + p > s->n)
+        return (double)INFINITY;
+    if (window + back[3] > s->n)
+        back[3] = back[2];
+    for (uint32_t j = 0; j < 4; j++) {
+        back[j] += window;
+        at[j] = s->head >= back[j] ? s->head - back[j] : s->head + s->cap - back[j];
     }
-    return n >= window / 2 ? sum / n : (double)INFINITY;
+    struct errors e = {.marked = s->filled != s->sum_n};
+    for (uint32_t left = window; left;) {
+        uint32_t run = left;
+        for (uint32_t j = 0; j < 4; j++)
+            run = MIN(run, s->cap - at[j]);
+        add_errors(&e, s, at, run);
+        for (uint32_t j = 0; j < 4; j++)
+            at[j] = at[j] + run == s->cap ? 0 : at[j] + run;
+        left -= run;
+    }
+    return e.n >= window / 2 ? e.sum / e.n : (double)INFINITY;
 }
 
 static void begin(struct period *p, const struct series *s, uint32_t season)

@@ -22,9 +22,12 @@ void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t s
      * FEATURES_SEASONS. */
     double k = seasons < 1 ? 1 : seasons > FEATURES_SEASONS ? FEATURES_SEASONS : seasons;
     double one = (1 / k - 1.0 / FEATURES_SEASONS) / (1 - 1.0 / FEATURES_SEASONS);
+    for (uint32_t j = 0; j < FEATURES; j++)
+        theta[j] = (1 - share) * (double)prior_many[i][j] + share * (double)prior_many[i + 1][j];
+    if (!(one > 0))
+        return;
     for (uint32_t j = 0; j < FEATURES; j++) {
         double few = (1 - share) * (double)prior_one[i][j] + share * (double)prior_one[i + 1][j];
-        double many = (1 - share) * (double)prior_many[i][j] + share * (double)prior_many[i + 1][j];
-        theta[j] = one * few + (1 - one) * many;
+        theta[j] += one * (few - theta[j]);
     }
 }

@@ -25,7 +25,7 @@ void ridge_take(struct ridge *r, const float x[FEATURES], double y, double error
     if (!(u > 0))
         return; /* nothing but perfect forecasts so far: there is nothing to learn, and no unit to learn it in
                  */
-    double w = u / MAX(e, 0.1 * u), unit = 1 / u;
+    double w = u / MAX(e, 0.3 * u), unit = 1 / u;
     if (!(fabs(y) * unit < ROW_MAX))
         return;
     for (uint32_t i = 0; i < FEATURES; i++)

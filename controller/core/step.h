@@ -139,7 +139,7 @@ enum core_problem {
 
 #define CORE_MAX_STAGES 10
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Need Stabilised RateLimited Bounded Mode Contention */
+    char name[24]; /* Current Reactive Predicted Untrusted Need Stabilised Limited Final */
     int32_t replicas;
     char note[120];
 };

@@ -1,5 +1,5 @@
-/* From annotations to owned autoscalers; see annotated.h. A record per annotated workload remembers what was applied last, so that
- * the API is written only when the annotation or the object has changed. */
+/* From annotations to owned autoscalers; see annotated.h. A record per annotated workload remembers what was
+ * applied last, so that the API is written only when the annotation or the object has changed. */
 #include "reconcile/annotated.h"
 
 #include "api/annotation.h"
@@ -18,8 +18,8 @@ struct record {
     struct annotated *owner;
     char *kind, *namespace_, *name; /* of the workload */
     char *autoscaler_key;
-    char *problem;  /* of the annotation now; NULL: none */
-    char *body;     /* applied last; NULL: nothing */
+    char *problem;      /* of the annotation now; NULL: none */
+    char *body;         /* applied last; NULL: nothing */
     int64_t generation; /* of the autoscaler when it was applied */
     int64_t request;
     struct loop_timer again;
@@ -89,7 +89,8 @@ static const struct pa_object *autoscaler_of(const struct annotated *a, const ch
 static void tell(struct annotated *a, const struct workload *w, const char *reason, const char *note)
 {
     const struct object_meta *m = &w->object.meta;
-    const struct object_ref self = {.api_version = "apps/v1", .kind = w->kind, .namespace_ = m->namespace_, .name = m->name, .uid = m->uid};
+    const struct object_ref self = {
+        .api_version = "apps/v1", .kind = w->kind, .namespace_ = m->namespace_, .name = m->name, .uid = m->uid};
     recorder_event(a->recorder, &self, NULL, EVENT_WARNING, reason, "Configure", "%s", note);
 }
 
@@ -101,8 +102,8 @@ static void on_written(void *data, const struct kube_response *response, const s
     r->request = 0;
     if (!err || response->code == 404)
         return;
-    log_warn(r->owner->log, "the autoscaler of an annotated workload was not written, trying again", LOG_S("autoscaler", r->autoscaler_key),
-             LOG_ERR(err));
+    log_warn(r->owner->log, "the autoscaler of an annotated workload was not written, trying again",
+             LOG_S("autoscaler", r->autoscaler_key), LOG_ERR(err));
     free(r->body);
     r->body = NULL;
     loop_timer_arm(&r->again, RETRY_US);
@@ -114,21 +115,23 @@ static void request_for(struct record *r, enum kube_verb verb, const char *body)
     const char *name = strchr(r->autoscaler_key, '/') + 1;
     resource_path(&path, &resource_predictiveautoscalers, r->namespace_, name, NULL);
     r->request = kube_client_start(r->owner->client, &(struct kube_request){.verb = verb,
-                                                                           .path = buf_str(&path),
-                                                                           .body = body,
-                                                                           .body_len = strlen(body),
-                                                                           .force = verb == KUBE_PATCH_APPLY,
-                                                                           .done = on_written,
-                                                                           .data = r});
+                                                                            .path = buf_str(&path),
+                                                                            .body = body,
+                                                                            .body_len = strlen(body),
+                                                                            .force = verb == KUBE_PATCH_APPLY,
+                                                                            .done = on_written,
+                                                                            .data = r});
     buf_done(&path);
 }
 
-static void apply(struct annotated *a, struct record *r, const struct workload *w, const struct pa_object *pa, const char *body)
+static void apply(struct annotated *a, struct record *r, const struct workload *w, const struct pa_object *pa,
+                  const char *body)
 {
     int64_t generation = pa ? pa->object.meta.generation : 0;
     if (pa && !pa->pa.annotated) {
         _cleanup_(freep) char *note =
-            xasprintf("PredictiveAutoscaler %s exists and is not ours (no label " PA_LABEL_SOURCE "): rename it, or remove the annotation",
+            xasprintf("PredictiveAutoscaler %s exists and is not ours (no label " PA_LABEL_SOURCE
+                      "): rename it, or remove the annotation",
                       pa->object.meta.name);
         if (!r->body || !streq(r->body, body))
             tell(a, w, "AutoscalerNameTaken", note);
@@ -239,8 +242,8 @@ const char *annotated_problem(const struct annotated *a, const char *autoscaler_
     return r ? r->problem : NULL;
 }
 
-struct annotated *annotated_new(struct kube_client *client, const struct annotated_config *config, struct recorder *recorder,
-                                struct log *log)
+struct annotated *annotated_new(struct kube_client *client, const struct annotated_config *config,
+                                struct recorder *recorder, struct log *log)
 {
     struct annotated *a = xcalloc(1, sizeof(*a));
     *a = (struct annotated){.client = client, .config = *config, .recorder = recorder, .log = log, .paused = true};

@@ -1,5 +1,5 @@
-/* One autoscaler's record, and the parts that work on it in turn: reconciler.c keeps the records, sync.c runs a sync, report.c
- * tells the outcome. Private to controller/reconcile. */
+/* One autoscaler's record, and the parts that work on it in turn: reconciler.c keeps the records, sync.c runs
+ * a sync, report.c tells the outcome. Private to controller/reconcile. */
 #ifndef RECONCILE_AUTOSCALER_H
 #define RECONCILE_AUTOSCALER_H
 
@@ -37,7 +37,7 @@ struct reconciler {
     struct backfill *backfill;
     struct owners owners;
     struct workqueue *queue;
-    struct map records; /* key -> struct autoscaler */
+    struct map records;     /* key -> struct autoscaler */
     struct loop_timer look; /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
 
@@ -49,9 +49,10 @@ struct reconciler {
 struct pa_object {
     struct object object;
     struct pa pa;
-    bool valid;             /* `pa` is usable */
-    struct error problem;   /* kind NONE: the spec obeys all rules */
-    /* What the API server has as status: nothing of it need be written again, and a restart is no transition. */
+    bool valid;           /* `pa` is usable */
+    struct error problem; /* kind NONE: the spec obeys all rules */
+    /* What the API server has as status: nothing of it need be written again, and a restart is no transition.
+     */
     bool has_status;
     struct schema_digest status_digest;
     struct pa_condition_times status_times;
@@ -62,16 +63,16 @@ enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
 
 /* What a sync found out besides the plan; report.c makes conditions of it. */
 struct finding {
-    bool ok; /* the plan is of this sync */
-    enum target_problem target;      /* reading the target */
+    bool ok;                    /* the plan is of this sync */
+    enum target_problem target; /* reading the target */
     struct error target_error;
-    struct error usage_error;        /* kind NONE: the metrics API answered */
-    struct error pods_error;         /* kind NONE: the pods are known */
-    struct error write_error;        /* kind NONE: nothing was written, or it went well */
-    bool selector_missing;           /* the target's kind has no selector: its pods can't be found */
+    struct error usage_error; /* kind NONE: the metrics API answered */
+    struct error pods_error;  /* kind NONE: the pods are known */
+    struct error write_error; /* kind NONE: nothing was written, or it went well */
+    bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
-    int32_t from, to;                /* of the write */
-    bool other_owner;                /* another autoscaler owns the target */
+    int32_t from, to; /* of the write */
+    bool other_owner; /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };

@@ -1,5 +1,6 @@
-/* Importing history; see backfill.h. Objects of part Backfill are watched by their label; each is looked at when it appears and
- * again when its autoscaler gets its state. What has been looked at is deleted, with the resourceVersion that was seen. */
+/* Importing history; see backfill.h. Objects of part Backfill are watched by their label; each is looked at
+ * when it appears and again when its autoscaler gets its state. What has been looked at is deleted, with the
+ * resourceVersion that was seen. */
 #include "reconcile/backfill.h"
 
 #include "api/pa.h"
@@ -80,15 +81,22 @@ static void delete_object(struct backfill *b, const struct object_meta *m)
     buf_done(&body);
 }
 
-static void tell(struct backfill *b, const struct backfill_object *o, enum event_type type, const char *reason, const char *note)
+static void tell(struct backfill *b, const struct backfill_object *o, enum event_type type, const char *reason,
+                 const char *note)
 {
     const struct object_meta *m = &o->object.meta;
-    const struct object_ref self = {
-        .api_version = PA_API_VERSION, .kind = PA_CHECKPOINT_KIND, .namespace_ = m->namespace_, .name = m->name, .uid = m->uid};
-    const struct object_ref autoscaler = {
-        .api_version = PA_API_VERSION, .kind = PA_KIND, .namespace_ = m->namespace_, .name = o->checkpoint.autoscaler.name};
+    const struct object_ref self = {.api_version = PA_API_VERSION,
+                                    .kind = PA_CHECKPOINT_KIND,
+                                    .namespace_ = m->namespace_,
+                                    .name = m->name,
+                                    .uid = m->uid};
+    const struct object_ref autoscaler = {.api_version = PA_API_VERSION,
+                                          .kind = PA_KIND,
+                                          .namespace_ = m->namespace_,
+                                          .name = o->checkpoint.autoscaler.name};
     bool known = o->problem.kind == ERROR_NONE;
-    recorder_event(b->recorder, known ? &autoscaler : &self, known ? &self : NULL, type, reason, "Backfill", "%s", note);
+    recorder_event(b->recorder, known ? &autoscaler : &self, known ? &self : NULL, type, reason, "Backfill", "%s",
+                   note);
 }
 
 static void reject(struct backfill *b, const struct backfill_object *o, const char *why)
@@ -99,17 +107,19 @@ static void reject(struct backfill *b, const struct backfill_object *o, const ch
     delete_object(b, &o->object.meta);
 }
 
-/* The samples as values of the ring's slots. A backfill with a finer grid is averaged into slots, a coarser one gives each of
- * its slots' value to all that it covers. */
+/* The samples as values of the ring's slots. A backfill with a finer grid is averaged into slots, a coarser
+ * one gives each of its slots' value to all that it covers. */
 static uint32_t import(struct demand *d, const struct pa_backfill *grid, const float *samples, size_t n, int64_t now_s)
 {
     const struct demand_config *config = demand_config(d);
     int64_t interval = config->interval_s, first = grid->start_us / USEC_PER_SEC;
     int64_t end = first + (int64_t)n * grid->interval_s;
-    int64_t from_slot = MAX((end - 1) / interval - (int64_t)config->slots + 1, first / interval), to_slot = (end - 1) / interval;
+    int64_t from_slot = MAX((end - 1) / interval - (int64_t)config->slots + 1, first / interval),
+            to_slot = (end - 1) / interval;
     float *values = xcalloc(config->slots, sizeof(*values));
     for (int64_t slot = from_slot; slot <= to_slot; slot++) {
-        int64_t lo = (slot * interval - first) / grid->interval_s, hi = ((slot + 1) * interval - first - 1) / grid->interval_s;
+        int64_t lo = (slot * interval - first) / grid->interval_s,
+                hi = ((slot + 1) * interval - first - 1) / grid->interval_s;
         double sum = 0;
         int64_t count = 0;
         for (int64_t i = MAX(lo, 0); i <= hi && i < (int64_t)n; i++) {
@@ -133,13 +143,16 @@ static void take_in(struct backfill *b, const struct backfill_object *o, struct 
     float *samples = xcalloc(PA_BACKFILL_MAX_SAMPLES, sizeof(*samples));
     int n = pa_backfill_get(c, samples, &err);
     if (!d) {
-        _cleanup_(freep) char *why = xasprintf("the autoscaler has no metric \"%s\" that is forecast", c->backfill.metric);
+        _cleanup_(freep) char *why =
+            xasprintf("the autoscaler has no metric \"%s\" that is forecast", c->backfill.metric);
         reject(b, o, why);
     } else if (n < 0) {
         reject(b, o, error_text(&err));
     } else {
-        uint32_t taken = import(d, &c->backfill, samples, (size_t)n, loop_real_us(kube_client_loop(b->client)) / USEC_PER_SEC);
-        _cleanup_(freep) char *note = xasprintf("imported %u samples into the history of %s", taken, c->backfill.metric);
+        uint32_t taken =
+            import(d, &c->backfill, samples, (size_t)n, loop_real_us(kube_client_loop(b->client)) / USEC_PER_SEC);
+        _cleanup_(freep) char *note =
+            xasprintf("imported %u samples into the history of %s", taken, c->backfill.metric);
         tell(b, o, EVENT_NORMAL, "BackfillImported", note);
         delete_object(b, &o->object.meta);
         b->config.imported(b->config.data, key, taken);
@@ -197,8 +210,8 @@ static void add_informer(struct backfill *b, const char *namespace_, struct log 
     b->informers[b->n_informers++] = informer_new(b->client, &config, log, metrics);
 }
 
-struct backfill *backfill_new(struct kube_client *client, const struct backfill_config *config, struct recorder *recorder,
-                              struct log *log, struct metrics *metrics)
+struct backfill *backfill_new(struct kube_client *client, const struct backfill_config *config,
+                              struct recorder *recorder, struct log *log, struct metrics *metrics)
 {
     struct backfill *b = xcalloc(1, sizeof(*b));
     *b = (struct backfill){.client = client, .config = *config, .recorder = recorder, .log = log};

@@ -1,7 +1,7 @@
 /* Imports history: `kubectl ai4k8s backfill` leaves a PredictiveAutoscalerCheckpoint of part Backfill named
- * `<name>-backfill`; the leader validates it, puts its samples behind the autoscaler's history where that has none, deletes
- * the object and says what it did in an event on the autoscaler. Bad data: a Warning event with the reason, and the object
- * is deleted too (it would never become good). */
+ * `<name>-backfill`; the leader validates it, puts its samples behind the autoscaler's history where that has
+ * none, deletes the object and says what it did in an event on the autoscaler. Bad data: a Warning event with
+ * the reason, and the object is deleted too (it would never become good). */
 #ifndef RECONCILE_BACKFILL_H
 #define RECONCILE_BACKFILL_H
 
@@ -18,8 +18,8 @@ struct backfill_config {
     void (*imported)(void *data, const char *key, uint32_t samples);
     void *data;
 };
-struct backfill *backfill_new(struct kube_client *client, const struct backfill_config *config, struct recorder *recorder,
-                              struct log *log, struct metrics *metrics);
+struct backfill *backfill_new(struct kube_client *client, const struct backfill_config *config,
+                              struct recorder *recorder, struct log *log, struct metrics *metrics);
 struct backfill *backfill_free(struct backfill *b);
 void backfill_start(struct backfill *b);
 bool backfill_synced(const struct backfill *b);

@@ -1,7 +1,8 @@
 /* Reading, writing and forgetting of checkpoints; see checkpoint.h.
  *
- * Each tracked autoscaler has a timer; when it runs out its parts are queued. One pump empties the queue as the token bucket
- * allows. The history goes before the tail, and only when a segment has closed since it was written. */
+ * Each tracked autoscaler has a timer; when it runs out its parts are queued. One pump empties the queue as
+ * the token bucket allows. The history goes before the tail, and only when a segment has closed since it was
+ * written. */
 #include "reconcile/checkpoint.h"
 
 #include "api/pa.h"
@@ -15,11 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_US         (INT64_C(24) * 3600 * USEC_PER_SEC) /* after an annotated autoscaler went */
-#define COLLECT_US      (INT64_C(3600) * USEC_PER_SEC)
-#define MAX_OBJECT      (256 * 1024)
-#define FLUSH_PARALLEL  8
-#define NO_VERSION      INT64_MIN
+#define KEEP_US        (INT64_C(24) * 3600 * USEC_PER_SEC) /* after an annotated autoscaler went */
+#define COLLECT_US     (INT64_C(3600) * USEC_PER_SEC)
+#define MAX_OBJECT     (256 * 1024)
+#define FLUSH_PARALLEL 8
+#define NO_VERSION     INT64_MIN
 
 /* Copies of a checkpoint_owner's strings. */
 struct owner_copy {
@@ -36,11 +37,11 @@ struct tracked {
     void *data;
     int64_t request;
     enum pa_checkpoint_part writing;
-    int64_t history_version;  /* that was written; NO_VERSION: none */
-    int64_t history_sending;  /* that is under way */
-    int64_t tail_written_us;  /* CLOCK_BOOTTIME; 0: never */
-    bool flushing;            /* counted by the flush under way */
-    bool flushed;             /* its turn in the flush has been */
+    int64_t history_version; /* that was written; NO_VERSION: none */
+    int64_t history_sending; /* that is under way */
+    int64_t tail_written_us; /* CLOCK_BOOTTIME; 0: never */
+    bool flushing;           /* counted by the flush under way */
+    bool flushed;            /* its turn in the flush has been */
 };
 
 struct load {
@@ -110,9 +111,11 @@ static void object_path(struct buf *path, const struct owner_copy *who, enum pa_
 /* ---- writing ---- */
 
 /* The body of one part; false: it is larger than the API takes, which the core's encoding rules out. */
-static bool encode_body(struct tracked *t, const struct core_state *state, enum pa_checkpoint_part part, int64_t expire_us, struct buf *body)
+static bool encode_body(struct tracked *t, const struct core_state *state, enum pa_checkpoint_part part,
+                        int64_t expire_us, struct buf *body)
 {
-    struct pa_checkpoint c = {.has_target = true, .part = part, .time_us = loop_real_us(t->owner->loop), .expire_us = expire_us};
+    struct pa_checkpoint c = {
+        .has_target = true, .part = part, .time_us = loop_real_us(t->owner->loop), .expire_us = expire_us};
     buf_init(&c.data, PA_CHECKPOINT_MAX_DATA);
     (void)str_copy(c.autoscaler.name, sizeof(c.autoscaler.name), t->who.name);
     (void)str_copy(c.autoscaler.uid, sizeof(c.autoscaler.uid), t->who.uid);
@@ -123,7 +126,8 @@ static bool encode_body(struct tracked *t, const struct core_state *state, enum 
         core_state_encode_tail(state, &c.data);
     else
         core_state_encode_history(state, &c.data);
-    const struct pa_checkpoint_owner owner = {.api_version = PA_API_VERSION, .kind = PA_KIND, .name = t->who.name, .uid = t->who.uid};
+    const struct pa_checkpoint_owner owner = {
+        .api_version = PA_API_VERSION, .kind = PA_KIND, .name = t->who.name, .uid = t->who.uid};
     if (!c.data.failed)
         pa_checkpoint_body(&c, t->who.namespace_, t->who.annotated ? NULL : &owner, body);
     bool fits = !c.data.failed && !body->failed;
@@ -131,8 +135,10 @@ static bool encode_body(struct tracked *t, const struct core_state *state, enum 
     return fits;
 }
 
-static int64_t send_part(struct tracked *t, const struct core_state *state, enum pa_checkpoint_part part, int64_t expire_us,
-                         void (*done)(void *data, const struct kube_response *response, const struct error *err), void *data)
+static int64_t send_part(struct tracked *t, const struct core_state *state, enum pa_checkpoint_part part,
+                         int64_t expire_us,
+                         void (*done)(void *data, const struct kube_response *response, const struct error *err),
+                         void *data)
 {
     struct buf body = BUF_INIT(MAX_OBJECT), path = BUF_INIT(4096);
     int64_t request = 0;
@@ -147,7 +153,8 @@ static int64_t send_part(struct tracked *t, const struct core_state *state, enum
                                                                              .done = done,
                                                                              .data = data});
     else
-        log_error(t->owner->log, "a checkpoint is too large to be written", LOG_S("namespace", t->who.namespace_), LOG_S("name", t->who.name));
+        log_error(t->owner->log, "a checkpoint is too large to be written", LOG_S("namespace", t->who.namespace_),
+                  LOG_S("name", t->who.name));
     buf_done(&path);
     buf_done(&body);
     return request;
@@ -183,7 +190,8 @@ static void on_part_written(void *data, const struct kube_response *response, co
     metrics_add(err ? c->failed : c->ok, 1);
     if (err) {
         if (response->code != 404) /* 404: the namespace is going */
-            log_warn(c->log, "a checkpoint was not written", LOG_S("namespace", t->who.namespace_), LOG_S("name", t->who.name), LOG_ERR(err));
+            log_warn(c->log, "a checkpoint was not written", LOG_S("namespace", t->who.namespace_),
+                     LOG_S("name", t->who.name), LOG_ERR(err));
         part_ended(t, false);
         return;
     }
@@ -253,10 +261,12 @@ void checkpoints_track(struct checkpoints *c, const char *key, const struct chec
                        const struct core_state *(*state)(void *data), void *data)
 {
     struct tracked *t = map_get(&c->tracked, key);
-    if (t && streq(t->who.uid, owner->uid) && streq(t->who.target_uid, owner->target_uid) && t->who.annotated == owner->annotated)
+    if (t && streq(t->who.uid, owner->uid) && streq(t->who.target_uid, owner->target_uid) &&
+        t->who.annotated == owner->annotated)
         return;
     t = xcalloc(1, sizeof(*t));
-    *t = (struct tracked){.owner = c, .who = copy_owner(owner), .state = state, .data = data, .history_version = NO_VERSION};
+    *t = (struct tracked){
+        .owner = c, .who = copy_owner(owner), .state = state, .data = data, .history_version = NO_VERSION};
     list_init(&t->node);
     loop_timer_init(&t->due, c->loop, LOOP_IDLE, on_due, t);
     map_set(&c->tracked, key, t);
@@ -324,8 +334,8 @@ static const char *not_ours(const struct load *l, const struct pa_checkpoint *c,
 }
 
 /* 0: `data` is taken; 1: it can't be used, *note says why. */
-static int take_part(const struct load *l, const struct kube_response *response, enum pa_checkpoint_part part, struct buf *data,
-                     const char **note)
+static int take_part(const struct load *l, const struct kube_response *response, enum pa_checkpoint_part part,
+                     struct buf *data, const char **note)
 {
     struct error err = ERROR_INIT;
     _json_cleanup_ json_t *root = json_parse(response->body, response->body_len, &err);
@@ -345,8 +355,8 @@ static int take_part(const struct load *l, const struct kube_response *response,
 static void finish_load(struct load *l, const struct buf *history)
 {
     struct error err = ERROR_INIT;
-    struct core_state *state =
-        core_state_decode_parts(&l->spec, l->tail.data, l->tail.len, history ? history->data : NULL, history ? history->len : 0, &err);
+    struct core_state *state = core_state_decode_parts(
+        &l->spec, l->tail.data, l->tail.len, history ? history->data : NULL, history ? history->len : 0, &err);
     if (state) {
         load_ended(l, state, history ? "from its checkpoint" : "from its tail alone", NULL);
         return;
@@ -377,7 +387,8 @@ static void ask_for(struct load *l, enum pa_checkpoint_part part,
     struct buf path = BUF_INIT(4096);
     object_path(&path, &l->who, part);
     l->request = kube_client_start(
-        l->owner->client, &(struct kube_request){.verb = KUBE_GET, .path = buf_str(&path), .max_body = 1 << 20, .done = done, .data = l});
+        l->owner->client,
+        &(struct kube_request){.verb = KUBE_GET, .path = buf_str(&path), .max_body = 1 << 20, .done = done, .data = l});
     buf_done(&path);
 }
 
@@ -400,7 +411,8 @@ int64_t checkpoints_load(struct checkpoints *c, const struct checkpoint_owner *o
                          checkpoint_loaded_fn *done, void *data)
 {
     struct load *l = xcalloc(1, sizeof(*l));
-    *l = (struct load){.owner = c, .id = ++c->next_id, .who = copy_owner(owner), .spec = *spec, .done = done, .data = data};
+    *l = (struct load){
+        .owner = c, .id = ++c->next_id, .who = copy_owner(owner), .spec = *spec, .done = done, .data = data};
     buf_init(&l->tail, PA_CHECKPOINT_MAX_DATA);
     list_append(&c->loads, &l->node);
     ask_for(l, PA_PART_TAIL, on_tail);
@@ -409,8 +421,7 @@ int64_t checkpoints_load(struct checkpoints *c, const struct checkpoint_owner *o
 
 void checkpoints_cancel(struct checkpoints *c, int64_t id)
 {
-    list_for_each(it, &c->loads)
-    {
+    list_for_each (it, &c->loads) {
         struct load *l = CONTAINER_OF(it, struct load, node);
         if (l->id != id)
             continue;
@@ -468,7 +479,8 @@ static void on_flush_deadline(void *data)
     flush_ended(data);
 }
 
-void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left), void *data)
+void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left),
+                       void *data)
 {
     struct flush *f = &c->flush;
     loop_timer_disarm(&c->pump);
@@ -543,25 +555,27 @@ void checkpoints_collect(struct checkpoints *c)
     resource_query(&path, "labelSelector", PA_CHECKPOINT_LABEL_EXPIRES "=true");
     resource_query(&path, "limit", "20");
     c->collecting = kube_client_start(
-        c->client, &(struct kube_request){.verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
+        c->client, &(struct kube_request){
+                       .verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
     buf_done(&path);
 }
 
 /* ---- life ---- */
 
-struct checkpoints *checkpoints_new(struct kube_client *client, const struct checkpoints_config *config, struct log *log,
-                                    struct metrics *metrics, struct rng *rng)
+struct checkpoints *checkpoints_new(struct kube_client *client, const struct checkpoints_config *config,
+                                    struct log *log, struct metrics *metrics, struct rng *rng)
 {
     struct checkpoints *c = xcalloc(1, sizeof(*c));
-    *c = (struct checkpoints){.client = client, .loop = kube_client_loop(client), .log = log, .rng = rng, .interval_us = config->interval_us};
+    *c = (struct checkpoints){
+        .client = client, .loop = kube_client_loop(client), .log = log, .rng = rng, .interval_us = config->interval_us};
     map_init(&c->tracked, tracked_free);
     list_init(&c->queue);
     list_init(&c->loads);
     ratelimit_init(&c->bucket, config->writes_per_second, MAX(config->writes_per_second, 1), loop_now_us(c->loop));
     loop_timer_init(&c->pump, c->loop, LOOP_IDLE, pump, c);
     loop_timer_init(&c->flush.deadline, c->loop, LOOP_NORMAL, on_flush_deadline, c);
-    struct metrics_family *writes =
-        metrics_family(metrics, METRICS_COUNTER, "ai4k8s_checkpoint_writes_total", "Writes of checkpoint objects.", "result", NULL, 0);
+    struct metrics_family *writes = metrics_family(metrics, METRICS_COUNTER, "ai4k8s_checkpoint_writes_total",
+                                                   "Writes of checkpoint objects.", "result", NULL, 0);
     c->ok = metrics_get(writes, "success", NULL);
     c->failed = metrics_get(writes, "error", NULL);
     return c;
@@ -574,8 +588,7 @@ struct checkpoints *checkpoints_free(struct checkpoints *c)
     loop_timer_disarm(&c->pump);
     loop_timer_disarm(&c->flush.deadline);
     kube_client_cancel(c->client, c->collecting);
-    list_for_each_safe(it, after, &c->loads)
-    {
+    list_for_each_safe (it, after, &c->loads) {
         struct load *l = CONTAINER_OF(it, struct load, node);
         kube_client_cancel(c->client, l->request);
         load_free(l);

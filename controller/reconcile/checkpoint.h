@@ -1,12 +1,13 @@
-/* History that survives: the encoded core state in two PredictiveAutoscalerCheckpoint objects per autoscaler, `<name>-history`
- * (closed segments; rewritten when one closes) and `<name>-tail` (all the rest; every interval with jitter). Names that
- * would be too long are shortened with a hash of the whole.
+/* History that survives: the encoded core state in two PredictiveAutoscalerCheckpoint objects per autoscaler,
+ * `<name>-history` (closed segments; rewritten when one closes) and `<name>-tail` (all the rest; every
+ * interval with jitter). Names that would be too long are shortened with a hash of the whole.
  *
- * Loaded once per autoscaler, before its first decision. A checkpoint of another object (UID), another version or a wrong
- * checksum is discarded with the reason. Writes go through the process-wide bucket, above it the interval stretches;
- * oldest-written first. Nothing is written by a standby (the client's fence). Objects of hand-written autoscalers are
- * owned by them; those of annotated workloads carry the workload's UID and are kept for 24 h after the autoscaler went,
- * so that an annotation that comes back finds its history.
+ * Loaded once per autoscaler, before its first decision. A checkpoint of another object (UID), another
+ * version or a wrong checksum is discarded with the reason. Writes go through the process-wide bucket, above
+ * it the interval stretches; oldest-written first. Nothing is written by a standby (the client's fence).
+ * Objects of hand-written autoscalers are owned by them; those of annotated workloads carry the workload's
+ * UID and are kept for 24 h after the autoscaler went, so that an annotation that comes back finds its
+ * history.
  */
 #ifndef RECONCILE_CHECKPOINT_H
 #define RECONCILE_CHECKPOINT_H
@@ -27,27 +28,30 @@ struct checkpoint_owner {
 };
 
 struct checkpoints;
-struct checkpoints *checkpoints_new(struct kube_client *client, const struct checkpoints_config *config, struct log *log,
-                                    struct metrics *metrics, struct rng *rng);
+struct checkpoints *checkpoints_new(struct kube_client *client, const struct checkpoints_config *config,
+                                    struct log *log, struct metrics *metrics, struct rng *rng);
 struct checkpoints *checkpoints_free(struct checkpoints *c);
 
-/* Reads both parts. `state` is given to the callback's receiver, or NULL with `note` saying why ("no checkpoint",
- * "discarded: checksum", ...); `err` only when the API could not be asked: ask again. */
+/* Reads both parts. `state` is given to the callback's receiver, or NULL with `note` saying why ("no
+ * checkpoint", "discarded: checksum", ...); `err` only when the API could not be asked: ask again. */
 typedef void checkpoint_loaded_fn(void *data, struct core_state *state, const char *note, const struct error *err);
 int64_t checkpoints_load(struct checkpoints *c, const struct checkpoint_owner *owner, const struct core_spec *spec,
                          checkpoint_loaded_fn *done, void *data);
 void checkpoints_cancel(struct checkpoints *c, int64_t id);
 
-/* From now on the state is saved every interval. `state` is asked at that moment (it may have been replaced); NULL: not
- * now. */
+/* From now on the state is saved every interval. `state` is asked at that moment (it may have been replaced);
+ * NULL: not now. */
 void checkpoints_track(struct checkpoints *c, const char *key, const struct checkpoint_owner *owner,
                        const struct core_state *(*state)(void *data), void *data);
 /* Something worth keeping came (an import): saved now instead of at the next interval. */
 void checkpoints_save_soon(struct checkpoints *c, const char *key);
-/* The autoscaler is gone: nothing more is written for it; an annotated one's objects are marked to expire in 24 h. */
+/* The autoscaler is gone: nothing more is written for it; an annotated one's objects are marked to expire in
+ * 24 h. */
 void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler_deleted);
-/* SIGTERM: writes all tails, oldest first, until all are there or the budget is used up. `done` exactly once. */
-void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left), void *data);
+/* SIGTERM: writes all tails, oldest first, until all are there or the budget is used up. `done` exactly once.
+ */
+void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left),
+                       void *data);
 /* Now and then: deletes what has expired. */
 void checkpoints_collect(struct checkpoints *c);
 

@@ -25,7 +25,8 @@ static void reserve(struct observer *o, size_t n_pods, size_t n_metrics)
     }
 }
 
-static struct core_pod_sample sample_of(const struct pod *pod, const struct pod_usage *usage, enum observed_resource resource)
+static struct core_pod_sample sample_of(const struct pod *pod, const struct pod_usage *usage,
+                                        enum observed_resource resource)
 {
     const struct pod_resource *r = resource == OBSERVE_CPU ? &pod->cpu : &pod->memory;
     struct core_pod_sample s = {.request_milli = r->request_milli, .limit_milli = r->limit_milli};
@@ -54,7 +55,8 @@ void observer_look(struct observer *o, const struct observe_input *in, struct co
     };
     for (size_t i = 0; i < n; i++) {
         const struct pod *pod = o->selected[i];
-        const struct pod_usage *usage = in->usage_failed ? NULL : pod_metrics_get(in->usage, in->namespace_, pod->object.meta.name);
+        const struct pod_usage *usage =
+            in->usage_failed ? NULL : pod_metrics_get(in->usage, in->namespace_, pod->object.meta.name);
         o->pods[i] = pod->core;
         for (uint32_t m = 0; m < in->spec->n_metrics; m++)
             o->samples[m * n + i] = sample_of(pod, usage, in->resources[m]);

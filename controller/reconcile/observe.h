@@ -1,4 +1,5 @@
-/* What was seen, in the core's words: pods and their usage become a core_observation. Storage is reused from sync to sync. */
+/* What was seen, in the core's words: pods and their usage become a core_observation. Storage is reused from
+ * sync to sync. */
 #ifndef RECONCILE_OBSERVE_H
 #define RECONCILE_OBSERVE_H
 

@@ -14,7 +14,8 @@
 
 #define LEASE_NAME "ai4k8s-operator"
 
-struct operator {
+struct operator
+{
     struct loop *loop;
     struct log *log;
     struct metrics *metrics;
@@ -36,7 +37,7 @@ struct operator {
 
 static void livez(void *data, const struct httpd_request *request UNUSED, struct httpd_response *response)
 {
-    const struct operator *o = data;
+    const struct operator* o = data;
     if (o->leader && !leader_healthy(o->leader)) {
         response->status = 503;
         (void)buf_puts(&response->body, "the lease has not been renewed for too long\n");
@@ -47,7 +48,7 @@ static void livez(void *data, const struct httpd_request *request UNUSED, struct
 
 static void readyz(void *data, const struct httpd_request *request UNUSED, struct httpd_response *response)
 {
-    const struct operator *o = data;
+    const struct operator* o = data;
     if (o->stopping)
         (void)buf_puts(&response->body, "shutting down\n");
     else
@@ -61,17 +62,21 @@ static void readyz(void *data, const struct httpd_request *request UNUSED, struc
 static void expose(void *data, const struct httpd_request *request, struct httpd_response *response)
 {
     static const char open_metrics[] = "application/openmetrics-text";
-    const struct operator *o = data;
+    const struct operator* o = data;
     bool wants_open = __builtin_strstr(request->accept, open_metrics) != NULL;
-    response->content_type =
-        wants_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+    response->content_type = wants_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                        : "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(o->metrics, &response->body, wants_open);
+    if (response->body.failed) { /* rather nothing than a part */
+        buf_clear(&response->body);
+        response->status = 500;
+    }
 }
 
 /* Tells a service manager, once, that the caches are filled. */
 static void look_at_readiness(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     if (!reconciler_synced(o->reconciler)) {
         loop_timer_arm(&o->readiness, USEC_PER_SEC / 2);
         return;
@@ -84,7 +89,7 @@ static void look_at_readiness(void *data)
 
 static void on_started(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     log_info(o->log, "leading", LOG_S("identity", o->identity));
     reconciler_lead(o->reconciler);
 }
@@ -92,7 +97,7 @@ static void on_started(void *data)
 /* Another process may write from now on: nothing tidy is left to do. */
 static void on_lost(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     log_error(o->log, "the lease is lost: ending at once, the new leader goes on");
     loop_exit(o->loop, 1);
 }
@@ -112,10 +117,11 @@ static char *make_identity(const char *wanted, struct rng *rng)
     return xasprintf("%s_%016llx", host, (unsigned long long)rng_next(rng));
 }
 
-static int make_leader(struct operator *o, const struct operator_options *options, struct error *err)
+static int make_leader(struct operator* o, const struct operator_options *options, struct error *err)
 {
     const struct leader_config config = {
-        .namespace_ = options->leader_elect_namespace ? options->leader_elect_namespace : kube_client_namespace(o->client),
+        .namespace_ =
+            options->leader_elect_namespace ? options->leader_elect_namespace : kube_client_namespace(o->client),
         .name = LEASE_NAME,
         .identity = o->identity,
         .on_started = on_started,
@@ -131,14 +137,14 @@ static int make_leader(struct operator *o, const struct operator_options *option
 
 static void on_deadline(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     log_warn(o->log, "the grace period is over: ending with work undone");
     loop_exit(o->loop, 0);
 }
 
 /* ---- composition ---- */
 
-static struct httpd *serve(struct operator *o, const char *address, struct error *err, bool *failed)
+static struct httpd *serve(struct operator* o, const char *address, struct error *err, bool *failed)
 {
     if (__builtin_strcmp(address, "0") == 0)
         return NULL;
@@ -147,7 +153,7 @@ static struct httpd *serve(struct operator *o, const char *address, struct error
     return h;
 }
 
-static int make_servers(struct operator *o, const struct operator_options *options, struct error *err)
+static int make_servers(struct operator* o, const struct operator_options *options, struct error *err)
 {
     bool failed = false;
     o->probes = serve(o, options->probe_address, err, &failed);
@@ -166,7 +172,7 @@ static int make_servers(struct operator *o, const struct operator_options *optio
     return 0;
 }
 
-static int make_client(struct operator *o, const struct operator_options *options, struct error *err)
+static int make_client(struct operator* o, const struct operator_options *options, struct error *err)
 {
     static const char user_agent[] = "ai4k8s-operator/" AI4K8S_VERSION " (linux)";
     const struct http_config http_config = {.user_agent = user_agent, .proxy = options->kube->proxy_url};
@@ -188,13 +194,15 @@ static int make_client(struct operator *o, const struct operator_options *option
 
 static void register_build_info(struct metrics *m)
 {
-    struct metrics_family *info = metrics_family(m, METRICS_GAUGE, "ai4k8s_build_info", "Version of this program; always 1.", "version", NULL, 0);
+    struct metrics_family *info =
+        metrics_family(m, METRICS_GAUGE, "ai4k8s_build_info", "Version of this program; always 1.", "version", NULL, 0);
     metrics_set(metrics_get(info, AI4K8S_VERSION, NULL), 1);
 }
 
-struct operator *operator_new(struct loop *loop, struct log *log, const struct operator_options *options, struct error *err)
+struct operator*
+    operator_new(struct loop *loop, struct log *log, const struct operator_options *options, struct error *err)
 {
-    struct operator *o = xcalloc(1, sizeof(*o));
+    struct operator* o = xcalloc(1, sizeof(*o));
     *o = (struct operator){.loop = loop, .log = log, .config = options->config, .grace_us = options->grace_us};
     o->metrics = metrics_new();
     metrics_process(o->metrics);
@@ -208,12 +216,13 @@ struct operator *operator_new(struct loop *loop, struct log *log, const struct o
         make_servers(o, options, err) < 0)
         return operator_free(o);
     o->recorder = recorder_new(o->client, "ai4k8s.io/operator", o->identity, log_with(log, "events"), &o->rng);
-    const struct reconciler_config config = {.namespaces = options->namespaces, .config = &o->config, .recorder = o->recorder};
+    const struct reconciler_config config = {
+        .namespaces = options->namespaces, .config = &o->config, .recorder = o->recorder};
     o->reconciler = reconciler_new(o->client, &config, log_with(log, "reconciler"), o->metrics, &o->rng);
     return o;
 }
 
-struct operator *operator_free(struct operator *o)
+struct operator* operator_free(struct operator* o)
 {
     if (!o)
         return NULL;
@@ -234,10 +243,11 @@ struct operator *operator_free(struct operator *o)
     return NULL;
 }
 
-void operator_start(struct operator *o)
+void operator_start(struct operator* o)
 {
     log_info(o->log, "starting", LOG_S("version", AI4K8S_VERSION), LOG_S("server", kube_client_server(o->client)),
-             LOG_S("identity", o->identity), LOG_I("probePort", operator_probe_port(o)), LOG_I("metricsPort", operator_metrics_port(o)));
+             LOG_S("identity", o->identity), LOG_I("probePort", operator_probe_port(o)),
+             LOG_I("metricsPort", operator_metrics_port(o)));
     loop_watchdog(o->loop);
     reconciler_start(o->reconciler);
     loop_timer_arm(&o->readiness, 0);
@@ -251,21 +261,21 @@ void operator_start(struct operator *o)
 
 static void on_released(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     log_info(o->log, "stopped");
     loop_exit(o->loop, 0);
 }
 
 static void give_lease_back(void *data)
 {
-    struct operator *o = data;
+    struct operator* o = data;
     if (o->leader && leader_is_leader(o->leader))
         leader_release(o->leader, on_released, o);
     else
         on_released(o);
 }
 
-void operator_stop(struct operator *o)
+void operator_stop(struct operator* o)
 {
     if (o->stopping)
         return;
@@ -277,12 +287,12 @@ void operator_stop(struct operator *o)
     reconciler_stop(o->reconciler, o->grace_us / 2, give_lease_back, o);
 }
 
-int operator_probe_port(const struct operator *o)
+int operator_probe_port(const struct operator* o)
 {
     return o->probes ? httpd_port(o->probes) : 0;
 }
 
-int operator_metrics_port(const struct operator *o)
+int operator_metrics_port(const struct operator* o)
 {
     return o->exposition ? httpd_port(o->exposition) : 0;
 }

@@ -1,5 +1,5 @@
-/* Claims on scale targets; see owners.h for who wins. A target has one or two claims nearly always, so each keeps them in
- * a small array. */
+/* Claims on scale targets; see owners.h for who wins. A target has one or two claims nearly always, so each
+ * keeps them in a small array. */
 #include "reconcile/owners.h"
 
 #include "base/alloc.h"
@@ -38,14 +38,16 @@ void owners_done(struct owners *o)
     map_done(&o->by_target);
 }
 
-void owners_target_key(struct buf *out, const char *namespace_, const char *api_version, const char *kind, const char *name)
+void owners_target_key(struct buf *out, const char *namespace_, const char *api_version, const char *kind,
+                       const char *name)
 {
     const char *slash = strchr(api_version, '/');
     int group_len = slash ? (int)(slash - api_version) : 0;
     (void)buf_printf(out, "%s/%.*s/%s/%s", namespace_, group_len, api_version, kind, name);
 }
 
-/* A HPA and a PredictiveAutoscaler may have the same name: they are different claimants. Ours of both kinds are one. */
+/* A HPA and a PredictiveAutoscaler may have the same name: they are different claimants. Ours of both kinds
+ * are one. */
 static bool same_claimant(const struct claim *c, enum owner_kind kind, const char *name)
 {
     return (c->kind == OWNER_HPA) == (kind == OWNER_HPA) && streq(c->name, name);
@@ -97,7 +99,8 @@ static bool comes_before(const struct claim *a, const struct claim *b)
     return strcmp(a->name, b->name) < 0;
 }
 
-bool owners_other(const struct owners *o, const char *target_key, const char *name, enum owner_kind *ret_kind, const char **ret_name)
+bool owners_other(const struct owners *o, const char *target_key, const char *name, enum owner_kind *ret_kind,
+                  const char **ret_name)
 {
     const struct claims *c = map_get(&o->by_target, target_key);
     const struct claim *first = NULL;
@@ -111,7 +114,8 @@ bool owners_other(const struct owners *o, const char *target_key, const char *na
     return true;
 }
 
-void owners_each_pa(const struct owners *o, const char *target_key, void (*fn)(void *data, const char *name), void *data)
+void owners_each_pa(const struct owners *o, const char *target_key, void (*fn)(void *data, const char *name),
+                    void *data)
 {
     const struct claims *c = map_get(&o->by_target, target_key);
     for (size_t i = 0; c && i < c->count; i++)

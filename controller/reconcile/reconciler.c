@@ -1,4 +1,5 @@
-/* The records and their rhythm: informers feed them, the work queue hands them to sync.c, each syncs once per period. */
+/* The records and their rhythm: informers feed them, the work queue hands them to sync.c, each syncs once per
+ * period. */
 #include "reconcile/reconciler.h"
 
 #include "api/to_core.h"
@@ -19,8 +20,10 @@
 struct target_ref autoscaler_target(const struct autoscaler *a)
 {
     const struct pa_target_ref *ref = &a->pa->pa.spec.scale_target_ref;
-    return (struct target_ref){
-        .api_version = ref->api_version, .kind = ref->kind, .namespace_ = a->pa->object.meta.namespace_, .name = ref->name};
+    return (struct target_ref){.api_version = ref->api_version,
+                               .kind = ref->kind,
+                               .namespace_ = a->pa->object.meta.namespace_,
+                               .name = ref->name};
 }
 
 struct object_ref autoscaler_object(const struct autoscaler *a)
@@ -126,7 +129,8 @@ static void claim_target(struct autoscaler *a)
     if (!a->target_key)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
-    owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name, a->pa->object.meta.creation_us);
+    owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
+                 a->pa->object.meta.creation_us);
 }
 
 static void record_update(struct reconciler *r, const struct pa_object *pa)
@@ -166,7 +170,8 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         wake_target(r, a->target_key);
 }
 
-static void on_autoscaler(void *data, enum informer_event event, const struct object *now, const struct object *old UNUSED)
+static void on_autoscaler(void *data, enum informer_event event, const struct object *now,
+                          const struct object *old UNUSED)
 {
     struct reconciler *r = data;
     if (event == INFORMER_DELETED) {
@@ -199,7 +204,8 @@ static void on_hpa(void *data, enum informer_event event, const struct object *n
     claim_by_hpa(data, now, event == INFORMER_DELETED);
 }
 
-static void on_workload(void *data, enum informer_event event, const struct workload *now, const struct workload *old UNUSED)
+static void on_workload(void *data, enum informer_event event, const struct workload *now,
+                        const struct workload *old UNUSED)
 {
     struct reconciler *r = data;
     annotated_look(r->annotated, now->kind, now->object.meta.namespace_, now->object.meta.name);
@@ -237,7 +243,8 @@ void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
     bool failed = a->finding.target != TARGET_OK || a->finding.write_error.kind != ERROR_NONE;
     metrics_add(metrics_get(r->reconciles, "predictiveautoscaler", failed ? "error" : "requeue_after", NULL), 1);
     metrics_observe(r->reconcile_seconds, (double)(now - a->started_us) / 1e6);
-    /* The first period is shortened by chance, so that autoscalers that came together don't sync together for ever. */
+    /* The first period is shortened by chance, so that autoscalers that came together don't sync together for
+     * ever. */
     if (a->due_us == 0)
         a->due_us = now - (int64_t)rng_below(r->rng, (uint64_t)period / 2);
     while (a->due_us <= now)
@@ -292,8 +299,11 @@ static void add_informers(struct reconciler *r, const char *namespace_)
                                                 .decode = pa_object_decode,
                                                 .handler = on_autoscaler,
                                                 .data = r};
-    const struct informer_config hpas = {
-        .resource = &resource_hpas, .namespace_ = namespace_, .decode = hpa_object_decode, .handler = on_hpa, .data = r};
+    const struct informer_config hpas = {.resource = &resource_hpas,
+                                         .namespace_ = namespace_,
+                                         .decode = hpa_object_decode,
+                                         .handler = on_hpa,
+                                         .data = r};
     size_t n = r->n_namespaces++;
     r->autoscalers = xreallocarray(r->autoscalers, n + 1, sizeof(*r->autoscalers));
     r->hpas = xreallocarray(r->hpas, n + 1, sizeof(*r->hpas));
@@ -305,21 +315,22 @@ static void register_metrics(struct reconciler *r)
 {
     r->reconciles = metrics_family(r->metrics, METRICS_COUNTER, "controller_runtime_reconcile_total",
                                    "Total number of reconciliations per controller.", "controller,result", NULL, 0);
-    r->reconcile_seconds = metrics_get(metrics_family(r->metrics, METRICS_HISTOGRAM, "controller_runtime_reconcile_time_seconds",
-                                                      "Length of time per reconciliation per controller.", "controller",
-                                                      metrics_buckets_reconcile, ARRAY_SIZE(metrics_buckets_reconcile)),
-                                       "predictiveautoscaler", NULL);
-    r->replicas_desired = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_desired_replicas", "Replicas that the autoscaler wants.",
-                                         "namespace,name", NULL, 0);
-    r->replicas_current = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_current_replicas", "Replicas that the target's spec has.",
-                                         "namespace,name", NULL, 0);
-    r->trusted = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_forecast_trusted", "1 while the forecast is trusted and drives.",
-                                "namespace,name", NULL, 0);
+    r->reconcile_seconds =
+        metrics_get(metrics_family(r->metrics, METRICS_HISTOGRAM, "controller_runtime_reconcile_time_seconds",
+                                   "Length of time per reconciliation per controller.", "controller",
+                                   metrics_buckets_reconcile, ARRAY_SIZE(metrics_buckets_reconcile)),
+                    "predictiveautoscaler", NULL);
+    r->replicas_desired = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_desired_replicas",
+                                         "Replicas that the autoscaler wants.", "namespace,name", NULL, 0);
+    r->replicas_current = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_current_replicas",
+                                         "Replicas that the target's spec has.", "namespace,name", NULL, 0);
+    r->trusted = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_forecast_trusted",
+                                "1 while the forecast is trusted and drives.", "namespace,name", NULL, 0);
     r->forecast_error = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_forecast_error_ratio",
-                                       "Mean absolute error of the last finished forecasts, relative to the demand.", "namespace,name",
-                                       NULL, 0);
-    r->decisions = metrics_family(r->metrics, METRICS_COUNTER, "ai4k8s_rescales_total", "Replica counts that were written.",
-                                  "direction,reason", NULL, 0);
+                                       "Mean absolute error of the last finished forecasts, relative to the demand.",
+                                       "namespace,name", NULL, 0);
+    r->decisions = metrics_family(r->metrics, METRICS_COUNTER, "ai4k8s_rescales_total",
+                                  "Replica counts that were written.", "direction,reason", NULL, 0);
     struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted, r->forecast_error};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         metrics_limit(all[i], 10000);
@@ -348,14 +359,19 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     r->targets = targets_new(client, &targets, log, metrics);
     r->pods = pods_new(client, log, metrics);
     r->usage = pod_metrics_new(client, r->pods, USAGE_INTERVAL_US, log, metrics);
-    const struct checkpoints_config checkpoints = {.interval_us = (int64_t)r->config->checkpoint_interval_s * USEC_PER_SEC,
+    const struct checkpoints_config checkpoints = {.interval_us =
+                                                       (int64_t)r->config->checkpoint_interval_s * USEC_PER_SEC,
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
-    const struct annotated_config annotated = {
-        .targets = r->targets, .autoscalers = r->autoscalers, .n_informers = r->n_namespaces, .changed = wake_record, .data = r};
+    const struct annotated_config annotated = {.targets = r->targets,
+                                               .autoscalers = r->autoscalers,
+                                               .n_informers = r->n_namespaces,
+                                               .changed = wake_record,
+                                               .data = r};
     r->annotated = annotated_new(client, &annotated, r->recorder, log);
-    const struct backfill_config backfill = {.namespaces = config->namespaces, .state = state_of, .imported = on_imported, .data = r};
+    const struct backfill_config backfill = {
+        .namespaces = config->namespaces, .state = state_of, .imported = on_imported, .data = r};
     r->backfill = backfill_new(client, &backfill, r->recorder, log, metrics);
     r->queue = workqueue_new(r->loop, "predictiveautoscaler", PARALLEL_SYNCS, process, r, metrics);
     workqueue_pause(r->queue, true);
@@ -408,7 +424,8 @@ static void name_unsynced(struct buf *out, const char *what, bool synced, const 
 void reconciler_unsynced(const struct reconciler *r, struct buf *out)
 {
     for (size_t i = 0; i < r->n_namespaces; i++) {
-        name_unsynced(out, "predictiveautoscalers", informer_synced(r->autoscalers[i]), informer_error(r->autoscalers[i]));
+        name_unsynced(out, "predictiveautoscalers", informer_synced(r->autoscalers[i]),
+                      informer_error(r->autoscalers[i]));
         name_unsynced(out, "horizontalpodautoscalers", informer_synced(r->hpas[i]), informer_error(r->hpas[i]));
     }
     name_unsynced(out, "deployments and statefulsets", targets_synced(r->targets), targets_error(r->targets));

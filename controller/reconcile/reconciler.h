@@ -1,8 +1,9 @@
 /* The reconcile loop: one record per PredictiveAutoscaler, synced every `syncPeriodSeconds`.
  *
- * A sync: read the target -> (first time: load the checkpoint) -> refresh the pods' usage -> core_step -> when it says so and no
- * one else owns the target: GET /scale, PATCH /scale preconditioned on it -> events, status. Everything is asynchronous; a
- * record has at most one sync under way. Syncs run only while this process leads and all caches are synced.
+ * A sync: read the target -> (first time: load the checkpoint) -> refresh the pods' usage -> core_step ->
+ * when it says so and no one else owns the target: GET /scale, PATCH /scale preconditioned on it -> events,
+ * status. Everything is asynchronous; a record has at most one sync under way. Syncs run only while this
+ * process leads and all caches are synced.
  */
 #ifndef RECONCILE_RECONCILER_H
 #define RECONCILE_RECONCILER_H

@@ -1,5 +1,5 @@
-/* What a sync found, told: status with its conditions, events on transitions, gauges. The words of the plan are core/explain's;
- * here are those of what surrounds it. */
+/* What a sync found, told: status with its conditions, events on transitions, gauges. The words of the plan
+ * are core/explain's; here are those of what surrounds it. */
 #include "api/pa.h"
 #include "base/alloc.h"
 #include "base/str.h"
@@ -24,7 +24,8 @@ static enum condition_status before(const struct autoscaler *a, enum pa_conditio
 }
 
 /* One of the HPA's conditions. In a sync in which the HPA would leave it as it was, so do we. */
-static void set_core(struct autoscaler *a, struct pa_status *s, enum pa_condition_type type, const struct core_condition *c)
+static void set_core(struct autoscaler *a, struct pa_status *s, enum pa_condition_type type,
+                     const struct core_condition *c)
 {
     if (c->known)
         pa_condition_set(s, type, truth(c->status), c->reason, "%s", c->message);
@@ -41,7 +42,8 @@ static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
         return;
     }
     if (!f->ok) {
-        pa_condition_set(s, PA_ABLE_TO_SCALE, CONDITION_TRUE, "SucceededGetScale", "the target's current scale was read");
+        pa_condition_set(s, PA_ABLE_TO_SCALE, CONDITION_TRUE, "SucceededGetScale",
+                         "the target's current scale was read");
         return;
     }
     bool failed = f->write_error.kind != ERROR_NONE;
@@ -64,7 +66,8 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
     else if (f->target != TARGET_OK)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale", "the target could not be read");
     else if (f->ok) {
-        core_condition_scaling_active(&a->spec, &a->plan, f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
+        core_condition_scaling_active(&a->spec, &a->plan,
+                                      f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
         set_core(a, s, PA_SCALING_ACTIVE, &c);
     }
 }
@@ -80,7 +83,8 @@ static void set_conflict(struct autoscaler *a, struct pa_status *s)
     else if (f->ok && a->plan.contended)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
                          "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
-                         a->foreign_writer[0] ? a->foreign_writer : "someone else", a->foreign_writer[0] ? " (by managedFields) " : " ");
+                         a->foreign_writer[0] ? a->foreign_writer : "someone else",
+                         a->foreign_writer[0] ? " (by managedFields) " : " ");
     else
         pa_condition_set(s, PA_CONFLICT, CONDITION_FALSE, "NoConflict", "no one else scales the target");
 }
@@ -91,8 +95,8 @@ static void set_config_valid(struct autoscaler *a, struct pa_status *s)
     if (!a->pa->valid)
         pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidSpec", "%s", error_text(&a->pa->problem));
     else if (annotation)
-        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidAnnotation", "the last valid configuration keeps running: %s",
-                         annotation);
+        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidAnnotation",
+                         "the last valid configuration keeps running: %s", annotation);
     else
         pa_condition_set(s, PA_CONFIG_VALID, CONDITION_TRUE, "Valid", "the configuration obeys all rules");
 }
@@ -106,7 +110,8 @@ static void set_paused(struct autoscaler *a, struct pa_status *s)
                          "the annotation " PA_ANNOTATION_PAUSED " is set: decisions are shown, not applied");
     else if (a->pa->pa.paused_unclear)
         pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "UnclearAnnotation",
-                         "the annotation " PA_ANNOTATION_PAUSED " is neither \"true\" nor \"false\", so it does not pause");
+                         "the annotation " PA_ANNOTATION_PAUSED
+                         " is neither \"true\" nor \"false\", so it does not pause");
     else
         pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "NotPaused", "decisions are applied as spec.mode says");
 }
@@ -117,9 +122,10 @@ static void set_ready(struct pa_status *s)
     static const struct {
         enum pa_condition_type type;
         enum condition_status bad;
-    } parts[] = {
-        {PA_CONFIG_VALID, CONDITION_FALSE}, {PA_ABLE_TO_SCALE, CONDITION_FALSE}, {PA_SCALING_ACTIVE, CONDITION_FALSE},
-        {PA_CONFLICT, CONDITION_TRUE}};
+    } parts[] = {{PA_CONFIG_VALID, CONDITION_FALSE},
+                 {PA_ABLE_TO_SCALE, CONDITION_FALSE},
+                 {PA_SCALING_ACTIVE, CONDITION_FALSE},
+                 {PA_CONFLICT, CONDITION_TRUE}};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         const struct pa_condition *c = pa_condition_get(s, parts[i].type);
         if (c && c->status == parts[i].bad) {
@@ -203,11 +209,12 @@ static void set_forecast(struct autoscaler *a, struct pa_status *s)
         out->has_coverage_percent = trust.coverage_percent >= 0;
         out->coverage_percent = out->has_coverage_percent ? (int32_t)lround(trust.coverage_percent) : 0;
         set_points(out, f, a->finding.ok ? a->plan.metrics[m].capacity : 0);
-        pa_condition_set(s, PA_FORECAST_READY, CONDITION_TRUE, forecast_model_name(f->model), "%s is forecast from %u samples",
-                         a->spec.metrics[m].name, demand_filled_slots(d));
+        pa_condition_set(s, PA_FORECAST_READY, CONDITION_TRUE, forecast_model_name(f->model),
+                         "%s is forecast from %u samples", a->spec.metrics[m].name, demand_filled_slots(d));
     }
     pa_condition_set(s, PA_FORECAST_TRUSTED, truth(trust.trusted), demand_trust_reason_name(trust.reason),
-                     trust.scored ? "%s: error %.0f %%, coverage %.0f %% over the last %u finished forecasts" : "%s: no forecast has been scored yet",
+                     trust.scored ? "%s: error %.0f %%, coverage %.0f %% over the last %u finished forecasts"
+                                  : "%s: no forecast has been scored yet",
                      trust.trusted ? "the forecast drives scaling" : "scaling is the HPA's own", trust.error_percent,
                      trust.coverage_percent, trust.scored);
 }
@@ -227,7 +234,8 @@ static void set_metrics(const struct autoscaler *a, struct pa_status *s)
         if (p->problem != CORE_PROBLEM_NONE)
             continue;
         out->has_resource = true;
-        (void)str_copy(out->resource.name, sizeof(out->resource.name), a->resources[m] == OBSERVE_CPU ? "cpu" : "memory");
+        (void)str_copy(out->resource.name, sizeof(out->resource.name),
+                       a->resources[m] == OBSERVE_CPU ? "cpu" : "memory");
         out->resource.current.has_average_utilization = p->current_percent >= 0;
         out->resource.current.average_utilization = MAX(p->current_percent, 0);
         out->resource.current.has_average_value = true;
@@ -268,23 +276,41 @@ static void set_decision(const struct autoscaler *a, struct pa_status *s)
 
 /* ---- events ---- */
 
-static bool became(const struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type, enum condition_status status)
+static bool became(const struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
+                   enum condition_status status)
 {
     const struct pa_condition *c = pa_condition_get(s, type);
     return c && c->status == status && before(a, type) != status;
 }
 
+static struct object_ref target_object(const struct autoscaler *a)
+{
+    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
+    return (struct object_ref){.api_version = t->api_version,
+                               .kind = t->kind,
+                               .namespace_ = a->pa->object.meta.namespace_,
+                               .name = t->name,
+                               .uid = a->scale.uid};
+}
+
 static void tell(struct autoscaler *a, enum event_type type, const char *reason, const char *action, const char *note)
 {
-    const struct object_ref regarding = autoscaler_object(a);
-    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
-    const struct object_ref related = {
-        .api_version = t->api_version, .kind = t->kind, .namespace_ = regarding.namespace_, .name = t->name, .uid = a->scale.uid};
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
     recorder_event(a->r->recorder, &regarding, a->pa->valid ? &related : NULL, type, reason, action, "%s", note);
 }
 
-static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type, enum condition_status status,
-                              enum event_type event, const char *reason)
+/* Each new size is news, however soon it comes after another. */
+static void tell_rescale(struct autoscaler *a)
+{
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
+    char why[160];
+    core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
+    recorder_event_each(a->r->recorder, &regarding, &related, EVENT_NORMAL, "SuccessfulRescale", "Rescale",
+                        "New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
+}
+
+static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
+                              enum condition_status status, enum event_type event, const char *reason)
 {
     const struct pa_condition *c = pa_condition_get(s, type);
     if (became(a, s, type, status))
@@ -293,12 +319,8 @@ static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, e
 
 static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
 {
-    if (a->finding.wrote) {
-        char why[160];
-        core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
-        _cleanup_(freep) char *note = xasprintf("New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
-        tell(a, EVENT_NORMAL, "SuccessfulRescale", "Rescale", note);
-    }
+    if (a->finding.wrote)
+        tell_rescale(a);
     if (a->finding.write_error.kind != ERROR_NONE && became(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE))
         tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->finding.write_error));
     else
@@ -329,9 +351,12 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     metrics_set(metrics_get(r->replicas_current, m->namespace_, m->name, NULL), s->current_replicas);
     metrics_set(metrics_get(r->trusted, m->namespace_, m->name, NULL), trusted && trusted->status == CONDITION_TRUE);
     if (s->has_forecast && s->forecast.has_error_percent)
-        metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL), (double)s->forecast.error_percent / 100);
+        metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
+                    (double)s->forecast.error_percent / 100);
     if (a->finding.wrote)
-        metrics_add(metrics_get(r->decisions, core_direction_name(a->plan.direction), core_reason_name(a->plan.reason), NULL), 1);
+        metrics_add(
+            metrics_get(r->decisions, core_direction_name(a->plan.direction), core_reason_name(a->plan.reason), NULL),
+            1);
 }
 
 void report_done(struct autoscaler *a)

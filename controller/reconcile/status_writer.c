@@ -1,4 +1,5 @@
-/* Two queues (transitions, then drift) behind one token bucket; see status_writer.h for when something is written. */
+/* Two queues (transitions, then drift) behind one token bucket; see status_writer.h for when something is
+ * written. */
 #include "reconcile/status_writer.h"
 
 #include "api/pa.h"
@@ -20,7 +21,7 @@ struct entry {
     struct status_writer *owner;
     struct list node; /* in a queue; empty: waits for nothing */
     char *key;
-    char *body; /* what waits or is being written; NULL: nothing */
+    char *body;                   /* what waits or is being written; NULL: nothing */
     struct schema_digest digest;  /* of `body` */
     struct schema_digest written; /* what the API server has, as far as we know */
     bool has_written, transition;
@@ -144,7 +145,8 @@ static struct entry *entry_of(struct status_writer *w, const char *key)
     return e;
 }
 
-struct status_writer *status_writer_new(struct kube_client *client, double writes_per_second, struct log *log, struct metrics *metrics)
+struct status_writer *status_writer_new(struct kube_client *client, double writes_per_second, struct log *log,
+                                        struct metrics *metrics)
 {
     struct status_writer *w = xcalloc(1, sizeof(*w));
     *w = (struct status_writer){.client = client, .loop = kube_client_loop(client), .log = log};
@@ -189,7 +191,8 @@ void status_writer_put(struct status_writer *w, const char *key, const struct pa
     else if (e->has_written)
         change = pa_digest_compare(&e->written, &digest);
     bool waits = e->body && e->request == 0;
-    if (change == PA_STATUS_SAME || (change == PA_STATUS_DRIFT && !waits && loop_now_us(w->loop) - e->written_us < DRIFT_INTERVAL_US))
+    if (change == PA_STATUS_SAME ||
+        (change == PA_STATUS_DRIFT && !waits && loop_now_us(w->loop) - e->written_us < DRIFT_INTERVAL_US))
         return;
     if (e->request != 0)
         return; /* the next sync's status is compared with what this write leaves */

@@ -1,7 +1,8 @@
-/* Writes status: at once on a decision or a change of condition, otherwise at most every 5 minutes and only when a value
- * has changed in its first two digits. Process-wide bucket, transitions first. Server-side apply of `status`, so that what
- * is no longer said disappears. One write per object is under way at a time; a newer status replaces one that waits. A
- * failed write is made again, with back-off; one whose object is gone is forgotten. */
+/* Writes status: at once on a decision or a change of condition, otherwise at most every 5 minutes and only
+ * when a value has changed in its first two digits. Process-wide bucket, transitions first. Server-side apply
+ * of `status`, so that what is no longer said disappears. One write per object is under way at a time; a
+ * newer status replaces one that waits. A failed write is made again, with back-off; one whose object is gone
+ * is forgotten. */
 #ifndef RECONCILE_STATUS_WRITER_H
 #define RECONCILE_STATUS_WRITER_H
 
@@ -9,11 +10,12 @@
 #include "kube/client.h"
 
 struct status_writer;
-struct status_writer *status_writer_new(struct kube_client *client, double writes_per_second, struct log *log, struct metrics *metrics);
+struct status_writer *status_writer_new(struct kube_client *client, double writes_per_second, struct log *log,
+                                        struct metrics *metrics);
 struct status_writer *status_writer_free(struct status_writer *w);
 
-/* What the API server has (from the informer): while nothing is being written, this is what a new status is compared
- * with, so that neither a restart nor our own echo leads to a write. */
+/* What the API server has (from the informer): while nothing is being written, this is what a new status is
+ * compared with, so that neither a restart nor our own echo leads to a write. */
 void status_writer_seen(struct status_writer *w, const char *key, const struct schema_digest *digest);
 /* Takes the status in (nothing of it is borrowed afterwards) and writes it when it is worth it. */
 void status_writer_put(struct status_writer *w, const char *key, const struct pa_status *status);

@@ -1,9 +1,10 @@
 /* One sync of one autoscaler, as a chain of asynchronous steps:
  *
- *   read the target -> load the state (once) -> refresh usage -> decide -> write (GET /scale, PATCH /scale) -> report
+ *   read the target -> load the state (once) -> refresh usage -> decide -> write (GET /scale, PATCH /scale)
+ * -> report
  *
- * Each step ends in the next one or in finish(). Nothing is decided on an unsynced cache, and a step that can't get what it
- * needs says so in the finding and holds. */
+ * Each step ends in the next one or in finish(). Nothing is decided on an unsynced cache, and a step that
+ * can't get what it needs says so in the finding and holds. */
 #include "base/alloc.h"
 #include "base/str.h"
 #include "core/explain.h"
@@ -13,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PODS_POLL_US   (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
-#define RETRY_SOON_US  USEC_PER_SEC       /* the target changed under us: look again */
-#define METRIC_AGE_S   30.0               /* until some were seen */
-#define METRIC_AGE_STEP 15                /* the lead must not jitter with every sample */
+#define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
+#define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
+#define METRIC_AGE_S    30.0               /* until some were seen */
+#define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
 
 static void finish(struct autoscaler *a, int64_t again_us)
 {
@@ -158,8 +159,8 @@ static void need_usage(struct autoscaler *a)
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
-/* The state begins: from a checkpoint or anew. Either way the windows start from the live count, so that nothing is
- * lowered before a whole window has been seen. */
+/* The state begins: from a checkpoint or anew. Either way the windows start from the live count, so that
+ * nothing is lowered before a whole window has been seen. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
     a->state = state ? state : core_state_new(&a->spec);
@@ -176,12 +177,14 @@ static void on_loaded(void *data, struct core_state *state, const char *note, co
     struct autoscaler *a = data;
     a->op_checkpoint = 0;
     if (err) {
-        log_warn(a->r->log, "the checkpoint could not be read, trying again", LOG_S("autoscaler", a->key), LOG_ERR(err));
+        log_warn(a->r->log, "the checkpoint could not be read, trying again", LOG_S("autoscaler", a->key),
+                 LOG_ERR(err));
         a->phase = STATE_NONE;
         finish(a, 5 * USEC_PER_SEC);
         return;
     }
-    log_info(a->r->log, state ? "history restored" : "history starts anew", LOG_S("autoscaler", a->key), LOG_S("note", note));
+    log_info(a->r->log, state ? "history restored" : "history starts anew", LOG_S("autoscaler", a->key),
+             LOG_S("note", note));
     state_ready(a, state);
     need_usage(a);
 }

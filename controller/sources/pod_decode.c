@@ -1,7 +1,8 @@
 /* From a Pod's JSON to what the HPA's rules ask of it: phase, readiness, and the sums of requests and limits.
  *
- * Requests are summed as the HPA does: containers and restartable init containers, in milli units each rounded up; one of
- * them without a request makes the sum unknown. Requests at pod level (KEP-2837) go before those of the containers. */
+ * Requests are summed as the HPA does: containers and restartable init containers, in milli units each
+ * rounded up; one of them without a request makes the sum unknown. Requests at pod level (KEP-2837) go before
+ * those of the containers. */
 #include "sources/pod_decode.h"
 
 #include "base/alloc.h"
@@ -65,7 +66,8 @@ static struct pod_resource resource_of(const json_t *pod, const char *resource)
     struct sum s = {0};
     size_t i;
     json_t *container;
-    json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.containers"), i, container) add_container(&s, container, resource);
+    json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.containers"), i, container)
+        add_container(&s, container, resource);
     json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.initContainers"), i, container)
     {
         const char *restart = json_str(container, "restartPolicy");
@@ -89,7 +91,10 @@ static enum core_pod_phase phase_of(const char *phase)
     static const struct {
         const char *name;
         enum core_pod_phase phase;
-    } phases[] = {{"Pending", CORE_POD_PENDING}, {"Running", CORE_POD_RUNNING}, {"Succeeded", CORE_POD_SUCCEEDED}, {"Failed", CORE_POD_FAILED}};
+    } phases[] = {{"Pending", CORE_POD_PENDING},
+                  {"Running", CORE_POD_RUNNING},
+                  {"Succeeded", CORE_POD_SUCCEEDED},
+                  {"Failed", CORE_POD_FAILED}};
     for (size_t i = 0; phase && i < ARRAY_SIZE(phases); i++)
         if (streq(phase, phases[i].name))
             return phases[i].phase;

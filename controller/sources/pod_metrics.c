@@ -1,5 +1,5 @@
-/* Shared fetching of pod usage; see pod_metrics.h. A group is a namespace: its samples, its requests under way, and who
- * waits for them. */
+/* Shared fetching of pod usage; see pod_metrics.h. A group is a namespace: its samples, its requests under
+ * way, and who waits for them. */
 #include "sources/pod_metrics.h"
 
 #include "base/alloc.h"
@@ -25,11 +25,11 @@ struct sample_entry {
 struct group {
     struct pod_metrics *owner;
     char *namespace_;
-    struct map samples;   /* pod name -> struct sample_entry */
-    struct list waiters;  /* struct interest, by `waiting` */
+    struct map samples;       /* pod name -> struct sample_entry */
+    struct list waiters;      /* struct interest, by `waiting` */
     struct loop_timer answer; /* tells the waiters on a later turn */
-    struct error error;   /* of the last round; kind NONE: it went well */
-    int64_t fetched_us;   /* CLOCK_BOOTTIME at the start of the last round */
+    struct error error;       /* of the last round; kind NONE: it went well */
+    int64_t fetched_us;       /* CLOCK_BOOTTIME at the start of the last round */
     uint64_t round;
     unsigned interests, running; /* requests of the round under way */
     bool fetched;
@@ -78,8 +78,7 @@ static void group_free(void *value)
 {
     struct group *g = value;
     loop_timer_disarm(&g->answer);
-    list_for_each_safe(it, after, &g->owner->fetches)
-    {
+    list_for_each_safe (it, after, &g->owner->fetches) {
         struct fetch *f = CONTAINER_OF(it, struct fetch, node);
         if (f->group == g) {
             kube_client_cancel(g->owner->client, f->request);
@@ -107,7 +106,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Samples that a complete round did not bring are gone: metrics-server leaves out a pod that it cannot measure. */
+/* Samples that a complete round did not bring are gone: metrics-server leaves out a pod that it cannot
+ * measure. */
 static void drop_old_samples(struct group *g)
 {
     struct map_iter it = map_iter(&g->samples);
@@ -129,8 +129,7 @@ static void tell_waiters(void *data)
     struct list told;
     list_init(&told);
     /* A callback may ask again, or forget others: take one at a time from a list of its own. */
-    list_for_each_safe(it, after, &g->waiters)
-    {
+    list_for_each_safe (it, after, &g->waiters) {
         list_remove(it);
         list_append(&told, it);
     }
@@ -230,7 +229,8 @@ static void start_fetch(struct pod_metrics *m, struct group *g, const char *sele
 }
 
 /* The distinct selectors of a group, sorted; gives their number and the pods that they match in all. */
-static size_t distinct_selectors(struct pod_metrics *m, struct group *g, const char **texts, size_t cap, size_t *ret_pods)
+static size_t distinct_selectors(struct pod_metrics *m, struct group *g, const char **texts, size_t cap,
+                                 size_t *ret_pods)
 {
     size_t n = 0;
     const struct pod **matched = NULL;
@@ -266,8 +266,8 @@ static void begin_round(struct group *g, int64_t now_us)
     g->running++;
 }
 
-/* One list for all namespaces, when that costs less than one for each. Only with a cluster-wide watch do we know how many
- * pods it would return. */
+/* One list for all namespaces, when that costs less than one for each. Only with a cluster-wide watch do we
+ * know how many pods it would return. */
 static bool cluster_is_cheaper(const struct pod_metrics *m)
 {
     size_t cost = 0;
@@ -318,18 +318,20 @@ static int64_t group_interval_us(const struct pod_metrics *m, const struct group
 
 /* ---- interface ---- */
 
-struct pod_metrics *pod_metrics_new(struct kube_client *client, struct pods *pods, int64_t max_interval_us, struct log *log,
-                                    struct metrics *metrics)
+struct pod_metrics *pod_metrics_new(struct kube_client *client, struct pods *pods, int64_t max_interval_us,
+                                    struct log *log, struct metrics *metrics)
 {
     struct pod_metrics *m = xcalloc(1, sizeof(*m));
-    *m = (struct pod_metrics){
-        .client = client, .loop = kube_client_loop(client), .pods = pods, .log = log, .max_interval_us = max_interval_us};
+    *m = (struct pod_metrics){.client = client,
+                              .loop = kube_client_loop(client),
+                              .pods = pods,
+                              .log = log,
+                              .max_interval_us = max_interval_us};
     map_init(&m->interests, interest_free);
     map_init(&m->groups, group_free);
     list_init(&m->fetches);
-    struct metrics_family *requests =
-        metrics_family(metrics, METRICS_COUNTER, "ai4k8s_pod_metrics_requests_total", "Lists of pod metrics that were asked for.",
-                       "outcome", NULL, 0);
+    struct metrics_family *requests = metrics_family(metrics, METRICS_COUNTER, "ai4k8s_pod_metrics_requests_total",
+                                                     "Lists of pod metrics that were asked for.", "outcome", NULL, 0);
     m->lists = metrics_get(requests, "started", NULL);
     m->failures = metrics_get(requests, "failed", NULL);
     m->samples = metrics_get(metrics_family(metrics, METRICS_COUNTER, "ai4k8s_pod_metrics_samples_total",
@@ -343,8 +345,7 @@ struct pod_metrics *pod_metrics_free(struct pod_metrics *m)
     if (!m)
         return NULL;
     map_done(&m->interests);
-    list_for_each_safe(it, after, &m->fetches)
-    {
+    list_for_each_safe (it, after, &m->fetches) {
         struct fetch *f = CONTAINER_OF(it, struct fetch, node);
         kube_client_cancel(m->client, f->request);
         fetch_free(f);
@@ -368,7 +369,8 @@ static struct group *group_of(struct pod_metrics *m, const char *namespace_)
     return g;
 }
 
-void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *namespace_, const char *selector, int64_t period_us)
+void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *namespace_, const char *selector,
+                          int64_t period_us)
 {
     struct interest *i = map_get(&m->interests, key);
     if (i && streq(i->group->namespace_, namespace_) && streq(i->selector_text, selector)) {
@@ -400,7 +402,8 @@ void pod_metrics_forget(struct pod_metrics *m, const char *key)
         (void)map_remove(&m->groups, g->namespace_);
 }
 
-void pod_metrics_refresh(struct pod_metrics *m, const char *key, void (*done)(void *data, const struct error *err), void *data)
+void pod_metrics_refresh(struct pod_metrics *m, const char *key, void (*done)(void *data, const struct error *err),
+                         void *data)
 {
     struct interest *i = map_get(&m->interests, key);
     struct group *g = i->group;

@@ -1,7 +1,7 @@
 /* Watched pods, kept compact, and the learning of how long a pod takes to start; see pods.h.
  *
- * One informer per namespace with a target. When there are more than MAX_NAMESPACE_INFORMERS of them a cluster-wide one is
- * started, and takes over once it has synced. */
+ * One informer per namespace with a target. When there are more than MAX_NAMESPACE_INFORMERS of them a
+ * cluster-wide one is started, and takes over once it has synced. */
 #include "sources/pods.h"
 
 #include "base/alloc.h"
@@ -104,7 +104,8 @@ uint32_t pods_startup_p90_s(struct pods *p, const char *namespace_, const char *
 
 /* ---- the informers ---- */
 
-/* A pod's start ends with its first Ready; one that becomes Ready again later is not in `starting` any more. */
+/* A pod's start ends with its first Ready; one that becomes Ready again later is not in `starting` any more.
+ */
 static void on_pod(void *data, enum informer_event event, const struct object *now, const struct object *old UNUSED)
 {
     struct pods *p = data;
@@ -285,8 +286,8 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->object.meta.name, (*y)->object.meta.name);
 }
 
-size_t pods_select(const struct pods *p, const char *namespace_, const struct selector *selector, const struct pod ***out,
-                   size_t *cap)
+size_t pods_select(const struct pods *p, const char *namespace_, const struct selector *selector,
+                   const struct pod ***out, size_t *cap)
 {
     struct selection s = {.selector = selector, .items = *out, .cap = *cap};
     const struct informer *i = serving(p, namespace_);

@@ -1,7 +1,8 @@
-/* The pods of the targets, watched: one informer per namespace that holds a target (one for the cluster above 64
- * namespaces), finished pods filtered out by the server. Kept compact: about 300 bytes a pod.
+/* The pods of the targets, watched: one informer per namespace that holds a target (one for the cluster above
+ * 64 namespaces), finished pods filtered out by the server. Kept compact: about 300 bytes a pod.
  *
- * Also learns how long a pod takes to start: from its creation to its first Ready, for pods that we saw created. */
+ * Also learns how long a pod takes to start: from its creation to its first Ready, for pods that we saw
+ * created. */
 #ifndef SOURCES_PODS_H
 #define SOURCES_PODS_H
 
@@ -35,12 +36,13 @@ const struct error *pods_error(const struct pods *p, const char *namespace_); /*
 bool pods_watches_cluster(const struct pods *p);
 size_t pods_count(const struct pods *p, const char *namespace_); /* NULL: all that are watched */
 
-/* The pods that a selector matches, in order of their names (deterministic). Gives the number; grows *out (free()).
- * Borrowed until the next turn of the loop. */
-size_t pods_select(const struct pods *p, const char *namespace_, const struct selector *selector, const struct pod ***out,
-                   size_t *cap);
+/* The pods that a selector matches, in order of their names (deterministic). Gives the number; grows *out
+ * (free()). Borrowed until the next turn of the loop. */
+size_t pods_select(const struct pods *p, const char *namespace_, const struct selector *selector,
+                   const struct pod ***out, size_t *cap);
 
-/* The p90 in seconds of the start-up of the pods of this selector, of the last 50 we saw created; 0: fewer than 5. */
+/* The p90 in seconds of the start-up of the pods of this selector, of the last 50 we saw created; 0: fewer
+ * than 5. */
 uint32_t pods_startup_p90_s(struct pods *p, const char *namespace_, const char *selector_text);
 
 #endif

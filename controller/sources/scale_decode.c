@@ -100,8 +100,8 @@ static bool is_scale_of(const json_t *resource, const char *plural)
            streq(group, "autoscaling") && version && streq(version, "v1");
 }
 
-int discovery_find_kind(const char *json, size_t len, const char *kind, char **ret_plural, bool *ret_namespaced, bool *ret_scalable,
-                        struct error *err)
+int discovery_find_kind(const char *json, size_t len, const char *kind, char **ret_plural, bool *ret_namespaced,
+                        bool *ret_scalable, struct error *err)
 {
     _json_cleanup_ json_t *root = json_parse(json, len, err);
     if (!root)

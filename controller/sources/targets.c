@@ -1,5 +1,6 @@
-/* Reading and writing scale targets; see targets.h. Each read or write is an operation with an id; watched kinds answer from
- * the cache, others by GET /scale, after a look at the discovery document of their group where the kind is new. */
+/* Reading and writing scale targets; see targets.h. Each read or write is an operation with an id; watched
+ * kinds answer from the cache, others by GET /scale, after a look at the discovery document of their group
+ * where the kind is new. */
 #include "sources/targets.h"
 
 #include "base/alloc.h"
@@ -97,7 +98,8 @@ static void add_informers(struct targets *t, const char *namespace_, struct log 
     }
 }
 
-struct targets *targets_new(struct kube_client *client, const struct targets_config *config, struct log *log, struct metrics *metrics)
+struct targets *targets_new(struct kube_client *client, const struct targets_config *config, struct log *log,
+                            struct metrics *metrics)
 {
     struct targets *t = xcalloc(1, sizeof(*t));
     *t = (struct targets){.client = client,
@@ -131,8 +133,7 @@ struct targets *targets_free(struct targets *t)
 {
     if (!t)
         return NULL;
-    list_for_each_safe(it, after, &t->operations)
-    {
+    list_for_each_safe (it, after, &t->operations) {
         struct operation *op = CONTAINER_OF(it, struct operation, node);
         kube_client_cancel(t->client, op->request);
         operation_free(op);
@@ -167,7 +168,8 @@ const struct error *targets_error(const struct targets *t)
     return NULL;
 }
 
-const struct workload *targets_workload(const struct targets *t, const char *kind, const char *namespace_, const char *name)
+const struct workload *targets_workload(const struct targets *t, const char *kind, const char *namespace_,
+                                        const char *name)
 {
     for (size_t i = 0; i < t->n_informers; i++) {
         const struct object *o = informer_get(t->informers[i], namespace_, name);
@@ -203,8 +205,8 @@ static bool is_watched_kind(const char *api_version, const char *kind)
     return streq(api_version, "apps/v1") && (streq(kind, "Deployment") || streq(kind, "StatefulSet"));
 }
 
-static struct operation *operation_new(struct targets *t, enum operation_type type, const struct target_ref *ref, void *data,
-                                       void (*later)(void *data))
+static struct operation *operation_new(struct targets *t, enum operation_type type, const struct target_ref *ref,
+                                       void *data, void (*later)(void *data))
 {
     struct operation *op = xcalloc(1, sizeof(*op));
     *op = (struct operation){.owner = t,
@@ -272,8 +274,8 @@ static void on_scale(void *data, const struct kube_response *response, const str
         }
     }
     if (result.problem != TARGET_OK)
-        (void)error_wrap(&local, "%s %s %s/%s", op->type == OP_WRITE ? "scaling" : "reading the scale of", op->kind, op->namespace_,
-                         op->name);
+        (void)error_wrap(&local, "%s %s %s/%s", op->type == OP_WRITE ? "scaling" : "reading the scale of", op->kind,
+                         op->namespace_, op->name);
     struct target_scale scale = result.scale;
     finish(op, &result, result.problem == TARGET_OK ? NULL : &local);
     target_scale_done(&scale);
@@ -283,8 +285,11 @@ static void send_scale_request(struct operation *op, const char *plural)
 {
     const char *slash = strchr(op->api_version, '/');
     _cleanup_(freep) char *group = slash ? xstrndup(op->api_version, (size_t)(slash - op->api_version)) : xstrdup("");
-    const struct resource resource = {
-        .group = group, .version = slash ? slash + 1 : op->api_version, .plural = plural, .kind = op->kind, .namespaced = true};
+    const struct resource resource = {.group = group,
+                                      .version = slash ? slash + 1 : op->api_version,
+                                      .plural = plural,
+                                      .kind = op->kind,
+                                      .namespaced = true};
     struct buf path = BUF_INIT(8192), body = BUF_INIT(8192);
     resource_path(&path, &resource, op->namespace_, op->name, "scale");
     if (op->type == OP_WRITE) {
@@ -298,16 +303,17 @@ static void send_scale_request(struct operation *op, const char *plural)
         json_close(&j, '}');
         json_close(&j, '}');
     }
-    op->request = kube_client_start(op->owner->client, &(struct kube_request){
-                                                           .verb = op->type == OP_WRITE ? KUBE_PATCH_MERGE : KUBE_GET,
-                                                           .path = buf_str(&path),
-                                                           .body = body.data,
-                                                           .body_len = body.len,
-                                                           .timeout_us = op->type == OP_WRITE ? 4 * USEC_PER_SEC : 10 * USEC_PER_SEC,
-                                                           .max_body = 1 << 20,
-                                                           .done = on_scale,
-                                                           .data = op,
-                                                       });
+    op->request = kube_client_start(op->owner->client,
+                                    &(struct kube_request){
+                                        .verb = op->type == OP_WRITE ? KUBE_PATCH_MERGE : KUBE_GET,
+                                        .path = buf_str(&path),
+                                        .body = body.data,
+                                        .body_len = body.len,
+                                        .timeout_us = op->type == OP_WRITE ? 4 * USEC_PER_SEC : 10 * USEC_PER_SEC,
+                                        .max_body = 1 << 20,
+                                        .done = on_scale,
+                                        .data = op,
+                                    });
     buf_done(&path);
     buf_done(&body);
 }
@@ -318,9 +324,11 @@ static void use_kind(struct operation *op, const struct kind_info *kind)
 {
     struct error err = ERROR_INIT;
     if (!kind->plural)
-        (void)error_set(&err, ERROR_API, "there is no kind %s in %s: is its CustomResourceDefinition installed?", op->kind, op->api_version);
+        (void)error_set(&err, ERROR_API, "there is no kind %s in %s: is its CustomResourceDefinition installed?",
+                        op->kind, op->api_version);
     else if (!kind->namespaced || !kind->scalable)
-        (void)error_set(&err, ERROR_API, "%s of %s has no /scale subresource, so it can't be scaled", op->kind, op->api_version);
+        (void)error_set(&err, ERROR_API, "%s of %s has no /scale subresource, so it can't be scaled", op->kind,
+                        op->api_version);
     if (err.kind != ERROR_NONE)
         fail(op, TARGET_NO_SCALE, &err);
     else
@@ -336,8 +344,8 @@ static void on_discovery(void *data, const struct kube_response *response, const
     struct kind_info *kind = xcalloc(1, sizeof(*kind));
     kind->asked_us = loop_now_us(t->loop);
     int r = err ? -1
-                : discovery_find_kind(response->body, response->body_len, op->kind, &kind->plural, &kind->namespaced, &kind->scalable,
-                                      &local);
+                : discovery_find_kind(response->body, response->body_len, op->kind, &kind->plural, &kind->namespaced,
+                                      &kind->scalable, &local);
     if (r < 0 && response->code != 404) {
         kind_info_free(kind);
         (void)error_wrap(&local, "asking what %s is", op->api_version);
@@ -443,7 +451,8 @@ static void on_managed_fields(void *data, const struct kube_response *response, 
     done(done_data, manager);
 }
 
-/* managedFields are on the object itself, so only the watched kinds, which the operator may GET, are asked. */
+/* managedFields are on the object itself, so only the watched kinds, which the operator may GET, are asked.
+ */
 static void run_writer(void *data)
 {
     struct operation *op = data;
@@ -452,15 +461,18 @@ static void run_writer(void *data)
         return;
     }
     struct buf path = BUF_INIT(8192);
-    resource_path(&path, streq(op->kind, "Deployment") ? &resource_deployments : &resource_statefulsets, op->namespace_, op->name, NULL);
-    op->request = kube_client_start(
-        op->owner->client,
-        &(struct kube_request){
-            .verb = KUBE_GET, .path = buf_str(&path), .timeout_us = 10 * USEC_PER_SEC, .done = on_managed_fields, .data = op});
+    resource_path(&path, streq(op->kind, "Deployment") ? &resource_deployments : &resource_statefulsets, op->namespace_,
+                  op->name, NULL);
+    op->request = kube_client_start(op->owner->client, &(struct kube_request){.verb = KUBE_GET,
+                                                                              .path = buf_str(&path),
+                                                                              .timeout_us = 10 * USEC_PER_SEC,
+                                                                              .done = on_managed_fields,
+                                                                              .data = op});
     buf_done(&path);
 }
 
-int64_t targets_writer(struct targets *t, const struct target_ref *ref, void (*done)(void *data, const char *manager), void *data)
+int64_t targets_writer(struct targets *t, const struct target_ref *ref, void (*done)(void *data, const char *manager),
+                       void *data)
 {
     struct operation *op = operation_new(t, OP_WRITER, ref, data, run_writer);
     op->done_writer = done;
@@ -470,8 +482,7 @@ int64_t targets_writer(struct targets *t, const struct target_ref *ref, void (*d
 
 void targets_cancel(struct targets *t, int64_t id)
 {
-    list_for_each(it, &t->operations)
-    {
+    list_for_each (it, &t->operations) {
         struct operation *op = CONTAINER_OF(it, struct operation, node);
         if (op->id != id)
             continue;

@@ -1,5 +1,5 @@
-/* PodMetrics: {metadata, timestamp, window, containers[{name, usage{cpu, memory}}]}. A pod's usage is the sum over its
- * containers in milli units, each rounded up, as the HPA's own client does it. */
+/* PodMetrics: {metadata, timestamp, window, containers[{name, usage{cpu, memory}}]}. A pod's usage is the sum
+ * over its containers in milli units, each rounded up, as the HPA's own client does it. */
 #include "sources/usage_decode.h"
 
 #include "base/rfc3339.h"

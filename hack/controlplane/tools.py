@@ -120,8 +120,8 @@ def ensure_built(quiet: bool = False) -> float:
     started = time.monotonic()
     with _lock(quiet):
         go = go_command()
-        _say(quiet, "Building the programs of the control plane, once: about 8 minutes on "
-                    "2 cores,\nabout 7 GB for Go's own caches and 0.5 GB for the programs.")
+        _say(quiet, "Building the programs of the control plane, once: about 10 minutes on "
+                    "2 cores,\nabout 6 GB for Go's own caches and 0.5 GB for the programs.")
         for module, programs in plan:
             os.makedirs(os.path.join(module.folder, "bin"), exist_ok=True)
             for name in os.listdir(os.path.join(module.folder, "bin")):

@@ -22,8 +22,9 @@ endef
 $(foreach l,$(layers),$(eval $(call unit_rules,$(l))))
 unit_programs := $(foreach l,base kube core controller lab,$(unit_$(l)))
 
-unit: $(unit_programs)
-	@test/run --unit $(if $(T),$(filter %/test_$(T),$^),$^)
+wanted_units := $(if $(T),$(filter %/test_$(T),$(unit_programs)),$(unit_programs))
+unit: $(wanted_units)
+	@test/run --unit $^
 
 # The whole: unit tests and the programs under test are built with sanitizers, in a tree of their own.
 # help: make test                     everything that fits into ten minutes; ends with N passed, N failed, N skipped

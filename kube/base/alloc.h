@@ -1,5 +1,6 @@
-/* Allocation of small, fixed things. A failure aborts: restart is the recovery path, because all state is in the API
- * server. Whatever a peer chooses the size of goes through `buf` instead, which has a cap and an error. */
+/* Allocation of small, fixed things. A failure aborts: restart is the recovery path, because all state is in
+ * the API server. Whatever a peer chooses the size of goes through `buf` instead, which has a cap and an
+ * error. */
 #ifndef BASE_ALLOC_H
 #define BASE_ALLOC_H
 
@@ -8,6 +9,7 @@
 void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull, malloc, alloc_size(1, 2)));
 void *xreallocarray(void *ptr, size_t count, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc, nonnull));
+/* At most `n` bytes; `s` need not be terminated behind them. */
 char *xstrndup(const char *s, size_t n) __attribute__((returns_nonnull, malloc));
 /* NULL stays NULL. */
 char *xstrdup0(const char *s) __attribute__((malloc));

@@ -6,8 +6,9 @@
  *   borrows the callee (or caller) may use it until the point that is named
  * A pointer argument is borrowed for the call where nothing else is said.
  *
- * Return values: `int f(..., struct error *err)` gives 0 on success; > 0 is a documented outcome that the caller
- * must handle; < 0 is a failure, `err` is filled and is passed up with context. The owner of the operation logs it, once.
+ * Return values: `int f(..., struct error *err)` gives 0 on success; > 0 is a documented outcome that the
+ * caller must handle; < 0 is a failure, `err` is filled and is passed up with context. The owner of the
+ * operation logs it, once.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -21,10 +22,10 @@
 #define UNUSED                             __attribute__((unused))
 #define _cleanup_(fn)                      __attribute__((cleanup(fn)))
 
-#define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
 #define STATIC_ASSERT(e) _Static_assert(e, #e)
-#define MIN(a, b)       ((a) < (b) ? (a) : (b))
-#define MAX(a, b)       ((a) > (b) ? (a) : (b))
+#define MIN(a, b)        ((a) < (b) ? (a) : (b))
+#define MAX(a, b)        ((a) > (b) ? (a) : (b))
 
 /* The container of an embedded member (intrusive lists, heap nodes); `type` may be const. */
 #define CONTAINER_OF(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))

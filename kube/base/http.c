@@ -27,8 +27,7 @@ enum {
 };
 
 static const enum loop_priority pool_priority[N_POOLS] = {LOOP_IO, LOOP_IO, LOOP_LEASE};
-static const enum loop_priority delivery_priority[N_DELIVERIES] = {LOOP_LEASE, LOOP_IO, LOOP_NORMAL,
-                                                                   LOOP_IDLE};
+static const enum loop_priority delivery_priority[N_DELIVERIES] = {LOOP_LEASE, LOOP_IO, LOOP_NORMAL, LOOP_IDLE};
 
 /* A socket of libcurl's that the loop watches. */
 struct sock {
@@ -191,8 +190,8 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 {
     struct http *http = pool->http;
     int running;
-    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those
-     * that a thread raises itself by a fault. */
+    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those that a
+     * thread raises itself by a fault. */
     sigset_t mask, before;
     sigfillset(&mask);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
@@ -211,8 +210,7 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 static void on_socket_ready(void *data, unsigned events)
 {
     struct sock *s = data;
-    run_pool(s->pool, s->fd,
-             (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+    run_pool(s->pool, s->fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void on_alarm(void *data)
@@ -263,8 +261,7 @@ static int add_pool(struct http *http, size_t i, const struct http_config *confi
     if (!pool->alarm)
         return -1;
     CURLM *m = pool->multi;
-    long per_host =
-        config->max_host_connections > 0 ? config->max_host_connections : DEFAULT_HOST_CONNECTIONS;
+    long per_host = config->max_host_connections > 0 ? config->max_host_connections : DEFAULT_HOST_CONNECTIONS;
     (void)curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     (void)curl_multi_setopt(m, CURLMOPT_SOCKETDATA, pool);
     (void)curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -324,8 +321,7 @@ struct http *http_free(struct http *http)
     return NULL;
 }
 
-int64_t http_start(struct http *http, struct http_origin *origin, const struct http_request *request,
-                   struct error *err)
+int64_t http_start(struct http *http, struct http_origin *origin, const struct http_request *request, struct error *err)
 {
     struct exchange *ex = exchange_new(http, origin, request, err);
     if (!ex)

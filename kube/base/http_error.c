@@ -1,5 +1,5 @@
-/* Messages for failed exchanges. libcurl's code says in which phase it failed; the socket's errno, the
- * verification of the certificate and the peer's TLS alert say why. */
+/* Messages for failed exchanges. libcurl's code says in which phase it failed; the socket's errno, the verification of
+ * the certificate and the peer's TLS alert say why. */
 #include "base/http_error.h"
 
 #include "base/rfc3339.h"
@@ -27,8 +27,7 @@ static const char *expiry_hint(const struct http_failure *f, char *out, size_t c
         return out;
     char date[RFC3339_CAP];
     rfc3339_format(date, f->origin->cert.not_after_s * 1000000);
-    (void)snprintf(out, cap, "; the client certificate (%s) expired on %s: renew it", f->origin->cert.subject,
-                   date);
+    (void)snprintf(out, cap, "; the client certificate (%s) expired on %s: renew it", f->origin->cert.subject, date);
     return out;
 }
 
@@ -38,11 +37,9 @@ static int describe_connect(const struct http_failure *f, struct error *err)
     int e = f->os_errno;
     if (e == ECONNREFUSED)
         (void)error_set(err, ERROR_IO,
-                        "can't connect to %s: connection refused; is it running there, is the port right?",
-                        place);
+                        "can't connect to %s: connection refused; is it running there, is the port right?", place);
     else if (e == ENETUNREACH || e == EHOSTUNREACH)
-        (void)error_set(err, ERROR_IO,
-                        "can't connect to %s: no route to it; check the address and the network", place);
+        (void)error_set(err, ERROR_IO, "can't connect to %s: no route to it; check the address and the network", place);
     else
         (void)error_set(err, ERROR_IO, "can't connect to %s: %s", place, e ? strerror(e) : own_words(f));
     if (err)
@@ -84,8 +81,8 @@ static int describe_tls(const struct http_failure *f, struct error *err)
     if (is_refused_client(f))
         return describe_refused_client(f, err);
     if (says(f, "wrong version number") || says(f, "http request") || says(f, "packet length too long"))
-        return error_set(err, ERROR_TLS,
-                         "%s does not speak TLS; is the port right, or is it an http:// server?", place);
+        return error_set(err, ERROR_TLS, "%s does not speak TLS; is the port right, or is it an http:// server?",
+                         place);
     return error_set(err, ERROR_TLS, "TLS with %s failed: %s%s", place, own_words(f),
                      expiry_hint(f, hint, sizeof(hint)));
 }
@@ -101,8 +98,7 @@ static int describe_broken(const struct http_failure *f, struct error *err)
     if (says(f, "chunked-encoding"))
         return error_set(err, ERROR_HTTP, "exchange with %s: %s", place, own_words(f));
     if (f->got_response)
-        (void)error_set(err, ERROR_IO,
-                        "%s closed the connection in the middle of its answer, after %zu bytes", place,
+        (void)error_set(err, ERROR_IO, "%s closed the connection in the middle of its answer, after %zu bytes", place,
                         f->received);
     else
         (void)error_set(err, ERROR_IO, "%s closed the connection without an answer%s", place,

@@ -1,5 +1,4 @@
-/* From libcurl's word for a failure to one that names the peer and the remedy; between http.c and
- * http_error.c. */
+/* From libcurl's word for a failure to one that names the peer and the remedy; between http.c and http_error.c. */
 #ifndef BASE_HTTP_ERROR_H
 #define BASE_HTTP_ERROR_H
 

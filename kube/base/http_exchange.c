@@ -94,8 +94,7 @@ static CURLcode on_ssl_ctx(CURL *easy UNUSED, void *ssl_ctx, void *userp)
 }
 
 /* The connection is there, the first byte is about to go. */
-static int on_before_send(void *userp, char *ip UNUSED, char *local_ip UNUSED, int port UNUSED,
-                          int local_port UNUSED)
+static int on_before_send(void *userp, char *ip UNUSED, char *local_ip UNUSED, int port UNUSED, int local_port UNUSED)
 {
     struct exchange *ex = userp;
     const struct http_request *q = &ex->request;
@@ -103,8 +102,7 @@ static int on_before_send(void *userp, char *ip UNUSED, char *local_ip UNUSED, i
         return CURL_PREREQFUNC_ABORT;
     /* libcurl repeats what it sent over a kept connection that turned out to be dead. */
     if (ex->attempts++ > 0 && !is_repeatable(ex))
-        (void)error_set(&ex->failure, ERROR_IO, "%s closed the connection without an answer",
-                        ex->origin->place);
+        (void)error_set(&ex->failure, ERROR_IO, "%s closed the connection without an answer", ex->origin->place);
     /* Not the turn's time: the process may have been frozen since. */
     check_time(ex, clock_boot_us(loop_clock(ex->http->loop)));
     if (ex->failure.kind == ERROR_NONE && q->on_send && q->on_send(q->data, &ex->failure) < 0 &&
@@ -163,8 +161,7 @@ static int end_of_headers(struct exchange *ex)
     long status = 0;
     (void)curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 101)
-        return error_set(&ex->failure, ERROR_HTTP, "%s switched to a protocol nobody asked for",
-                         ex->origin->place);
+        return error_set(&ex->failure, ERROR_HTTP, "%s switched to a protocol nobody asked for", ex->origin->place);
     if (status < 200)
         return 0; /* the answer proper follows */
     ex->result.status = (int)status;
@@ -189,8 +186,8 @@ static size_t on_header(char *line, size_t size UNUSED, size_t len, void *userp)
     ex->heard_us = loop_now_us(ex->http->loop);
     ex->header_bytes += len;
     if (ex->header_bytes > MAX_HEADER_BYTES)
-        return verdict(error_set(&ex->failure, ERROR_LIMIT, "%s sent more than %d KiB of headers",
-                                 ex->origin->place, MAX_HEADER_BYTES / 1024),
+        return verdict(error_set(&ex->failure, ERROR_LIMIT, "%s sent more than %d KiB of headers", ex->origin->place,
+                                 MAX_HEADER_BYTES / 1024),
                        len);
     if (ex->headers_done)
         return len; /* trailers */
@@ -227,22 +224,20 @@ static size_t on_body(char *bytes, size_t size UNUSED, size_t len, void *userp)
     struct error err = ERROR_INIT;
     if (q->on_data(q->data, bytes, len, &err) < 0) {
         if (err.kind == ERROR_NONE)
-            (void)error_set(&err, ERROR_CANCELED, "given up while reading the answer of %s",
-                            ex->origin->place);
+            (void)error_set(&err, ERROR_CANCELED, "given up while reading the answer of %s", ex->origin->place);
         ex->failure = err;
         return verdict(-1, len);
     }
     return verdict(ex->id ? 0 : -1, len);
 }
 
-/* A body that ends with its connection: libcurl takes a cut connection for the end, even one that TLS did not
- * close. */
+/* A body that ends with its connection: libcurl takes a cut connection for the end, even one that TLS did not close. */
 static bool is_whole(const struct exchange *ex)
 {
     long version = 0;
     (void)curl_easy_getinfo(ex->easy, CURLINFO_HTTP_VERSION, &version);
-    return ex->measured || version >= CURL_HTTP_VERSION_2_0 || streq(ex->method, "HEAD") ||
-           ex->result.status == 204 || ex->result.status == 304;
+    return ex->measured || version >= CURL_HTTP_VERSION_2_0 || streq(ex->method, "HEAD") || ex->result.status == 204 ||
+           ex->result.status == 304;
 }
 
 void exchange_ended(struct exchange *ex, CURLcode code)
@@ -331,8 +326,7 @@ static char *keep(struct exchange *ex, const char *line)
     return ex->header_copies[ex->n_header_copies++] = xstrdup(line);
 }
 
-/* libcurl borrows the list. Lines with a secret stay where they are, so that there is no copy that is not
- * wiped. */
+/* libcurl borrows the list. Lines with a secret stay where they are, so that there is no copy that is not wiped. */
 static void make_headers(struct exchange *ex, const struct http_request *q)
 {
     size_t n = 0, given = 0;
@@ -358,10 +352,10 @@ static void make_headers(struct exchange *ex, const struct http_request *q)
         add_header(ex, &n, keep(ex, "Expect:"));
 }
 
-#define SET(option, value)                                                                                   \
-    do {                                                                                                     \
-        if (code == CURLE_OK)                                                                                \
-            code = curl_easy_setopt(easy, option, value);                                                    \
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        if (code == CURLE_OK)                                                                                          \
+            code = curl_easy_setopt(easy, option, value);                                                              \
     } while (0)
 
 static CURLcode set_tls(struct exchange *ex)
@@ -373,8 +367,7 @@ static CURLcode set_tls(struct exchange *ex)
     SET(CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
     SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
-    /* libcurl looks into its directory of CAs even when it is given a blob; and it caches a bundle only
-     * without one. */
+    /* libcurl looks into its directory of CAs even when it is given a blob; and it caches a bundle only without one. */
     SET(CURLOPT_CAPATH, NULL);
     struct curl_blob blob = {.flags = CURL_BLOB_NOCOPY};
     if (o->ca_pem) {
@@ -485,8 +478,8 @@ static void fill_request(struct exchange *ex, const struct http_request *q)
     buf_init(&ex->response, r->max_body);
 }
 
-struct exchange *exchange_new(struct http *http, struct http_origin *origin,
-                              const struct http_request *request, struct error *err)
+struct exchange *exchange_new(struct http *http, struct http_origin *origin, const struct http_request *request,
+                              struct error *err)
 {
     if (check_request(request, err) < 0)
         return NULL;
@@ -494,10 +487,8 @@ struct exchange *exchange_new(struct http *http, struct http_origin *origin,
     list_init(&ex->node);
     ex->http = http;
     ex->origin = http_origin_ref(origin);
-    ex->result = (struct http_result){
-        .content_type = ex->content_type, .retry_after_ms = -1, .handle = ex, .body = ""};
-    loop_timer_init(&ex->timer, http->loop, request->priority == LOOP_LEASE ? LOOP_LEASE : LOOP_IO, on_timer,
-                    ex);
+    ex->result = (struct http_result){.content_type = ex->content_type, .retry_after_ms = -1, .handle = ex, .body = ""};
+    loop_timer_init(&ex->timer, http->loop, request->priority == LOOP_LEASE ? LOOP_LEASE : LOOP_IO, on_timer, ex);
     fill_request(ex, request);
     make_headers(ex, request);
     ex->peer = tls_peer_new(origin->verify_name);

@@ -1,5 +1,4 @@
-/* Origins: where a server is, whom to trust about it, and the secrets that go there and nowhere else; see
- * http.h. */
+/* Origins: where a server is, whom to trust about it, and the secrets that go there and nowhere else; see http.h. */
 #include "base/http_origin.h"
 
 #include "base/alloc.h"
@@ -97,8 +96,8 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
     size_t len = strlen(url);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7F)
-            return error_set(err, ERROR_CONFIG,
-                             "server URL: a space, control or non-ASCII character in it at %zu", i + 1);
+            return error_set(err, ERROR_CONFIG, "server URL: a space, control or non-ASCII character in it at %zu",
+                             i + 1);
     if (len > MAX_URL)
         return error_set(err, ERROR_CONFIG, "server URL: longer than %d characters", MAX_URL);
     const char *s = NULL;
@@ -116,8 +115,7 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
             "there");
     const char *rest = parse_host(s, u);
     if (!rest)
-        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the host is not a name or an address",
-                         url);
+        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the host is not a name or an address", url);
     u->port = u->https ? 443 : 80;
     if (*rest == ':') {
         size_t digits = strcspn(rest + 1, "/");
@@ -126,14 +124,12 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
         if (digits < sizeof(text))
             memcpy(text, rest + 1, digits);
         if (!str_to_i64(text, &port) || port < 1 || port > 65535)
-            return error_set(err, ERROR_CONFIG,
-                             "server URL \"%.100s\": the port is not a number from 1 to 65535", url);
+            return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the port is not a number from 1 to 65535", url);
         u->port = (unsigned)port;
         rest += 1 + digits;
     }
     if (*rest != '\0' && *rest != '/')
-        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": not understood from \"%.20s\" on", url,
-                         rest);
+        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": not understood from \"%.20s\" on", url, rest);
     u->prefix = rest;
     u->prefix_len = strlen(rest);
     while (u->prefix_len > 0 && rest[u->prefix_len - 1] == '/')
@@ -154,8 +150,8 @@ static void set_addresses(struct http_origin *o, const struct url_parts *u, cons
         o->request_url = xstrdup(o->url);
         return;
     }
-    /* libcurl takes SNI and the name to verify from the URL, so the URL gets the name and the connection is
-     * led back. */
+    /* libcurl takes SNI and the name to verify from the URL, so the URL gets the name and the connection is led back.
+     */
     o->request_url = xasprintf("%s://%s:%u%.*s", scheme, server_name, u->port, (int)u->prefix_len, u->prefix);
     o->connect_to = xasprintf("%s:%u:%s", server_name, u->port, o->place);
     o->host_header = xasprintf("Host: %s", o->place);
@@ -172,8 +168,7 @@ static int set_certificates(struct http_origin *o, const struct http_origin_conf
         return -1;
     if (!c->client_cert_pem != !c->client_key_pem)
         return error_set(err, ERROR_CONFIG, "a client %s is given without its %s; give both or neither",
-                         c->client_cert_pem ? "certificate" : "key",
-                         c->client_cert_pem ? "key" : "certificate");
+                         c->client_cert_pem ? "certificate" : "key", c->client_cert_pem ? "key" : "certificate");
     if (c->client_cert_pem && tls_check_pair(c->client_cert_pem, c->client_key_pem, &o->cert, err) < 0)
         return -1;
     o->insecure = c->insecure_skip_verify;
@@ -245,8 +240,7 @@ int64_t http_origin_cert_expiry(const struct http_origin *o)
 static size_t find_secret(const struct http_origin *o, const char *name)
 {
     size_t len = strlen(name), i = 0;
-    while (i < o->n_secrets &&
-           !(strncasecmp(o->secrets[i]->line, name, len) == 0 && o->secrets[i]->line[len] == ':'))
+    while (i < o->n_secrets && !(strncasecmp(o->secrets[i]->line, name, len) == 0 && o->secrets[i]->line[len] == ':'))
         i++;
     return i;
 }
@@ -257,8 +251,7 @@ static int check_secret(const struct http_origin *o, const char *name, const cha
 {
     for (const char *p = name; *p; p++)
         if (!is_alnum(*p) && *p != '-' && *p != '_')
-            return error_set(err, ERROR_CONFIG,
-                             "a header name has a character that is not a letter, digit, - or _");
+            return error_set(err, ERROR_CONFIG, "a header name has a character that is not a letter, digit, - or _");
     if (!*name)
         return error_set(err, ERROR_CONFIG, "a header has no name");
     if (!o->https && !o->loopback)
@@ -279,8 +272,7 @@ static int check_secret(const struct http_origin *o, const char *name, const cha
     return 0;
 }
 
-static int set_secret(struct http_origin *o, const char *name, const char *scheme, const char *value,
-                      struct error *err)
+static int set_secret(struct http_origin *o, const char *name, const char *scheme, const char *value, struct error *err)
 {
     size_t i = find_secret(o, name);
     if (!value) {
@@ -293,8 +285,7 @@ static int set_secret(struct http_origin *o, const char *name, const char *schem
     if (check_secret(o, name, value, !*scheme, err) < 0)
         return -1;
     if (i == HTTP_MAX_SECRETS)
-        return error_set(err, ERROR_LIMIT, "more than %d authentication headers for %s", HTTP_MAX_SECRETS,
-                         o->url);
+        return error_set(err, ERROR_LIMIT, "more than %d authentication headers for %s", HTTP_MAX_SECRETS, o->url);
     size_t size = strlen(name) + 2 + strlen(scheme) + strlen(value) + 1;
     struct http_secret *s = xcalloc(1, sizeof(*s) + size);
     s->refs = 1;

@@ -1,13 +1,11 @@
-/* The inside of an origin, between http_origin.c, which makes and checks it, and http.c, which puts it into
- * libcurl. */
+/* The inside of an origin, between http_origin.c, which makes and checks it, and http.c, which puts it into libcurl. */
 #ifndef BASE_HTTP_ORIGIN_H
 #define BASE_HTTP_ORIGIN_H
 
 #include "base/http.h"
 #include "base/tls.h"
 
-/* One header line with a secret in it. Reference counted, because requests under way keep theirs; wiped at
- * the end. */
+/* One header line with a secret in it. Reference counted, because requests under way keep theirs; wiped at the end. */
 struct http_secret {
     unsigned refs;
     size_t size; /* of `line` with its terminator */

@@ -9,8 +9,7 @@
 
 #include <curl/curl.h>
 
-/* Three multi handles: watches don't eat the connections of the shared pool, and the lease's run at its
- * priority. */
+/* Three multi handles: watches don't eat the connections of the shared pool, and the lease's run at its priority. */
 enum { POOL_SHARED, POOL_DEDICATED, POOL_LEASE, N_POOLS };
 
 struct pool {
@@ -76,8 +75,8 @@ struct exchange {
 };
 
 /* Checks the request and makes the easy handle. The exchange has no id yet and is in no list. */
-struct exchange *exchange_new(struct http *http, struct http_origin *origin,
-                              const struct http_request *request, struct error *err) MUST_USE;
+struct exchange *exchange_new(struct http *http, struct http_origin *origin, const struct http_request *request,
+                              struct error *err) MUST_USE;
 /* It has left its multi handle. */
 void exchange_free(struct exchange *ex);
 /* libcurl is through with it: fills `failure` where no callback of ours has and all is not well. */

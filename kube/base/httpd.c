@@ -1,9 +1,9 @@
-/* libmicrohttpd without threads: its epoll descriptor is a source of the loop, and the time it wants to be
- * called again is asked for after every run. See httpd.h.
+/* libmicrohttpd without threads: its epoll descriptor is a source of the loop, and the time it wants to be called again
+ * is asked for after every run. See httpd.h.
  *
- * Its own connection limit would stop accepting, and then a few silent clients lock out the probes. So the
- * limit is kept here: the connections are in a list, quietest first, and one too many shuts down the first.
- * libmicrohttpd's own limit is above ours by what it accepts in one run.
+ * Its own connection limit would stop accepting, and then a few silent clients lock out the probes. So the limit is
+ * kept here: the connections are in a list, quietest first, and one too many shuts down the first. libmicrohttpd's own
+ * limit is above ours by what it accepts in one run.
  */
 #include "base/httpd.h"
 
@@ -73,8 +73,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         free(c);
         return;
     }
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     c = xcalloc(1, sizeof(*c));
     c->fd = info ? info->connect_fd : -1;
     *socket_context = c;
@@ -135,8 +134,7 @@ static enum MHD_Result answer(const struct httpd *h, struct MHD_Connection *conn
         return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "the answer is too large\n");
     }
     size_t len = response.body.len;
-    return send_text(connection, response.status, response.content_type, buf_steal(&response.body), len,
-                     NULL);
+    return send_text(connection, response.status, response.content_type, buf_steal(&response.body), len, NULL);
 }
 
 static bool announces_body(struct MHD_Connection *connection)
@@ -146,13 +144,12 @@ static bool announces_body(struct MHD_Connection *connection)
            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
-static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version UNUSED, const char *upload UNUSED,
-                                  size_t *upload_len UNUSED, void **request_context)
+static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version UNUSED, const char *upload UNUSED, size_t *upload_len UNUSED,
+                                  void **request_context)
 {
     struct httpd *h = data;
-    /* The first call is about the headers alone: answering there ends the connection, which is right for
-     * refusals. */
+    /* The first call is about the headers alone: answering there ends the connection, which is right for refusals. */
     if (!*request_context) {
         *request_context = h;
         if (!streq(method, "GET") && !streq(method, "HEAD"))
@@ -161,8 +158,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
             return refuse(connection, MHD_HTTP_BAD_REQUEST, "a request body is not expected\n");
         return MHD_YES;
     }
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct connection *c = info ? info->socket_context : NULL;
     if (c && !list_empty(&c->node))
         move_to_end(h, c);
@@ -179,8 +175,7 @@ static void run(struct httpd *h)
     MHD_UNSIGNED_LONG_LONG ms;
     bool wanted = MHD_get_timeout(h->daemon, &ms) == MHD_YES;
     loop_alarm_set(h->alarm,
-                   wanted ? (int64_t)MIN(ms, (MHD_UNSIGNED_LONG_LONG)IDLE_LIMIT_S * 1000) * USEC_PER_MSEC
-                          : -1);
+                   wanted ? (int64_t)MIN(ms, (MHD_UNSIGNED_LONG_LONG)IDLE_LIMIT_S * 1000) * USEC_PER_MSEC : -1);
 }
 
 static void on_ready(void *data, unsigned events UNUSED)
@@ -222,8 +217,7 @@ static int parse_address(const char *text, struct address *ret, struct error *er
     const char *colon = strrchr(text, ':');
     int64_t port;
     if (!colon || !str_to_i64(colon + 1, &port) || port < 0 || port > 65535)
-        return error_set(err, ERROR_CONFIG, "listen address \"%.100s\": it should be host:port or :port",
-                         text);
+        return error_set(err, ERROR_CONFIG, "listen address \"%.100s\": it should be host:port or :port", text);
     char host[INET6_ADDRSTRLEN + 2] = "";
     size_t len = (size_t)(colon - text);
     bool bracketed = len >= 2 && text[0] == '[' && colon[-1] == ']';
@@ -242,10 +236,9 @@ static int parse_address(const char *text, struct address *ret, struct error *er
     else if (!bracketed && inet_pton(AF_INET, streq(host, "localhost") ? "127.0.0.1" : host, ip) == 1)
         set_address(ret, AF_INET, ip, (uint16_t)port);
     else
-        return error_set(
-            err, ERROR_CONFIG,
-            "listen address \"%.100s\": the host should be an IP address (IPv6 in brackets) or localhost",
-            bracketed ? text - 1 : text);
+        return error_set(err, ERROR_CONFIG,
+                         "listen address \"%.100s\": the host should be an IP address (IPv6 in brackets) or localhost",
+                         bracketed ? text - 1 : text);
     return 0;
 }
 
@@ -253,17 +246,15 @@ static int describe_bind(int e, const char *text, const struct address *a, struc
 {
     unsigned port = ntohs(((const struct sockaddr_in *)(const void *)&a->sa)->sin_port);
     if (e == EADDRINUSE)
-        return error_set(
-            err, ERROR_CONFIG,
-            "can't listen on %s: port %u is in use by another process; choose another port, or stop that "
-            "process (ss -ltnp sport = %u names it)",
-            text, port, port);
-    if (e == EACCES)
         return error_set(err, ERROR_CONFIG,
-                         "can't listen on %s: port %u needs privileges; choose one above 1023", text, port);
+                         "can't listen on %s: port %u is in use by another process; choose another port, or stop that "
+                         "process (ss -ltnp sport = %u names it)",
+                         text, port, port);
+    if (e == EACCES)
+        return error_set(err, ERROR_CONFIG, "can't listen on %s: port %u needs privileges; choose one above 1023", text,
+                         port);
     if (e == EADDRNOTAVAIL)
-        return error_set(err, ERROR_CONFIG, "can't listen on %s: this machine does not have that address",
-                         text);
+        return error_set(err, ERROR_CONFIG, "can't listen on %s: this machine does not have that address", text);
     return error_errno(err, e, "can't listen on %s", text);
 }
 
@@ -296,11 +287,11 @@ static int start(struct httpd *h, struct error *err)
 {
     int listener = h->listener;
     h->listener = -1; /* libmicrohttpd's from here on */
-    h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, listener,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MAX_CONNECTIONS + ACCEPTED_PER_RUN),
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_LIMIT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    h->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, listener,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MAX_CONNECTIONS + ACCEPTED_PER_RUN),
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_LIMIT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
     if (!h->daemon)
         return error_set(err, ERROR_INTERNAL, "libmicrohttpd did not start");
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -346,8 +337,7 @@ struct httpd *httpd_free(struct httpd *h)
 }
 
 void httpd_handle(struct httpd *h, const char *path,
-                  void (*fn)(void *data, const struct httpd_request *request,
-                             struct httpd_response *response),
+                  void (*fn)(void *data, const struct httpd_request *request, struct httpd_response *response),
                   void *data)
 {
     for (size_t i = 0; i < h->n_routes; i++)

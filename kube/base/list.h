@@ -1,5 +1,5 @@
-/* Intrusive doubly linked list with a sentinel head. A node is in one list at most; a node that is in none points to
- * itself, so that list_remove() may be called twice. */
+/* Intrusive doubly linked list with a sentinel head. A node is in one list at most; a node that is in none
+ * points to itself, so that list_remove() may be called twice. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 
@@ -41,7 +41,7 @@ static inline void list_remove(struct list *node)
 
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* The current node may be removed. */
-#define list_for_each_safe(it, after, head)                                                                            \
+#define list_for_each_safe(it, after, head)                                                                  \
     for (struct list *it = (head)->next, *after = it->next; it != (head); it = after, after = it->next)
 
 #endif

@@ -1,9 +1,8 @@
 /* sd-event with our own timer heaps on top; see loop.h.
  *
- * One heap and one sd-event source per priority, so that sd-event's strict order of priorities covers timers
- * and descriptors alike. On the machine's clock the source is a CLOCK_BOOTTIME timer set to the first due
- * time (sd-event multiplexes them onto one timerfd); on a fake clock it is a deferred event that is enabled
- * when that time is reached.
+ * One heap and one sd-event source per priority, so that sd-event's strict order of priorities covers timers and
+ * descriptors alike. On the machine's clock the source is a CLOCK_BOOTTIME timer set to the first due time (sd-event
+ * multiplexes them onto one timerfd); on a fake clock it is a deferred event that is enabled when that time is reached.
  */
 #include "base/loop.h"
 
@@ -152,8 +151,8 @@ static int on_level_defer(sd_event_source *s UNUSED, void *userdata)
     return 0;
 }
 
-void loop_timer_init(struct loop_timer *t, struct loop *loop, enum loop_priority priority,
-                     void (*fn)(void *data), void *data)
+void loop_timer_init(struct loop_timer *t, struct loop *loop, enum loop_priority priority, void (*fn)(void *data),
+                     void *data)
 {
     *t = (struct loop_timer){.loop = loop, .fn = fn, .data = data, .priority = priority};
     heap_node_init(&t->node);
@@ -197,8 +196,8 @@ static int on_alarm(sd_event_source *s UNUSED, uint64_t usec UNUSED, void *userd
     return 0;
 }
 
-struct loop_alarm *loop_alarm_new(struct loop *loop, enum loop_priority priority, void (*fn)(void *data),
-                                  void *data, struct error *err)
+struct loop_alarm *loop_alarm_new(struct loop *loop, enum loop_priority priority, void (*fn)(void *data), void *data,
+                                  struct error *err)
 {
     struct loop_alarm *a = xcalloc(1, sizeof(*a));
     *a = (struct loop_alarm){.loop = loop, .fn = fn, .data = data};
@@ -219,8 +218,7 @@ void loop_alarm_set(struct loop_alarm *a, int64_t after_us)
     if (after_us >= 0) {
         /* Not relative to the turn's time: the library that asks has just read its own clock. */
         int64_t now = clock_boot_us(&clock_system);
-        must(sd_event_source_set_time(a->source,
-                                      (uint64_t)(after_us > INT64_MAX - now ? INT64_MAX : now + after_us)));
+        must(sd_event_source_set_time(a->source, (uint64_t)(after_us > INT64_MAX - now ? INT64_MAX : now + after_us)));
     }
     must(sd_event_source_set_enabled(a->source, after_us < 0 ? SD_EVENT_OFF : SD_EVENT_ONESHOT));
 }
@@ -297,8 +295,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si UNUSE
     return 0;
 }
 
-int loop_on_signal(struct loop *loop, int signo, void (*fn)(void *data, int signo), void *data,
-                   struct error *err)
+int loop_on_signal(struct loop *loop, int signo, void (*fn)(void *data, int signo), void *data, struct error *err)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -334,9 +331,9 @@ static int add_level(struct loop *loop, size_t i)
 {
     struct level *level = &loop->levels[i];
     *level = (struct level){.loop = loop, .priority = level_priority[i]};
-    int r = loop->fake ? sd_event_add_defer(loop->event, &level->source, on_level_defer, level)
-                       : sd_event_add_time(loop->event, &level->source, CLOCK_BOOTTIME, 0, ACCURACY_US,
-                                           on_level_time, level);
+    int r = loop->fake
+                ? sd_event_add_defer(loop->event, &level->source, on_level_defer, level)
+                : sd_event_add_time(loop->event, &level->source, CLOCK_BOOTTIME, 0, ACCURACY_US, on_level_time, level);
     if (r < 0)
         return r;
     must(sd_event_source_set_enabled(level->source, SD_EVENT_OFF));
@@ -499,16 +496,14 @@ int64_t loop_spent_us(const struct loop *loop)
 
 void loop_metrics(struct loop *loop, struct metrics *m)
 {
-    static const double buckets[] = {10e-6, 100e-6, 500e-6, 1e-3,   2e-3,   5e-3,
-                                     10e-3, 20e-3,  50e-3,  100e-3, 500e-3, 1};
-    loop->dispatch_seconds =
-        metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_dispatch_cpu_seconds",
-                                   "Thread CPU time of one dispatch of the event loop.", "", buckets,
-                                   ARRAY_SIZE(buckets)),
-                    NULL);
+    static const double buckets[] = {10e-6, 100e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1};
+    loop->dispatch_seconds = metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_dispatch_cpu_seconds",
+                                                        "Thread CPU time of one dispatch of the event loop.", "",
+                                                        buckets, ARRAY_SIZE(buckets)),
+                                         NULL);
     loop->late_seconds = metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_timer_late_seconds",
-                                                    "How much later than due a timer of the event loop ran.",
-                                                    "", buckets, ARRAY_SIZE(buckets)),
+                                                    "How much later than due a timer of the event loop ran.", "",
+                                                    buckets, ARRAY_SIZE(buckets)),
                                      NULL);
 }
 

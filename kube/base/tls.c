@@ -1,5 +1,5 @@
-/* OpenSSL's view of certificates; see tls.h. Its error queue is left empty by every function here, because
- * libcurl reads the same queue after its own calls. */
+/* OpenSSL's view of certificates; see tls.h. Its error queue is left empty by every function here, because libcurl
+ * reads the same queue after its own calls. */
 #include "base/tls.h"
 
 #include "base/alloc.h"
@@ -35,16 +35,15 @@ static int64_t unix_seconds(const ASN1_TIME *t)
     struct tm tm;
     if (!t || ASN1_TIME_to_tm(t, &tm) != 1)
         return 0;
-    return days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 86400 + tm.tm_hour * 3600 +
-           tm.tm_min * 60 + tm.tm_sec;
+    return days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 86400 + tm.tm_hour * 3600 + tm.tm_min * 60 +
+           tm.tm_sec;
 }
 
 static void format_name(const X509_NAME *name, char *out, size_t cap)
 {
     out[0] = '\0';
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
-    if (!bio || !name ||
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~(unsigned long)XN_FLAG_SPC_EQ) < 0)
+    if (!bio || !name || X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~(unsigned long)XN_FLAG_SPC_EQ) < 0)
         return;
     int n = BIO_read(bio, out, (int)cap - 1);
     out[MAX(n, 0)] = '\0';
@@ -89,8 +88,7 @@ static X509 *parse_certificates(const char *pem, const char *what, struct error 
         return TAKE_PTR(first);
     if (count == 0 && whole)
         (void)error_set(err, ERROR_CONFIG,
-                        "%s: no PEM certificate in it; it should hold \"-----BEGIN CERTIFICATE-----\" blocks",
-                        what);
+                        "%s: no PEM certificate in it; it should hold \"-----BEGIN CERTIFICATE-----\" blocks", what);
     else
         (void)error_set(err, ERROR_CONFIG, "%s: certificate %d in it is damaged", what, count + 1);
     return NULL;
@@ -108,13 +106,11 @@ int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certifi
     if (!cert)
         return -1;
     _cleanup_(BIO_free_allp) BIO *bio = BIO_new_mem_buf(key_pem, -1);
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key =
-        bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
     ERR_clear_error();
     if (!key && strstr(key_pem, "ENCRYPTED"))
-        return error_set(
-            err, ERROR_CONFIG,
-            "client key: it is protected by a passphrase; give an unencrypted key (openssl pkey -in KEY)");
+        return error_set(err, ERROR_CONFIG,
+                         "client key: it is protected by a passphrase; give an unencrypted key (openssl pkey -in KEY)");
     if (!key)
         return error_set(
             err, ERROR_CONFIG,
@@ -127,8 +123,7 @@ int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certifi
     if (!match)
         return error_set(
             err, ERROR_CONFIG,
-            "client certificate %s does not belong to the client key; give the two that were made together",
-            c.subject);
+            "client certificate %s does not belong to the client key; give the two that were made together", c.subject);
     *ret = c;
     return 0;
 }
@@ -176,14 +171,12 @@ static char *describe_failure(int code, int depth, X509 *cert)
     const char *whose = depth == 0 ? "the server's certificate" : "a CA certificate in the server's chain";
     switch (code) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        return xasprintf("%s (%s) expired on %s; renew it, or check this machine's clock", whose, subject,
-                         until);
+        return xasprintf("%s (%s) expired on %s; renew it, or check this machine's clock", whose, subject, until);
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return xasprintf("%s (%s) is valid from %s on; check this machine's clock", whose, subject, from);
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return xasprintf(
-            "the server's certificate (%s) is self-signed and not among the trusted ones; give it as the CA",
-            subject);
+            "the server's certificate (%s) is self-signed and not among the trusted ones; give it as the CA", subject);
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -221,18 +214,17 @@ static char *describe_mismatch(X509 *cert, const char *expected)
     if (X509_check_ip_asc(cert, expected, 0) == 1 || X509_check_host(cert, expected, 0, 0, NULL) == 1)
         return NULL;
     struct buf names = BUF_INIT(400);
-    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *sans =
-        X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *sans = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     int n = sans ? sk_GENERAL_NAME_num(sans) : 0;
     for (int i = 0; i < n && i < MAX_NAMES_SHOWN; i++) {
         (void)buf_puts(&names, i ? ", " : "");
         append_name(&names, sk_GENERAL_NAME_value(sans, i));
     }
     (void)buf_puts(&names, n == 0 ? "no name" : n > MAX_NAMES_SHOWN ? " ..." : "");
-    char *text = xasprintf(
-        "the server's certificate is for %s, not for %s; use an address it is for, or set the server "
-        "name to verify",
-        buf_str(&names), expected);
+    char *text =
+        xasprintf("the server's certificate is for %s, not for %s; use an address it is for, or set the server "
+                  "name to verify",
+                  buf_str(&names), expected);
     buf_done(&names);
     return text;
 }
@@ -245,15 +237,14 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
     free(p->problem);
     p->problem = NULL;
     if (ok != 1)
-        p->problem =
-            describe_failure(code, X509_STORE_CTX_get_error_depth(ctx), X509_STORE_CTX_get_current_cert(ctx));
+        p->problem = describe_failure(code, X509_STORE_CTX_get_error_depth(ctx), X509_STORE_CTX_get_current_cert(ctx));
     else if (X509_STORE_CTX_get0_cert(ctx))
         p->problem = describe_mismatch(X509_STORE_CTX_get0_cert(ctx), p->expected_name);
     return ok;
 }
 
-static void forget_peer(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED,
-                        long argl UNUSED, void *argp UNUSED)
+static void forget_peer(void *parent UNUSED, void *ptr, CRYPTO_EX_DATA *ad UNUSED, int idx UNUSED, long argl UNUSED,
+                        void *argp UNUSED)
 {
     (void)tls_peer_unref(ptr);
 }
@@ -276,7 +267,6 @@ void tls_peer_watch(struct tls_peer *p, void *ssl_ctx, int slot)
         return;
     (void)tls_peer_ref(p);
     SSL_CTX_set_cert_verify_callback(ctx, verify, p);
-    /* A server that renegotiates (TLS 1.2) is none of ours, and would verify again long after the handshake.
-     */
+    /* A server that renegotiates (TLS 1.2) is none of ours, and would verify again long after the handshake. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
 }

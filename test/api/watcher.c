@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "test/server/server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,8 +133,21 @@ struct watcher *watcher_free(struct watcher *w)
 void watcher_start(struct watcher *w)
 {
     w->watches_before = api_count(w->world->api, API_WATCH);
+    w->unreached = 0;
     w->informer = informer_new(w->world->client, &w->config, w->world->log, w->world->metrics);
     informer_start(w->informer);
+}
+
+void watcher_server_down(struct watcher *w)
+{
+    server_down(api_server(w->world->api));
+}
+
+void watcher_server_up(struct watcher *w)
+{
+    uint64_t begun = w->informer ? informer_stats(w->informer).reflector.watches : 0;
+    w->unreached = begun - (api_count(w->world->api, API_WATCH) - w->watches_before);
+    server_up(api_server(w->world->api));
 }
 
 /* ---- what is there ---- */
@@ -173,8 +187,8 @@ static bool watching(void *data)
 {
     struct watcher *w = data;
     struct reflector_stats s = informer_stats(w->informer).reflector;
-    return informer_synced(w->informer) && s.watches > 0 && http_active(w->world->http) > 0 &&
-           api_count(w->world->api, API_WATCH) - w->watches_before >= s.watches;
+    return informer_synced(w->informer) && s.watching &&
+           api_count(w->world->api, API_WATCH) - w->watches_before >= s.watches - w->unreached;
 }
 
 static bool believed_as_stored(const struct watcher *w)

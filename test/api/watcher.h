@@ -14,7 +14,8 @@ struct watcher {
     struct buf told;   /* "+a ~a -a synced " */
     struct map shadow; /* key -> "uid version": what the handler believes is there */
     unsigned synced;
-    unsigned watches_before; /* of earlier informers, that the server has seen */
+    uint64_t watches_before; /* of earlier informers, that the server has seen */
+    uint64_t unreached;      /* of this one, that it has not, because it was down */
     void (*on_event)(void *data); /* a test's own handler, called last; may be NULL */
     void *data;
 };
@@ -24,6 +25,8 @@ struct watcher *watcher_free(struct watcher *w);
 /* Ends the informer; the next watcher_start() makes another one. The server remains. */
 void watcher_fresh(struct watcher *w);
 void watcher_start(struct watcher *w);
+void watcher_server_down(struct watcher *w);
+void watcher_server_up(struct watcher *w);
 
 /* Each drives the world until it is so, or fails the test. */
 void watcher_in_step(struct watcher *w); /* watching, and store, handler and server agree */

@@ -1,10 +1,11 @@
 /* Lets a test hold the API types of the program against a real API server.
  *
  *   api_check spec < LINES     each line {"new": SPEC} or {"new": SPEC, "old": SPEC} is answered by one line:
- *                              {"ok":true,"spec":DECODED} or {"ok":false,"total":N,"problems":[{"field","message","rule"}]}
- *   api_check status NS NAME   the body of a server-side apply of a status that has everything
- *   api_check checkpoint PART NS NAME UID   the body of a checkpoint of that autoscaler
- *   api_check annotation NS KIND NAME UID CONFIG   the body that annotations ask for
+ *                              {"ok":true,"spec":DECODED} or
+ * {"ok":false,"total":N,"problems":[{"field","message","rule"}]} api_check status NS NAME   the body of a
+ * server-side apply of a status that has everything api_check checkpoint PART NS NAME UID   the body of a
+ * checkpoint of that autoscaler api_check annotation NS KIND NAME UID CONFIG   the body that annotations ask
+ * for
  */
 #include "api/annotation.h"
 #include "api/encode.h"
@@ -55,7 +56,8 @@ static int check_line(const char *line, size_t len, struct json_emit *j)
     else if (before && pa_spec_decode(before, API_STRICT, &old, &problems) < 0)
         return -1; /* the test's fault */
     else
-        (void)pa_spec_decode_update(json_object_get(root, "new"), before ? &old : NULL, API_STRICT, &spec, &problems);
+        (void)pa_spec_decode_update(json_object_get(root, "new"), before ? &old : NULL, API_STRICT, &spec,
+                                    &problems);
     json_emit_bool(j, "ok", problems.total == 0);
     if (problems.total > 0)
         answer_problems(j, &problems);
@@ -162,7 +164,8 @@ static int print_status(const char *namespace_, const char *name)
     fill_metrics(s);
     fill_forecast(&s->forecast);
     for (int i = 0; i < PA_N_CONDITION_TYPES; i++)
-        pa_condition_set(s, (enum pa_condition_type)i, CONDITION_TRUE, "BecauseOfThis", "message with \"quotes\"");
+        pa_condition_set(s, (enum pa_condition_type)i, CONDITION_TRUE, "BecauseOfThis",
+                         "message with \"quotes\"");
     pa_conditions_stamp(&times, s, NOW_US);
     struct buf out = BUF_INIT(MAX_ANSWER);
     pa_status_apply_body(s, namespace_, name, &out);

@@ -1,5 +1,5 @@
-/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking;
- * connection_run() goes on until the socket or the script says wait. */
+/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking; connection_run() goes
+ * on until the socket or the script says wait. */
 #include "test/server/server_private.h"
 
 #include "base/alloc.h"

@@ -36,8 +36,7 @@ static inline struct http_origin *origin_of(const struct server *s)
     return o;
 }
 
-static inline void fixture_init(struct fixture *f, const struct server_options *options,
-                                const struct clock *clock)
+static inline void fixture_init(struct fixture *f, const struct server_options *options, const struct clock *clock)
 {
     struct error err = ERROR_INIT;
     f->loop = loop_new(clock, &err);
@@ -182,8 +181,7 @@ static inline void turn_until_seen(struct fixture *f, size_t n)
     assert_true(server_seen(f->server) >= n);
 }
 
-static inline void check_says(const char *row, const struct error *err, enum error_kind kind,
-                              const char *text)
+static inline void check_says(const char *row, const struct error *err, enum error_kind kind, const char *text)
 {
     if (err->kind != kind || !strstr(err->message, text))
         fail_msg("%s: wanted %s with \"%s\", got %s \"%s\"", row, error_kind_name(kind), text,

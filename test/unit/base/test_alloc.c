@@ -28,6 +28,10 @@ static void test_basics(void **state UNUSED)
     assert_string_equal(part, "te");
     _cleanup_(freep) char *whole = xstrndup("text", 20);
     assert_string_equal(whole, "text");
+    /* The source may end where its memory ends. */
+    _cleanup_(freep) char *bare = memcpy(xcalloc(1, 3), "abc", 3);
+    _cleanup_(freep) char *of_bare = xstrndup(bare, 3);
+    assert_string_equal(of_bare, "abc");
     assert_null(xstrdup0(NULL));
     _cleanup_(freep) char *copy0 = xstrdup0("x");
     assert_string_equal(copy0, "x");

@@ -204,9 +204,8 @@ static void test_dedicated_connections_are_nobody_elses(void **state UNUSED)
         script_head(s, 200, "Transfer-Encoding: chunked\r\n");
         script_hold(s);
         server_on(f.server, NULL, "/watch", s);
-        call_start(
-            &f, &watches[i],
-            (struct http_request){.path = "/watch", .connection = HTTP_DEDICATED, .total_timeout_us = -1});
+        call_start(&f, &watches[i],
+                   (struct http_request){.path = "/watch", .connection = HTTP_DEDICATED, .total_timeout_us = -1});
     }
     turn_until_seen(&f, WATCHES);
     server_default(f.server, NULL, "*", script_answer(200, NULL, NULL));
@@ -359,8 +358,7 @@ static void send_gzip(struct fixture *f, const char *path)
 {
     struct script *s = script_new();
     char head[64];
-    (void)snprintf(head, sizeof(head), "Content-Encoding: gzip\r\nContent-Length: %zu\r\n",
-                   sizeof(thousand_x));
+    (void)snprintf(head, sizeof(head), "Content-Encoding: gzip\r\nContent-Length: %zu\r\n", sizeof(thousand_x));
     script_head(s, 200, head);
     script_bytes(s, thousand_x, sizeof(thousand_x));
     server_on(f->server, NULL, path, s);

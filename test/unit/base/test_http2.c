@@ -1,5 +1,5 @@
-/* HTTP/2 on shared connections, with the frames written by hand: requests share one connection, a stream can
- * fail alone, and a write that the server did not take is not sent again. */
+/* HTTP/2 on shared connections, with the frames written by hand: requests share one connection, a stream can fail
+ * alone, and a write that the server did not take is not sent again. */
 #include "test/unit/base/http_fixture.h"
 
 enum { DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, GOAWAY = 7 };
@@ -8,10 +8,9 @@ enum { INTERNAL_ERROR = 2, REFUSED_STREAM = 7 };
 
 static void frame(struct script *s, int type, int flags, uint32_t stream, const void *payload, size_t len)
 {
-    unsigned char head[9] = {
-        (unsigned char)(len >> 16),    (unsigned char)(len >> 8),    (unsigned char)len,
-        (unsigned char)type,           (unsigned char)flags,         (unsigned char)(stream >> 24),
-        (unsigned char)(stream >> 16), (unsigned char)(stream >> 8), (unsigned char)stream};
+    unsigned char head[9] = {(unsigned char)(len >> 16),    (unsigned char)(len >> 8),    (unsigned char)len,
+                             (unsigned char)type,           (unsigned char)flags,         (unsigned char)(stream >> 24),
+                             (unsigned char)(stream >> 16), (unsigned char)(stream >> 8), (unsigned char)stream};
     script_bytes(s, head, sizeof(head));
     script_bytes(s, payload, len);
 }
@@ -77,8 +76,7 @@ static int cancel_once(struct call *c, const char *bytes UNUSED, size_t len UNUS
     return 0;
 }
 
-/* One is cancelled in its own stream's data, one is reset by the server, one runs into its cap: the fourth is
- * well. */
+/* One is cancelled in its own stream's data, one is reset by the server, one runs into its cap: the fourth is well. */
 static void test_streams_fail_alone(void **state UNUSED)
 {
     struct fixture f = fixture_new(&h2);

@@ -1,5 +1,5 @@
-/* Cancelling and starting from every place where a caller has control: nothing is heard of a cancelled
- * exchange any more, and of every other one exactly one end. */
+/* Cancelling and starting from every place where a caller has control: nothing is heard of a cancelled exchange any
+ * more, and of every other one exactly one end. */
 #include "test/unit/base/http_fixture.h"
 
 #include "base/rng.h"
@@ -50,11 +50,8 @@ static void plan_done(struct call *c, const struct http_result *r UNUSED)
 
 static struct call planned(struct plan *plan)
 {
-    return (struct call){.on_send = plan_send,
-                         .on_head = plan_head,
-                         .on_piece = plan_piece,
-                         .on_done = plan_done,
-                         .data = plan};
+    return (struct call){
+        .on_send = plan_send, .on_head = plan_head, .on_piece = plan_piece, .on_done = plan_done, .data = plan};
 }
 
 static void long_answer(struct fixture *f)
@@ -101,8 +98,7 @@ static void test_cancel_another(void **state UNUSED)
             script_stall(s);
             server_on(f.server, NULL, "/victim", s);
             struct call victim = {0}, fresh = {0};
-            call_start(&f, &victim,
-                       (struct http_request){.path = "/victim", .connection = (enum http_connection)kind});
+            call_start(&f, &victim, (struct http_request){.path = "/victim", .connection = (enum http_connection)kind});
             turn_until_seen(&f, 1);
             turn_for(&f, 5 * MS);
             long_answer(&f);
@@ -288,8 +284,7 @@ static struct script *random_script(struct rng *rng)
 static void random_start(struct chaos *chaos)
 {
     struct random_call *r = &chaos->calls[chaos->started++];
-    r->call =
-        (struct call){.on_send = chaos_send, .on_head = chaos_head, .on_piece = chaos_piece, .data = chaos};
+    r->call = (struct call){.on_send = chaos_send, .on_head = chaos_head, .on_piece = chaos_piece, .data = chaos};
     server_on(chaos->f->server, NULL, "*", random_script(&chaos->rng));
     static const enum loop_priority priorities[] = {LOOP_LEASE, LOOP_IO, LOOP_NORMAL, LOOP_IDLE};
     call_start(chaos->f, &r->call,

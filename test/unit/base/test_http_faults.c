@@ -1,5 +1,4 @@
-/* Everything that can go wrong on the wire, what the caller is told, and whether a write may be tried again.
- */
+/* Everything that can go wrong on the wire, what the caller is told, and whether a write may be tried again. */
 #include "test/unit/base/http_fixture.h"
 
 #include <arpa/inet.h>
@@ -161,15 +160,13 @@ static void test_broken_answers(void **state UNUSED)
         rows[i].script(s);
         server_on(f.server, NULL, "*", s);
         struct call c = {0};
-        call_start(&f, &c,
-                   (struct http_request){.max_body = 9, .connection = i % 2 ? HTTP_SHARED : HTTP_DEDICATED});
+        call_start(&f, &c, (struct http_request){.max_body = 9, .connection = i % 2 ? HTTP_SHARED : HTTP_DEDICATED});
         call_wait(&c);
         check_says(rows[i].name, &c.err, rows[i].kind, rows[i].text);
         char place[32];
         (void)snprintf(place, sizeof(place), "127.0.0.1:%d", server_port(f.server));
         check_says(rows[i].name, &c.err, rows[i].kind, place);
-        check_row(rows[i].name,
-                  c.sent && c.got_response == rows[i].got_response && c.status == rows[i].status);
+        check_row(rows[i].name, c.sent && c.got_response == rows[i].got_response && c.status == rows[i].status);
         call_clear(&c);
         /* What went wrong on one connection is not taken along to the next request. */
         server_default(f.server, NULL, "*", script_answer(200, NULL, "fine"));
@@ -281,8 +278,7 @@ static void test_connecting_takes_too_long(void **state UNUSED)
     struct call c = {0};
     call_start_to(&f, &c, o, (struct http_request){.connect_timeout_us = 100 * MS});
     call_wait(&c);
-    check_says("packets dropped", &c.err, ERROR_TIMEOUT,
-               "within 0.1 s; is it up, does a firewall drop packets?");
+    check_says("packets dropped", &c.err, ERROR_TIMEOUT, "within 0.1 s; is it up, does a firewall drop packets?");
     assert_true(!c.sent && !c.got_response && c.total_us >= 90 * MS && c.total_us < 5 * S);
     /* The handshake is part of connecting. */
     struct script *s = script_new();
@@ -333,8 +329,7 @@ static void test_certificates_of_the_server(void **state UNUSED)
         {"expired", SERVER_CERT_EXPIRED, "the server's certificate (CN=scripted server) expired on 20"},
         {"expired, remedy", SERVER_CERT_EXPIRED, "renew it"},
         {"not yet", SERVER_CERT_NOT_YET, "is valid from 20"},
-        {"wrong name", SERVER_CERT_WRONG_NAME,
-         "is for other.example, not for 127.0.0.1; use an address it is for"},
+        {"wrong name", SERVER_CERT_WRONG_NAME, "is for other.example, not for 127.0.0.1; use an address it is for"},
         {"other CA", SERVER_CERT_OTHER_CA,
          "is signed by CN=another CA, which the trusted CA certificates don't include"},
     };
@@ -423,8 +418,7 @@ static void test_not_tls(void **state UNUSED)
     struct call c = {0};
     call_start_to(&f, &c, o, (struct http_request){0});
     call_wait(&c);
-    check_says("plain", &c.err, ERROR_TLS,
-               "does not speak TLS; is the port right, or is it an http:// server?");
+    check_says("plain", &c.err, ERROR_TLS, "does not speak TLS; is the port right, or is it an http:// server?");
     http_origin_unref(o);
     fixture_done(&f);
 }
@@ -461,8 +455,7 @@ static void test_no_server(void **state UNUSED)
 
 /* Writes */
 
-/* The kept connection dies at the moment of the next request: a GET goes out again by itself, a write never
- * does. */
+/* The kept connection dies at the moment of the next request: a GET goes out again by itself, a write never does. */
 static void test_kept_connection_dies(void **state UNUSED)
 {
     static const struct {
@@ -537,8 +530,8 @@ static void test_the_last_moment_before_sending(void **state UNUSED)
     fixture_done(&f);
 }
 
-/* A process that is frozen while it connects: when it wakes, the deadline has passed, and nothing goes out
- * any more, although the connection becomes ready before the loop looks at its timers. */
+/* A process that is frozen while it connects: when it wakes, the deadline has passed, and nothing goes out any more,
+ * although the connection becomes ready before the loop looks at its timers. */
 static void test_frozen_while_connecting(void **state UNUSED)
 {
     struct fixture f = {0};
@@ -549,9 +542,8 @@ static void test_frozen_while_connecting(void **state UNUSED)
     server_on_accept(f.server, s);
     char zero[8];
     struct call c = {.on_send = count_and_allow, .data = zero};
-    call_start(
-        &f, &c,
-        (struct http_request){.method = "PATCH", .body = "{}", .body_len = 2, .total_timeout_us = 4 * S});
+    call_start(&f, &c,
+               (struct http_request){.method = "PATCH", .body = "{}", .body_len = 2, .total_timeout_us = 4 * S});
     turn_for(&f, 20 * MS);
     clock_fake_advance(&f.fake, 3600 * S);
     call_wait(&c);

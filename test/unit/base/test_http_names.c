@@ -1,5 +1,5 @@
-/* Names that take their time: the resolver's threads neither hold up the loop nor take its signals. This
- * program has a getaddrinfo() of its own, which libcurl finds before the C library's. */
+/* Names that take their time: the resolver's threads neither hold up the loop nor take its signals. This program has a
+ * getaddrinfo() of its own, which libcurl finds before the C library's. */
 #include "test/unit/base/http_fixture.h"
 
 #include <netdb.h>
@@ -21,8 +21,7 @@ static void sleep_ms(int ms)
 }
 
 /* "slow.example" takes SLOW_MS, "fast.example" nothing; both are 127.0.0.1. */
-__attribute__((visibility("default"))) int getaddrinfo(const char *restrict node,
-                                                       const char *restrict service,
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict node, const char *restrict service,
                                                        const struct addrinfo *restrict hints UNUSED,
                                                        struct addrinfo **restrict ret)
 {
@@ -131,8 +130,8 @@ static void on_signal(void *data, int signo)
     ++*(int *)data;
 }
 
-/* A signal comes to the loop while resolver threads are there, even when its handler was set up after them: a
- * thread that had it unblocked would die of it, and the process with it. */
+/* A signal comes to the loop while resolver threads are there, even when its handler was set up after them: a thread
+ * that had it unblocked would die of it, and the process with it. */
 static void test_threads_take_no_signals(void **state UNUSED)
 {
     struct fixture f = fixture_new(&named);

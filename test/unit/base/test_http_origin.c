@@ -1,5 +1,5 @@
-/* Origins: which URLs and certificates are refused and how that reads, and that a credential goes where it
- * belongs and nowhere else, not even into freed memory. */
+/* Origins: which URLs and certificates are refused and how that reads, and that a credential goes where it belongs and
+ * nowhere else, not even into freed memory. */
 #include "test/unit/base/http_fixture.h"
 
 #include "base/tls.h"
@@ -246,8 +246,7 @@ static void test_credentials_are_sent(void **state UNUSED)
     fixture_done(&f);
 }
 
-/* A redirect to another server is an answer like any other; nobody goes there, and least of all with the
- * token. */
+/* A redirect to another server is an answer like any other; nobody goes there, and least of all with the token. */
 static void test_redirects_are_not_followed(void **state UNUSED)
 {
     struct error err = ERROR_INIT;
@@ -257,8 +256,7 @@ static void test_redirects_are_not_followed(void **state UNUSED)
     assert_int_equal(http_origin_set_bearer(f.origin, "token", &err), 0);
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         char head[128];
-        (void)snprintf(head, sizeof(head),
-                       "Location: %s/elsewhere\r\nWWW-Authenticate: Basic\r\nConnection: close\r\n",
+        (void)snprintf(head, sizeof(head), "Location: %s/elsewhere\r\nWWW-Authenticate: Basic\r\nConnection: close\r\n",
                        i % 2 ? server_url(other) : server_url(f.server));
         struct script *s = script_new();
         script_reply(s, codes[i], head, "");
@@ -423,8 +421,7 @@ static void test_proxy(void **state UNUSED)
     fixture_done(&f);
 }
 
-/* Counts how often the text, which is given with every byte inverted, stands in writable memory outside the
- * stack. */
+/* Counts how often the text, which is given with every byte inverted, stands in writable memory outside the stack. */
 static size_t count_in_memory(const unsigned char *inverted, size_t len)
 {
     enum { CHUNK = 65536 };

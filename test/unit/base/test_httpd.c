@@ -37,16 +37,14 @@ static void on_livez(void *data, const struct httpd_request *request, struct htt
     (void)buf_puts(&response->body, "ok\n");
 }
 
-static void on_not_ready(void *data UNUSED, const struct httpd_request *request UNUSED,
-                         struct httpd_response *response)
+static void on_not_ready(void *data UNUSED, const struct httpd_request *request UNUSED, struct httpd_response *response)
 {
     response->status = 503;
     response->content_type = "application/json";
     (void)buf_puts(&response->body, "{}");
 }
 
-static void on_large(void *data UNUSED, const struct httpd_request *request UNUSED,
-                     struct httpd_response *response)
+static void on_large(void *data UNUSED, const struct httpd_request *request UNUSED, struct httpd_response *response)
 {
     char line[1000];
     memset(line, 'x', sizeof(line));
@@ -54,8 +52,7 @@ static void on_large(void *data UNUSED, const struct httpd_request *request UNUS
         (void)buf_append(&response->body, line, sizeof(line));
 }
 
-static void on_too_large(void *data UNUSED, const struct httpd_request *request UNUSED,
-                         struct httpd_response *response)
+static void on_too_large(void *data UNUSED, const struct httpd_request *request UNUSED, struct httpd_response *response)
 {
     (void)buf_puts(&response->body, "something");
     (void)buf_append(&response->body, "", ((size_t)64 << 20) + 1);
@@ -104,8 +101,7 @@ static void send_text(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* Turns the loop until `text` has come at the end of what was received, the peer closed, or five seconds are
- * over. */
+/* Turns the loop until `text` has come at the end of what was received, the peer closed, or five seconds are over. */
 static char *receive(struct fixture *f, int fd, const char *text)
 {
     struct buf in = BUF_INIT(64 << 20);
@@ -127,8 +123,8 @@ static char *receive(struct fixture *f, int fd, const char *text)
     return all;
 }
 
-static void check_answer(struct fixture *f, const char *row, const char *request, const char *status,
-                         const char *has, const char *lacks)
+static void check_answer(struct fixture *f, const char *row, const char *request, const char *status, const char *has,
+                         const char *lacks)
 {
     int fd = connect_to(httpd_port(f->httpd));
     size_t line = strcspn(request, "\r") + 2;
@@ -150,21 +146,17 @@ static void test_answers_and_refusals(void **state UNUSED)
         const char *name, *request, *status, *has, *lacks;
     } rows[] = {
         {"get", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "200", "\r\n\r\nok\n", NULL},
-        {"type", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "200",
-         "Content-Type: text/plain; charset=utf-8\r\n", NULL},
+        {"type", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "200", "Content-Type: text/plain; charset=utf-8\r\n", NULL},
         {"query", "GET /livez?verbose HTTP/1.1\r\nHost: x\r\n\r\n", "200", "ok", NULL},
         {"head", "HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n", "200", "Content-Length: 3\r\n", "ok"},
         {"1.0", "GET /livez HTTP/1.0\r\n\r\n", "200", "ok", NULL},
-        {"status", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", "503", "Content-Type: application/json\r\n",
-         NULL},
+        {"status", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", "503", "Content-Type: application/json\r\n", NULL},
         {"empty", "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n", "200", "Content-Length: 0\r\n", NULL},
         {"no such path", "GET /livez/ HTTP/1.1\r\nHost: x\r\n\r\n", "404", "not found", NULL},
         {"dots", "GET /../livez HTTP/1.1\r\nHost: x\r\n\r\n", "404", "not found", NULL},
-        {"post", "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", "405",
-         "Allow: GET, HEAD\r\n", NULL},
+        {"post", "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", "405", "Allow: GET, HEAD\r\n", NULL},
         {"delete", "DELETE /livez HTTP/1.1\r\nHost: x\r\n\r\n", "405", "only GET and HEAD", NULL},
-        {"body", "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", "400", "not expected",
-         "ok"},
+        {"body", "GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi", "400", "not expected", "ok"},
         {"chunks", "GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400",
          "not expected", "ok"},
         {"too large", "GET /too-large HTTP/1.1\r\nHost: x\r\n\r\n", "500", "too large", "something"},
@@ -212,8 +204,7 @@ static bool closed_by_peer(int fd)
     return n == 0 || (n < 0 && errno != EAGAIN);
 }
 
-/* Fifty silent connections, half of them in the middle of a request: the probe is answered at once; the
- * oldest pay. */
+/* Fifty silent connections, half of them in the middle of a request: the probe is answered at once; the oldest pay. */
 static void test_probes_while_connections_are_held(void **state UNUSED)
 {
     enum { HELD = 50, LIMIT = 32 };

@@ -1,5 +1,5 @@
-/* The loop on a fake clock (order, re-arming, jumps) and on the machine's (descriptors, signals, lateness,
- * the service manager's socket). */
+/* The loop on a fake clock (order, re-arming, jumps) and on the machine's (descriptors, signals, lateness, the service
+ * manager's socket). */
 #include "test/unit/base/unit.h"
 
 #include "base/alloc.h"
@@ -90,9 +90,8 @@ static void test_order_of_timers(void **state UNUSED)
         int64_t after_us;
         enum loop_priority priority;
     } rows[] = {
-        {'a', 3 * S, LOOP_NORMAL}, {'b', 1 * S, LOOP_NORMAL}, {'c', 1 * S, LOOP_IDLE},
-        {'d', 1 * S, LOOP_LEASE},  {'e', 1 * S, LOOP_IO},     {'f', 1 * S, LOOP_NORMAL},
-        {'g', 0, LOOP_IDLE},       {'h', -5, LOOP_IDLE},
+        {'a', 3 * S, LOOP_NORMAL}, {'b', 1 * S, LOOP_NORMAL}, {'c', 1 * S, LOOP_IDLE}, {'d', 1 * S, LOOP_LEASE},
+        {'e', 1 * S, LOOP_IO},     {'f', 1 * S, LOOP_NORMAL}, {'g', 0, LOOP_IDLE},     {'h', -5, LOOP_IDLE},
     };
     struct item items[ARRAY_SIZE(rows)];
     int64_t begin = loop_now_us(loop);
@@ -155,8 +154,7 @@ static void test_arming_in_a_callback(void **state UNUSED)
     loop_free(loop);
 }
 
-/* Many timers are a batch's worth several times over; all of them run, in order, whichever way they were
- * armed. */
+/* Many timers are a batch's worth several times over; all of them run, in order, whichever way they were armed. */
 static void test_many_timers(void **state UNUSED)
 {
     enum { N = 1000 };
@@ -282,8 +280,7 @@ static void test_bad_descriptor(void **state UNUSED)
     struct error err = ERROR_INIT;
     struct loop *loop = real_loop();
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    assert_null(
-        loop_io_new(loop, fd, LOOP_READ, LOOP_IO, on_readable, NULL, &err)); /* epoll does not do files */
+    assert_null(loop_io_new(loop, fd, LOOP_READ, LOOP_IO, on_readable, NULL, &err)); /* epoll does not do files */
     assert_int_equal(err.kind, ERROR_IO);
     close(fd);
     loop_free(loop);

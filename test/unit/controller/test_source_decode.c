@@ -1,4 +1,5 @@
-/* What the API says of pods, their usage, scales, workloads and HPAs: decoded, and refused where it is not what it should be. */
+/* What the API says of pods, their usage, scales, workloads and HPAs: decoded, and refused where it is not
+ * what it should be. */
 #include "base/rfc3339.h"
 #include "sources/hpas.h"
 #include "sources/pod_decode.h"
@@ -24,7 +25,8 @@ static int64_t at(const char *time)
 static void usage_sums_containers_each_rounded_up(void **state UNUSED)
 {
     static const char item[] =
-        "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15.046s\","
+        "{\"metadata\":{\"name\":\"web-1\",\"namespace\":\"shop\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"15.046s\","
         "\"containers\":[{\"name\":\"a\",\"usage\":{\"cpu\":\"1500001n\",\"memory\":\"1Ki\"}},"
         "{\"name\":\"b\",\"usage\":{\"cpu\":\"2m\",\"memory\":\"10\"}}]}";
     struct usage_item got;
@@ -41,12 +43,16 @@ static void usage_sums_containers_each_rounded_up(void **state UNUSED)
 static void usage_without_a_value_is_missing_not_zero(void **state UNUSED)
 {
     static const char *const items[] = {
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\",\"containers\":[]}",
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\","
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"15s\",\"containers\":[]}",
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"15s\","
         "\"containers\":[{\"usage\":{\"cpu\":\"1m\",\"memory\":\"1\"}},{\"usage\":{\"memory\":\"1\"}}]}",
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\","
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"15s\","
         "\"containers\":[{\"usage\":{\"cpu\":\"-1m\",\"memory\":\"1\"}}]}",
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\","
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"15s\","
         "\"containers\":[{\"usage\":{\"cpu\":\"NaN\",\"memory\":\"1\"}}]}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
@@ -63,8 +69,10 @@ static void usage_that_is_none_is_refused(void **state UNUSED)
         "[]",
         "{\"metadata\":{\"name\":\"w\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\"}",
         "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"yesterday\",\"window\":\"15s\"}",
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":15}",
-        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"-15s\"}",
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":15}",
+        "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\"},\"timestamp\":\"2026-01-02T03:04:05Z\","
+        "\"window\":\"-15s\"}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
         struct usage_item got;
@@ -79,8 +87,18 @@ static void durations_are_read_as_go_writes_them(void **state UNUSED)
     static const struct {
         const char *text;
         int64_t us; /* -1: refused */
-    } cases[] = {{"15.046s", 15046000}, {"1m0s", 60000000}, {"250ms", 250000}, {"1h2m3.5s", 3723500000}, {"10us", 10}, {"0s", 0},
-                 {"", -1},              {"15", -1},         {"s", -1},         {"1d", -1},               {"25h", -1}, {"1s2", -1},
+    } cases[] = {{"15.046s", 15046000},
+                 {"1m0s", 60000000},
+                 {"250ms", 250000},
+                 {"1h2m3.5s", 3723500000},
+                 {"10us", 10},
+                 {"0s", 0},
+                 {"", -1},
+                 {"15", -1},
+                 {"s", -1},
+                 {"1d", -1},
+                 {"25h", -1},
+                 {"1s2", -1},
                  {"..s", -1}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         int64_t us = -1;
@@ -108,15 +126,19 @@ static void pod_done(const struct pod *pod)
 
 static void a_pod_is_what_the_hpa_asks_of_it(void **state UNUSED)
 {
-    const struct pod *pod = pod_of(
-        "{\"metadata\":{\"name\":\"p\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"creationTimestamp\":\"2026-01-01T00:00:00Z\","
-        "\"labels\":{\"app\":\"web\"}},"
-        "\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"250m\",\"memory\":\"1Gi\"},\"limits\":{\"cpu\":\"1\"}}},"
-        "{\"name\":\"b\",\"resources\":{\"requests\":{\"cpu\":\"0.1\"},\"limits\":{\"cpu\":\"500m\"}}}],"
-        "\"initContainers\":[{\"name\":\"once\"},{\"name\":\"side\",\"restartPolicy\":\"Always\",\"resources\":{\"requests\":{\"cpu\":\"50m\"},"
-        "\"limits\":{\"cpu\":\"50m\"}}}]},"
-        "\"status\":{\"phase\":\"Running\",\"startTime\":\"2026-01-01T00:00:01Z\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
-        "\"lastTransitionTime\":\"2026-01-01T00:00:09Z\"}]}}");
+    const struct pod *pod =
+        pod_of("{\"metadata\":{\"name\":\"p\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"7\","
+               "\"creationTimestamp\":\"2026-01-01T00:00:00Z\","
+               "\"labels\":{\"app\":\"web\"}},"
+               "\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"250m\",\"memory\":"
+               "\"1Gi\"},\"limits\":{\"cpu\":\"1\"}}},"
+               "{\"name\":\"b\",\"resources\":{\"requests\":{\"cpu\":\"0.1\"},\"limits\":{\"cpu\":\"500m\"}}}],"
+               "\"initContainers\":[{\"name\":\"once\"},{\"name\":\"side\",\"restartPolicy\":\"Always\","
+               "\"resources\":{\"requests\":{\"cpu\":\"50m\"},"
+               "\"limits\":{\"cpu\":\"50m\"}}}]},"
+               "\"status\":{\"phase\":\"Running\",\"startTime\":\"2026-01-01T00:00:01Z\",\"conditions\":[{\"type\":"
+               "\"Ready\",\"status\":\"True\","
+               "\"lastTransitionTime\":\"2026-01-01T00:00:09Z\"}]}}");
     assert_int_equal(pod->cpu.request_milli, 400);
     assert_int_equal(pod->cpu.limit_milli, 1550);
     assert_int_equal(pod->memory.request_milli, -1); /* b and the sidecar lack it */
@@ -134,7 +156,8 @@ static void requests_of_the_pod_go_before_those_of_its_containers(void **state U
 {
     const struct pod *pod =
         pod_of("{\"metadata\":{\"name\":\"p\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"7\"},"
-               "\"spec\":{\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"containers\":[{\"name\":\"a\"}]},\"status\":{\"phase\":\"Pending\","
+               "\"spec\":{\"resources\":{\"requests\":{\"cpu\":\"2\"}},\"containers\":[{\"name\":\"a\"}]},"
+               "\"status\":{\"phase\":\"Pending\","
                "\"conditions\":[{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
     assert_int_equal(pod->cpu.request_milli, 2000);
     assert_int_equal(pod->memory.request_milli, -1);
@@ -148,7 +171,8 @@ static void requests_of_the_pod_go_before_those_of_its_containers(void **state U
 
 static void an_absent_replica_count_of_a_scale_is_zero(void **state UNUSED)
 {
-    static const char json[] = "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"12\"},"
+    static const char json[] = "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/"
+                               "v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"12\"},"
                                "\"spec\":{},\"status\":{\"replicas\":2}}";
     struct target_scale s;
     struct error err = ERROR_INIT;
@@ -162,9 +186,12 @@ static void an_absent_replica_count_of_a_scale_is_zero(void **state UNUSED)
 static void a_scale_with_a_wrong_count_or_kind_is_refused(void **state UNUSED)
 {
     static const char *const bad[] = {
-        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":-1}}",
-        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":2147483648}}",
-        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":\"3\"}}",
+        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/"
+        "v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":-1}}",
+        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/"
+        "v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":2147483648}}",
+        "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/"
+        "v1\",\"metadata\":{\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":\"3\"}}",
         "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{}}",
         "{\"kind\":\"Status\",\"apiVersion\":\"v1\"}",
     };
@@ -179,9 +206,11 @@ static void a_scale_with_a_wrong_count_or_kind_is_refused(void **state UNUSED)
 
 static void a_workload_has_its_selector_and_annotations(void **state UNUSED)
 {
-    static const char json[] = "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"1\",\"annotations\":"
+    static const char json[] = "{\"metadata\":{\"name\":\"w\",\"namespace\":\"s\",\"uid\":\"u\","
+                               "\"resourceVersion\":\"1\",\"annotations\":"
                                "{\"ai4k8s.io/predictive-autoscaling-enabled\":\"true\"}},"
-                               "\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"app\":\"w\"}}},\"status\":{\"replicas\":2}}";
+                               "\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"app\":\"w\"}}},"
+                               "\"status\":{\"replicas\":2}}";
     struct error err = ERROR_INIT;
     struct object *o = workload_decode("Deployment", json, strlen(json), &err);
     assert_non_null(o);
@@ -196,18 +225,21 @@ static void a_workload_has_its_selector_and_annotations(void **state UNUSED)
 
 static void discovery_knows_what_can_be_scaled(void **state UNUSED)
 {
-    static const char json[] = "{\"kind\":\"APIResourceList\",\"resources\":["
-                               "{\"name\":\"rollouts\",\"kind\":\"Rollout\",\"namespaced\":true},"
-                               "{\"name\":\"rollouts/status\",\"kind\":\"Rollout\",\"namespaced\":true},"
-                               "{\"name\":\"rollouts/scale\",\"kind\":\"Scale\",\"group\":\"autoscaling\",\"version\":\"v1\",\"namespaced\":true},"
-                               "{\"name\":\"fixed\",\"kind\":\"Fixed\",\"namespaced\":true},"
-                               "{\"name\":\"old\",\"kind\":\"Old\",\"namespaced\":true},"
-                               "{\"name\":\"old/scale\",\"kind\":\"Scale\",\"group\":\"extensions\",\"version\":\"v1beta1\"}]}";
+    static const char json[] =
+        "{\"kind\":\"APIResourceList\",\"resources\":["
+        "{\"name\":\"rollouts\",\"kind\":\"Rollout\",\"namespaced\":true},"
+        "{\"name\":\"rollouts/status\",\"kind\":\"Rollout\",\"namespaced\":true},"
+        "{\"name\":\"rollouts/"
+        "scale\",\"kind\":\"Scale\",\"group\":\"autoscaling\",\"version\":\"v1\",\"namespaced\":true},"
+        "{\"name\":\"fixed\",\"kind\":\"Fixed\",\"namespaced\":true},"
+        "{\"name\":\"old\",\"kind\":\"Old\",\"namespaced\":true},"
+        "{\"name\":\"old/scale\",\"kind\":\"Scale\",\"group\":\"extensions\",\"version\":\"v1beta1\"}]}";
     static const struct {
         const char *kind;
         int result;
         bool scalable;
-    } cases[] = {{"Rollout", 0, true}, {"Fixed", 0, false}, {"Old", 0, false}, {"Scale", 1, false}, {"Nothing", 1, false}};
+    } cases[] = {
+        {"Rollout", 0, true}, {"Fixed", 0, false}, {"Old", 0, false}, {"Scale", 1, false}, {"Nothing", 1, false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *plural = NULL;
         bool namespaced = false, scalable = false;
@@ -223,8 +255,10 @@ static void the_last_manager_of_replicas_is_the_writer(void **state UNUSED)
 {
     static const char json[] =
         "{\"metadata\":{\"managedFields\":["
-        "{\"manager\":\"ai4k8s\",\"time\":\"2026-01-01T00:00:01Z\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{}}}},"
-        "{\"manager\":\"kubectl\\u001b[31m\",\"time\":\"2026-01-01T00:00:02Z\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{}}}},"
+        "{\"manager\":\"ai4k8s\",\"time\":\"2026-01-01T00:00:01Z\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{"
+        "}}}},"
+        "{\"manager\":\"kubectl\\u001b[31m\",\"time\":\"2026-01-01T00:00:02Z\",\"fieldsV1\":{\"f:spec\":{\"f:"
+        "replicas\":{}}}},"
         "{\"manager\":\"late\",\"time\":\"2026-01-01T00:00:03Z\",\"fieldsV1\":{\"f:status\":{}}}]}}";
     char writer[64];
     scale_writer_decode(json, strlen(json), writer, sizeof(writer));
@@ -236,8 +270,10 @@ static void the_last_manager_of_replicas_is_the_writer(void **state UNUSED)
 
 static void an_hpa_has_a_target(void **state UNUSED)
 {
-    static const char good[] = "{\"metadata\":{\"name\":\"h\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"1\"},"
-                               "\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"}}}";
+    static const char good[] =
+        "{\"metadata\":{\"name\":\"h\",\"namespace\":\"s\",\"uid\":\"u\",\"resourceVersion\":\"1\"},"
+        "\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/"
+        "v1\",\"kind\":\"Deployment\",\"name\":\"web\"}}}";
     struct error err = ERROR_INIT;
     struct object *o = hpa_decode(good, strlen(good), &err);
     assert_non_null(o);

@@ -65,7 +65,8 @@ static void selectors_match_as_in_kubernetes(void **state UNUSED)
 
 static void what_is_not_a_selector_is_refused_with_the_place(void **state UNUSED)
 {
-    static const char *const bad[] = {"=web", "app in", "app in (a", "app in a,b", "app>1", "app=web tier=x", "!", ",", "app=web,=", "app ~ web"};
+    static const char *const bad[] = {"=web",           "app in", "app in (a", "app in a,b", "app>1",
+                                      "app=web tier=x", "!",      ",",         "app=web,=",  "app ~ web"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct error err = ERROR_INIT;
         struct selector *s = selector_parse(bad[i], &err);
@@ -79,7 +80,8 @@ static void no_labels_match_only_the_negative_and_the_empty(void **state UNUSED)
 {
     struct labels none;
     labels_decode(NULL, &none);
-    struct selector *all = selector_parse("", NULL), *no = selector_parse("!a,b!=c", NULL), *yes = selector_parse("a", NULL);
+    struct selector *all = selector_parse("", NULL), *no = selector_parse("!a,b!=c", NULL),
+                    *yes = selector_parse("a", NULL);
     assert_true(selector_matches(all, &none));
     assert_true(selector_matches(no, &none));
     assert_false(selector_matches(yes, &none));

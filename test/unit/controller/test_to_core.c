@@ -1,0 +1,169 @@
+/* From the API's words to the core's numbers. */
+#include "api/to_core.h"
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD                                                                                                 \
+    "\"scaleTargetRef\":{\"apiVersion\":\"apps/"                                                             \
+    "v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":9"
+
+static struct core_spec core_of(const char *members, bool paused)
+{
+    char text[4096];
+    struct error err = ERROR_INIT;
+    struct api_problems problems = {0};
+    struct operator_config config;
+    struct pa pa = {.paused = paused};
+    struct core_spec core;
+    (void)snprintf(text, sizeof text, "{" HEAD "%s%s}", members[0] ? "," : "", members);
+    for (char *p = text; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    _json_cleanup_ json_t *value = json_parse(text, strlen(text), &err);
+    assert_non_null(value);
+    if (pa_spec_decode(value, API_STRICT, &pa.spec, &problems) < 0)
+        fail_msg("%s: %s", problems.items[0].path, problems.items[0].message);
+    assert_int_equal(operator_config_load(NULL, &config, &err), 0);
+    config.cpu_initialization_s = 77;
+    pa_to_core(&pa, &config, &core);
+    assert_null(core_spec_broken(&core));
+    return core;
+}
+
+static void rules_equal(const struct core_rules *a, const struct core_rules *b)
+{
+    assert_int_equal(a->stabilization_s, b->stabilization_s);
+    assert_true(a->tolerance >= b->tolerance && a->tolerance <= b->tolerance);
+    assert_int_equal(a->select, b->select);
+    assert_int_equal(a->n_policies, b->n_policies);
+    for (uint32_t i = 0; i < a->n_policies; i++) {
+        assert_int_equal(a->policies[i].type, b->policies[i].type);
+        assert_int_equal(a->policies[i].value, b->policies[i].value);
+        assert_int_equal(a->policies[i].period_s, b->policies[i].period_s);
+    }
+}
+
+/* The least that can be said is the core's own default. */
+static void defaults_are_the_cores(void **state UNUSED)
+{
+    struct core_spec have = core_of("", false), want = core_spec_default();
+    assert_int_equal(have.min_replicas, 1);
+    assert_int_equal(have.max_replicas, 9);
+    assert_int_equal(have.mode, want.mode);
+    assert_int_equal(have.sync_period_s, want.sync_period_s);
+    assert_int_equal(have.lead_time_s, 0);
+    assert_false(have.behavior);
+    assert_int_equal(have.n_metrics, 1);
+    assert_string_equal(have.metrics[0].name, want.metrics[0].name);
+    assert_int_equal(have.metrics[0].kind, CORE_METRIC_CPU);
+    assert_int_equal(have.metrics[0].target_percent, 70);
+    assert_true(have.metrics[0].forecast);
+    rules_equal(&have.up, &want.up);
+    rules_equal(&have.down, &want.down);
+    const struct demand_config *p = &have.prediction, *q = &want.prediction;
+    assert_int_equal(p->interval_s, q->interval_s);
+    assert_int_equal(p->slots, q->slots);
+    assert_int_equal(p->horizon, q->horizon);
+    assert_int_equal(p->seasonality, q->seasonality);
+    assert_int_equal(p->confidence_percent, q->confidence_percent);
+    assert_int_equal(p->max_error_percent, q->max_error_percent);
+    assert_int_equal(p->min_coverage_percent, q->min_coverage_percent);
+    assert_int_equal(have.cpu_initialization_s, 77);
+    assert_int_equal(have.initial_readiness_s, want.initial_readiness_s);
+}
+
+/* An empty behavior has the HPA's defaults; only that it is there is said. */
+static void an_empty_behavior_has_the_same_rules(void **state UNUSED)
+{
+    struct core_spec have = core_of("'behavior':{}", false), want = core_spec_default();
+    assert_true(have.behavior);
+    rules_equal(&have.up, &want.up);
+    rules_equal(&have.down, &want.down);
+}
+
+static void everything_is_carried_over(void **state UNUSED)
+{
+    struct core_spec s =
+        core_of("'minReplicas':3,'mode':'ScaleUpOnly','syncPeriodSeconds':5,'metrics':["
+                "{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','"
+                "averageValue':'1u'}},"
+                "'capacityPerPod':'1.5'},"
+                "{'name':'b','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','"
+                "averageValue':'1Gi'}}}],"
+                "'behavior':{'scaleUp':{'stabilizationWindowSeconds':60,'tolerance':'0.05','selectPolicy':'"
+                "Min','policies':"
+                "[{'type':'Pods','value':3,'periodSeconds':90}]},'scaleDown':{'selectPolicy':'Disabled'}},"
+                "'prediction':{'sampleIntervalSeconds':10,'historySeconds':20165,'horizonSeconds':729,'"
+                "leadTimeSeconds':40,"
+                "'seasonality':{'mode':'Fixed','periodsSeconds':[2880,60]},'confidencePercent':95,'"
+                "minHistorySeconds':7200,"
+                "'qualityGate':{'maxErrorPercent':20,'minCoveragePercent':90}}",
+                true);
+    assert_int_equal(s.min_replicas, 3);
+    assert_int_equal(s.mode, CORE_SCALE_UP_ONLY);
+    assert_true(s.paused);
+    assert_int_equal(s.sync_period_s, 5);
+    assert_int_equal(s.lead_time_s, 40);
+    assert_int_equal(s.n_metrics, 2);
+    assert_int_equal(s.metrics[0].target_type, CORE_TARGET_AVERAGE_VALUE);
+    assert_int_equal(s.metrics[0].target_milli, 1); /* rounded up, as the HPA does: never 0 */
+    assert_true(s.metrics[0].capacity_per_pod >= 1.5 && s.metrics[0].capacity_per_pod <= 1.5);
+    assert_int_equal(s.metrics[1].kind, CORE_METRIC_POD);
+    assert_true(s.metrics[1].target_milli == INT64_C(1073741824000));
+    assert_false(s.metrics[1].forecast);
+    assert_true(s.behavior);
+    assert_int_equal(s.up.stabilization_s, 60);
+    assert_true(s.up.tolerance >= 0.05 && s.up.tolerance <= 0.05);
+    assert_int_equal(s.up.select, CORE_SELECT_MIN);
+    assert_int_equal(s.up.n_policies, 1);
+    assert_int_equal(s.up.policies[0].type, CORE_POLICY_PODS);
+    assert_int_equal(s.up.policies[0].period_s, 90);
+    assert_int_equal(s.down.select, CORE_SELECT_DISABLED);
+    assert_int_equal(s.prediction.slots, 2016);
+    assert_int_equal(s.prediction.horizon, 72);
+    assert_int_equal(s.prediction.seasonality, DEMAND_SEASON_FIXED);
+    assert_int_equal(s.prediction.n_periods, 2);
+    assert_int_equal(s.prediction.periods_s[0], 2880);
+    assert_int_equal(s.prediction.confidence_percent, 95);
+    assert_int_equal(s.prediction.min_history_s, 7200);
+    assert_int_equal(s.prediction.max_error_percent, 20);
+    assert_int_equal(s.prediction.min_coverage_percent, 90);
+}
+
+static void modes_are_the_cores(void **state UNUSED)
+{
+    static const struct {
+        const char *members;
+        enum core_mode mode;
+    } cases[] = {{"'mode':'Auto'", CORE_AUTO},
+                 {"'mode':'ScaleUpOnly'", CORE_SCALE_UP_ONLY},
+                 {"'mode':'Recommend'", CORE_RECOMMEND},
+                 {"'mode':'Off'", CORE_OFF}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(core_of(cases[i].members, false).mode, cases[i].mode);
+    static const enum demand_seasonality want[] = {DEMAND_SEASON_AUTO, DEMAND_SEASON_NONE};
+    assert_int_equal(core_of("'prediction':{'seasonality':{}}", false).prediction.seasonality, want[0]);
+    assert_int_equal(core_of("'prediction':{'seasonality':{'mode':'None'}}", false).prediction.seasonality,
+                     want[1]);
+    assert_int_equal(
+        core_of("'behavior':{'scaleUp':{'policies':[{'type':'Percent','value':1,'periodSeconds':1}]}}", false)
+            .up.policies[0]
+            .type,
+        CORE_POLICY_PERCENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_the_cores),
+        cmocka_unit_test(an_empty_behavior_has_the_same_rules),
+        cmocka_unit_test(everything_is_carried_over),
+        cmocka_unit_test(modes_are_the_cores),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
