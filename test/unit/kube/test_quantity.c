@@ -153,8 +153,7 @@ static void test_round_trip(void **state)
         if (again.nano != q.nano)
             fail_msg("%s does not read back", text);
         quantity_format(twice, again);
-        if (!q.binary ||
-            text[strlen(text) - 1] == 'i') /* a whole number without a suffix reads as a decimal */
+        if (!q.binary || text[strlen(text) - 1] == 'i') /* a whole number without a suffix reads as a decimal */
             assert_string_equal(text, twice);
     }
     char text[QUANTITY_CAP];
@@ -277,9 +276,8 @@ static void test_of_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_apimachinery), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_hazards),         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_numbers),         cmocka_unit_test(test_of_double),
+        cmocka_unit_test(test_as_apimachinery), cmocka_unit_test(test_refused), cmocka_unit_test(test_hazards),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_numbers), cmocka_unit_test(test_of_double),
         cmocka_unit_test(test_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
