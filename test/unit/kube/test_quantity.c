@@ -234,12 +234,12 @@ static void test_of_double(void **state)
         assert_string_equal(text, cases[i].want);
         assert_false(q.saturated);
     }
-    static const double beyond[] = {INFINITY, -INFINITY, 1e300, -1e300, 1.7976931348623157e308, 0x1p127};
+    static const double beyond[] = {HUGE_VAL, -HUGE_VAL, 1e300, -1e300, 1.7976931348623157e308, 0x1p127};
     for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
         struct quantity q = quantity_of_double(beyond[i], 3);
         assert_true(q.saturated && (q.nano < 0) == (beyond[i] < 0));
     }
-    assert_true(quantity_of_double(NAN, 3).saturated && quantity_of_double(NAN, 3).nano == 0);
+    assert_true(quantity_of_double((double)NAN, 3).saturated && quantity_of_double((double)NAN, 3).nano == 0);
 }
 
 static void test_of_json(void **state)
