@@ -55,7 +55,7 @@ static int write_file(const char *directory, const char *name, const struct buf 
     if (file && fclose(file) != 0)
         ok = false;
     if (!ok)
-        (void)fprintf(stderr, "crdgen: %s: %s\n", path, text->failed ? "too large" : strerror(errno));
+        (void)fprintf(stderr, "crdgen: %s: %s\n", path, text->failed ? "too large" : strerrorname_np(errno));
     return ok ? 0 : -1;
 }
 

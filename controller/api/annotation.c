@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_CONFIG_BYTES (16 * 1024)
+#define MAX_CONFIG_BYTES 16384
 
 void annotation_name(char out[API_NAME_CAP], const char *kind, const char *name)
 {
@@ -109,7 +109,7 @@ static void write_body(const struct annotation_workload *w, const json_t *config
     json_close(&j, '}');
     json_close(&j, ']');
     json_close(&j, '}');
-    struct buf spec = BUF_INIT(2 * MAX_CONFIG_BYTES);
+    struct buf spec = BUF_INIT((size_t)2 * MAX_CONFIG_BYTES);
     json_write(&spec, config);
     json_emit_raw(&j, "spec", buf_str(&spec), spec.len);
     buf_done(&spec);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_CONFIG_BYTES (64 * 1024)
+#define MAX_CONFIG_BYTES 65536
 
 static const char *const api_versions[] = {PA_API_VERSION, NULL};
 static const char *const kinds[] = {OPERATOR_CONFIG_KIND, NULL};

@@ -112,7 +112,7 @@ static const char *meant(const struct schema_object *o, const char *name)
     unsigned least = 3; /* two slips of the finger, and not most of a short word */
     for (size_t i = 0; i < o->n_fields; i++) {
         unsigned d = distance(name, o->fields[i].name);
-        if (d < least && 2 * d < strlen(name)) {
+        if (d < least && d < (strlen(name) + 1) / 2) {
             least = d;
             best = o->fields[i].name;
         }
@@ -322,8 +322,10 @@ static void decode_field(struct walker *w, const struct schema_field *f, const j
     _json_cleanup_ json_t *fallback = NULL;
     if (json_is_null(value))
         value = NULL;
-    if (!value && f->fallback)
-        value = fallback = json_loads(f->fallback, JSON_DECODE_ANY, NULL);
+    if (!value && f->fallback) {
+        fallback = json_loads(f->fallback, JSON_DECODE_ANY, NULL);
+        value = fallback;
+    }
     if (!value) {
         if (f->required)
             bad(w, "is required");

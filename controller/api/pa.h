@@ -15,7 +15,6 @@
 #define PA_VERSION     "v1alpha1"
 #define PA_API_VERSION PA_GROUP "/" PA_VERSION
 #define PA_KIND        "PredictiveAutoscaler"
-#define PA_MANAGER     "ai4k8s-operator" /* the field manager of everything that the operator writes */
 
 #define PA_MAX_METRICS  8
 #define PA_MAX_FORECAST 4 /* metrics that are forecast */

@@ -12,8 +12,8 @@ static const struct schema_field seasonality_fields[] = {
      .type = SCHEMA_ENUM,
      .fallback = "\"Auto\"",
      .values = season_modes,
-     .doc = "Auto: a day as soon as the history shows one, a week from two weeks of history. Fixed: the "
-            "periods below. None: level and trend only.",
+     .doc = "Auto: a day, and within it a shorter period where the history shows one, such as an hour. "
+            "Fixed: the periods below. None: level and trend only.",
      AT(pa_seasonality, mode)},
     {.name = "periodsSeconds",
      .type = SCHEMA_LIST,
@@ -21,8 +21,9 @@ static const struct schema_field seasonality_fields[] = {
      .list = SCHEMA_SET,
      .min = 1,
      .max = PA_MAX_PERIODS,
-     .doc = "Lengths of the seasons in seconds, such as 86400. For mode Fixed, and required there. "
-            "Multiples of sampleIntervalSeconds, from two of it to half of historySeconds.",
+     .doc = "Lengths of the seasons in seconds, such as 86400; the longest counts, and the longest of at "
+            "most a quarter of it. For mode Fixed, and required there. Multiples of sampleIntervalSeconds, "
+            "from two of it to half of historySeconds.",
      LIST(pa_seasonality, periods_s)},
 };
 static const struct schema_rule seasonality_rules[] = {
@@ -59,8 +60,7 @@ static const struct schema_field prediction_fields[] = {
      .exact = true,
      .min = 3600,
      .max = 1209600,
-     .doc = "How much history the forecast learns from, in seconds: 12 to 4032 samples. Two weeks show a "
-            "weekly season.",
+     .doc = "How much history the forecast learns from, in seconds: 12 to 4032 samples.",
      AT(pa_prediction, history_s)},
     {.name = "sampleIntervalSeconds",
      .type = SCHEMA_INT32,

@@ -96,8 +96,8 @@ struct schema_field {
     const struct schema_quantity_bounds *bounds;
     const struct schema_object *object;
     const struct schema_field *item;
-    enum schema_list_kind list;
     const char *key;
+    enum schema_list_kind list;
     enum schema_news news;
     /* The place in the struct: see AT, OPT and LIST below. has_at and count_at are one more than the offset;
      * 0: none. */

@@ -127,10 +127,10 @@ static void bad_objects_are_refused(void **state UNUSED)
         {"{" BACKFILL ",\"data\":\"AA=A\"}", "spec.data: is not base64"},
         {"{" BACKFILL ",\"data\":\"AA AA===\"}", "spec.data: is not base64"},
         {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"2026-01-01T00:00:"
-                      "01Z\",\"intervalSeconds\":300}}",
+         "01Z\",\"intervalSeconds\":300}}",
          "spec.backfill.startTime: must be a multiple of intervalSeconds in Unix time"},
         {"{" BACKFILL ",\"data\":\"AAAA\",\"backfill\":{\"metric\":\"cpu\",\"startTime\":\"yesterday\","
-                      "\"intervalSeconds\":300}}",
+         "\"intervalSeconds\":300}}",
          "spec.backfill.startTime: want a time such as 2026-01-31T08:00:00Z"},
         {"{\"autoscaler\":{\"name\":\"web\"},\"part\":\"Tail\",\"time\":\"2026-01-01T00:00:00Z\",\"data\":"
          "\"AAAA\"}",

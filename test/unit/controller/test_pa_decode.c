@@ -44,16 +44,13 @@ static int decode(const char *members, struct pa_spec *spec, struct api_problems
     return pa_spec_decode(value, API_STRICT, spec, problems);
 }
 
-#define CPU(name)                                                                                            \
-    "{'name':'" name                                                                                         \
-    "','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','averageUtilization':70}}"
-#define MEMORY(name)                                                                                         \
-    "{'name':'" name                                                                                         \
-    "','type':'Resource','resource':{'name':'memory','target':{'type':'AverageValue','averageValue':'1Gi'}}"
-#define VALUE(name)                                                                                          \
-    "{'name':'" name                                                                                         \
-    "','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue','averageValue':'500m'}}"
-#define UP(members) "'behavior':{'scaleUp':{" members "}}"
+#define RESOURCE(metric, resource)                                                                           \
+    "{'name':'" metric "','type':'Resource','resource':{'name':'" resource "','target':{"
+#define CPU(name)         RESOURCE(name, "cpu") "'type':'Utilization','averageUtilization':70}}"
+#define MEMORY(name)      RESOURCE(name, "memory") "'type':'AverageValue','averageValue':'1Gi'}}"
+#define VALUE(name)       RESOURCE(name, "cpu") "'type':'AverageValue','averageValue':'500m'}}"
+#define TARGETED(members) "'metrics':[" RESOURCE("a", "cpu") members "}}}]"
+#define UP(members)       "'behavior':{'scaleUp':{" members "}}"
 
 static void accepts(void **state UNUSED)
 {
@@ -79,15 +76,13 @@ static void accepts(void **state UNUSED)
         "'prediction':{'horizonSeconds':300,'leadTimeSeconds':300}",
         "'prediction':{'confidencePercent':80,'qualityGate':{'minCoveragePercent':80}}",
         "'prediction':{'seasonality':{'mode':'Fixed','periodsSeconds':[600,86400,302400]}}",
-        "'syncPeriodSeconds':5,'prediction':{'sampleIntervalSeconds':10,'historySeconds':20160,'"
-        "horizonSeconds':720,"
-        "'seasonality':{'mode':'Fixed','periodsSeconds':[2880]}}",
+        ("'syncPeriodSeconds':5,'prediction':{'sampleIntervalSeconds':10,'historySeconds':20160,"
+         "'horizonSeconds':720,'seasonality':{'mode':'Fixed','periodsSeconds':[2880]}}"),
         /* a number that no rule reads may have a fraction of nothing */
         UP("'stabilizationWindowSeconds':60.0"),
         "'prediction':{'qualityGate':{'maxErrorPercent':2e1}}",
         "!'scaleTargetRef':{'apiVersion':'v1','kind':'ReplicationController','name':'web'},'maxReplicas':1",
-        "!'scaleTargetRef':{'apiVersion':'argoproj.io/"
-        "v1alpha1','kind':'Rollout','name':'a.b'},'maxReplicas':100000",
+        "!'scaleTargetRef':{'apiVersion':'a.io/v1','kind':'Rollout','name':'a.b'},'maxReplicas':100000",
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_spec spec;
@@ -117,17 +112,11 @@ static void refuses(void **state UNUSED)
          "must be >= resource.target.averageValue: a pod can serve at least what the target gives it"},
         {"'metrics':[{'name':'a','type':'Resource'}]", "spec.metrics[0].resource",
          "is required when type is Resource, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization'}}}"
-         "]",
-         "spec.metrics[0].resource.target.averageUtilization",
+        {TARGETED("'type':'Utilization'"), "spec.metrics[0].resource.target.averageUtilization",
          "is required when type is Utilization, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'AverageValue'}}"
-         "}]",
-         "spec.metrics[0].resource.target.averageValue",
+        {TARGETED("'type':'AverageValue'"), "spec.metrics[0].resource.target.averageValue",
          "is required when type is AverageValue, and only then"},
-        {"'metrics':[{'name':'a','type':'Resource','resource':{'name':'cpu','target':{'type':'Utilization','"
-         "averageUtilization':1,"
-         "'averageValue':1}}}]",
+        {TARGETED("'type':'Utilization','averageUtilization':1,'averageValue':1"),
          "spec.metrics[0].resource.target.averageValue",
          "is required when type is AverageValue, and only then"},
         {"'prediction':{'seasonality':{'mode':'Fixed'}}", "spec.prediction.seasonality.periodsSeconds",
@@ -137,8 +126,8 @@ static void refuses(void **state UNUSED)
         {"'prediction':{'sampleIntervalSeconds':3600,'historySeconds':43199}",
          "spec.prediction.historySeconds",
          "must be 43200 to 14515200: 12 to 4032 samples of sampleIntervalSeconds (3600)"},
-        {"'syncPeriodSeconds':10,'prediction':{'sampleIntervalSeconds':10,'historySeconds':40321,'"
-         "horizonSeconds':10}",
+        {"'syncPeriodSeconds':10,'prediction':{'sampleIntervalSeconds':10,'historySeconds':40321,"
+         "'horizonSeconds':10}",
          "spec.prediction.historySeconds",
          "must be 120 to 40320: 12 to 4032 samples of sampleIntervalSeconds (10)"},
         {"'prediction':{'horizonSeconds':86401}", "spec.prediction.horizonSeconds",

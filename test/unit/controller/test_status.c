@@ -285,7 +285,8 @@ static void two_digits_count(void **state UNUSED)
     } cases[] = {
         {0, 0, true},       {0, 1e-9, false},         {0.3547, 0.351, false},    {0.354, 0.3501, true},
         {99.4, 99.1, true}, {99.4, 98.4, false},      {99.6, 100, true},         {104, 100, true},
-        {106, 100, false},  {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {-0.35, 0.35, false}};
+        {106, 100, false},  {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {0.99, 9.9, false},
+        {99, 990, false},   {9.22e9, 9.23e9, true},   {9.2e9, 9.3e9, false},     {-0.35, 0.35, false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_status s = sample();
         s.current_metrics[0].resource.current.average_value = pa_status_quantity(cases[i].a);
