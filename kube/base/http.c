@@ -1,10 +1,10 @@
 /* libcurl's multi socket interface on the loop; see http.h.
  *
  * Rules that this file is built around (libcurl 7.88):
- *   - From inside a callback of libcurl nothing may be added or removed. So a cancelled exchange goes to `doomed` and a
- *     new one to `starting`, and settle() does the work once libcurl has returned.
- *   - What libcurl has finished goes to a list per priority and is delivered from a timer of that priority: `done` never
- *     runs inside libcurl or http_start().
+ *   - From inside a callback of libcurl nothing may be added or removed. So a cancelled exchange goes to
+ * `doomed` and a new one to `starting`, and settle() does the work once libcurl has returned.
+ *   - What libcurl has finished goes to a list per priority and is delivered from a timer of that priority:
+ * `done` never runs inside libcurl or http_start().
  *   - An exchange is known outside by an id that is used once, so a late cancel hits nothing.
  *   - A connection is never paused: what comes is consumed, and our own caps act.
  */
@@ -162,7 +162,7 @@ static void collect_finished(struct pool *pool)
         char *private = NULL;
         (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
         struct exchange *ex = (struct exchange *)(void *)private;
-        exchange_fail(ex, code);
+        exchange_ended(ex, code);
         finish(ex);
     }
 }
@@ -190,8 +190,8 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 {
     struct http *http = pool->http;
     int running;
-    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those that a thread
-     * raises itself by a fault. */
+    /* Connections begin here, and with them resolver threads: signals are for the loop's thread. Not those that a
+     * thread raises itself by a fault. */
     sigset_t mask, before;
     sigfillset(&mask);
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
@@ -210,8 +210,7 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 static void on_socket_ready(void *data, unsigned events)
 {
     struct sock *s = data;
-    run_pool(s->pool, s->fd,
-             (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+    run_pool(s->pool, s->fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void on_alarm(void *data)
@@ -322,8 +321,7 @@ struct http *http_free(struct http *http)
     return NULL;
 }
 
-int64_t http_start(struct http *http, struct http_origin *origin, const struct http_request *request,
-                   struct error *err)
+int64_t http_start(struct http *http, struct http_origin *origin, const struct http_request *request, struct error *err)
 {
     struct exchange *ex = exchange_new(http, origin, request, err);
     if (!ex)
@@ -332,7 +330,7 @@ int64_t http_start(struct http *http, struct http_origin *origin, const struct h
         exchange_free(ex);
         return -1;
     }
-    ex->pool = &http->pools[ex->request.priority == LOOP_LEASE          ? POOL_LEASE
+    ex->pool = &http->pools[ex->request.priority == LOOP_LEASE      ? POOL_LEASE
                             : request->connection == HTTP_DEDICATED ? POOL_DEDICATED
                                                                     : POOL_SHARED];
     list_append(&http->starting, &ex->node);

@@ -48,8 +48,8 @@ struct http_origin_config {
     const char *ca_pem;          /* NULL: the system's bundle */
     const char *client_cert_pem; /* NULL: none */
     const char *client_key_pem;
-    const char *server_name;     /* SNI and name to verify, NULL: the URL's host */
-    const char *proxy;           /* NULL: http_config's; "": none */
+    const char *server_name; /* SNI and name to verify, NULL: the URL's host */
+    const char *proxy;       /* NULL: http_config's; "": none */
     bool insecure_skip_verify;
 };
 /* Refuses a URL that is not what it should be, and PEM that does not parse, with a message for the user; notes the
@@ -62,19 +62,19 @@ struct http_origin *http_origin_unref(struct http_origin *o);
 int http_origin_set_bearer(struct http_origin *o, const char *token, struct error *err) MUST_USE;
 /* Another authentication header (x-api-key ...); NULL takes it away. At most 8. */
 int http_origin_set_header(struct http_origin *o, const char *name, const char *secret, struct error *err) MUST_USE;
-const char *http_origin_url(const struct http_origin *o); /* with the port, without a slash at the end */
+const char *http_origin_url(const struct http_origin *o);     /* with the port, without a slash at the end */
 int64_t http_origin_cert_expiry(const struct http_origin *o); /* Unix seconds; 0: no client certificate */
 
 struct http_result {
-    int status;               /* HTTP status, 0 when there is none */
-    const char *body;         /* buffered requests: the bytes, NUL-terminated; borrowed for the callback */
+    int status;       /* HTTP status, 0 when there is none */
+    const char *body; /* buffered requests: the bytes, NUL-terminated; borrowed for the callback */
     size_t body_len;
     const char *content_type; /* "" when absent */
     int64_t retry_after_ms;   /* Retry-After in seconds or as a date (against the answer's Date); -1 when absent */
     int64_t total_us;
-    bool sent;                /* whether any byte of the request may have reached the peer */
-    bool got_response;        /* a status line was read */
-    const void *handle;       /* for http_result_header() */
+    bool sent;          /* whether any byte of the request may have reached the peer */
+    bool got_response;  /* a status line was read */
+    const void *handle; /* for http_result_header() */
 };
 
 /* The `index`-th header of this name (any case), or NULL; valid until the next call, only inside the callback. */
@@ -82,20 +82,21 @@ const char *http_result_header(const struct http_result *r, const char *name, si
 
 enum http_connection {
     HTTP_SHARED,    /* pooled; HTTP/2 where the peer has it */
-    HTTP_DEDICATED, /* a connection no other request is on, HTTP/1.1: watches, lease renewal. It is kept and taken again
-                       by the next one. Those of priority LOOP_LEASE have connections of their own */
+    HTTP_DEDICATED, /* a connection no other request is on, HTTP/1.1: watches, lease renewal. It is kept and
+                       taken again by the next one. Those of priority LOOP_LEASE have connections of their own
+                     */
 };
 
 struct http_request {
-    const char *method;          /* "GET" ... */
-    const char *path;            /* what follows the origin's URL, already escaped, starts with "/"; no "." segments */
-    const char *const *headers;  /* "Name: value", NULL-terminated, or NULL; never secrets */
-    const char *body;            /* copied; its type is a header */
+    const char *method;         /* "GET" ... */
+    const char *path;           /* what follows the origin's URL, already escaped, starts with "/"; no "." segments */
+    const char *const *headers; /* "Name: value", NULL-terminated, or NULL; never secrets */
+    const char *body;           /* copied; its type is a header */
     size_t body_len;
-    int64_t connect_timeout_us;  /* 0: 10 s */
-    int64_t total_timeout_us;    /* 0: 30 s; < 0: none */
-    int64_t idle_timeout_us;     /* 0: none: longest silence of the peer once the request is sent */
-    size_t max_body;             /* 0: 8 MiB. Counts decompressed bytes */
+    int64_t connect_timeout_us; /* 0: 10 s */
+    int64_t total_timeout_us;   /* 0: 30 s; < 0: none */
+    int64_t idle_timeout_us;    /* 0: none: longest silence of the peer once the request is sent */
+    size_t max_body;            /* 0: 8 MiB. Counts decompressed bytes */
     enum http_connection connection;
     enum loop_priority priority; /* of the callbacks; LOOP_LEASE: of the whole exchange, always on HTTP_DEDICATED */
     bool fresh_connection;       /* not one that was used before: after a failure on a kept one */
@@ -106,10 +107,11 @@ struct http_request {
     int (*on_send)(void *data, struct error *err);
     /* Optional. Status and headers are there. */
     void (*on_headers)(void *data, const struct http_result *head);
-    /* Streaming: pieces of the body as they come; when set, nothing is buffered and max_body is the sum (SIZE_MAX: any).
-     * Return < 0 with *err filled to end the exchange with that error. */
+    /* Streaming: pieces of the body as they come; when set, nothing is buffered and max_body is the sum (SIZE_MAX:
+     * any). Return < 0 with *err filled to end the exchange with that error. */
     int (*on_data)(void *data, const char *bytes, size_t len, struct error *err);
-    /* The end. err == NULL: a response was read to its end, whatever its status. */
+    /* The end. err == NULL: a response was read to its end, whatever its status. (One that says neither its length nor
+     * its end is an error, because a cut connection looks the same.) */
     void (*done)(void *data, const struct http_result *result, const struct error *err);
     void *data;
     /* In all of them http_start() and http_cancel(), also of itself, are allowed. */

@@ -36,12 +36,14 @@ static int describe_connect(const struct http_failure *f, struct error *err)
     const char *place = f->origin->place;
     int e = f->os_errno;
     if (e == ECONNREFUSED)
-        (void)error_set(err, ERROR_IO, "can't connect to %s: connection refused; is it running there, is the port right?",
-                        place);
+        (void)error_set(err, ERROR_IO,
+                        "can't connect to %s: connection refused; is it running there, is the port right?", place);
     else if (e == ENETUNREACH || e == EHOSTUNREACH)
         (void)error_set(err, ERROR_IO, "can't connect to %s: no route to it; check the address and the network", place);
+    else if (e)
+        return error_errno(err, e, "can't connect to %s", place);
     else
-        (void)error_set(err, ERROR_IO, "can't connect to %s: %s", place, e ? strerror(e) : own_words(f));
+        (void)error_set(err, ERROR_IO, "can't connect to %s: %s", place, own_words(f));
     if (err)
         err->code = e;
     return -1;
@@ -59,13 +61,17 @@ static int describe_refused_client(const struct http_failure *f, struct error *e
     char hint[256], date[RFC3339_CAP];
     const struct http_origin *o = f->origin;
     if (!o->cert_pem)
-        return error_set(err, ERROR_TLS, "%s broke off the TLS handshake (%s); it may want a client certificate, and none "
-                         "is configured", o->place, own_words(f));
+        return error_set(err, ERROR_TLS,
+                         "%s broke off the TLS handshake (%s); it may want a client certificate, and none "
+                         "is configured",
+                         o->place, own_words(f));
     if (*expiry_hint(f, hint, sizeof(hint)))
         return error_set(err, ERROR_TLS, "%s refused the client certificate%s", o->place, hint);
     rfc3339_format(date, o->cert.not_after_s * 1000000);
-    return error_set(err, ERROR_TLS, "%s refused the client certificate (%s, valid until %s): %s; does it trust the CA that "
-                     "signed it?", o->place, o->cert.subject, date, own_words(f));
+    return error_set(err, ERROR_TLS,
+                     "%s refused the client certificate (%s, valid until %s): %s; does it trust the CA that "
+                     "signed it?",
+                     o->place, o->cert.subject, date, own_words(f));
 }
 
 static int describe_tls(const struct http_failure *f, struct error *err)
@@ -77,8 +83,10 @@ static int describe_tls(const struct http_failure *f, struct error *err)
     if (is_refused_client(f))
         return describe_refused_client(f, err);
     if (says(f, "wrong version number") || says(f, "http request") || says(f, "packet length too long"))
-        return error_set(err, ERROR_TLS, "%s does not speak TLS; is the port right, or is it an http:// server?", place);
-    return error_set(err, ERROR_TLS, "TLS with %s failed: %s%s", place, own_words(f), expiry_hint(f, hint, sizeof(hint)));
+        return error_set(err, ERROR_TLS, "%s does not speak TLS; is the port right, or is it an http:// server?",
+                         place);
+    return error_set(err, ERROR_TLS, "TLS with %s failed: %s%s", place, own_words(f),
+                     expiry_hint(f, hint, sizeof(hint)));
 }
 
 static int describe_broken(const struct http_failure *f, struct error *err)
@@ -87,6 +95,10 @@ static int describe_broken(const struct http_failure *f, struct error *err)
     const char *place = f->origin->place;
     if (!f->got_response && is_refused_client(f))
         return describe_refused_client(f, err);
+    if (says(f, "CONNECT tunnel") || says(f, "proxy CONNECT"))
+        return error_set(err, ERROR_IO, "can't connect to %s: the proxy refused: %s", place, own_words(f));
+    if (says(f, "chunked-encoding"))
+        return error_set(err, ERROR_HTTP, "exchange with %s: %s", place, own_words(f));
     if (f->got_response)
         (void)error_set(err, ERROR_IO, "%s closed the connection in the middle of its answer, after %zu bytes", place,
                         f->received);
@@ -103,15 +115,18 @@ int http_describe(const struct http_failure *f, struct error *err)
     const char *place = f->origin->place;
     switch ((int)f->code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        return error_set(err, ERROR_IO, "can't connect to %s: the name is not known; check the address, and DNS on this "
-                         "machine", place);
+        return error_set(err, ERROR_IO,
+                         "can't connect to %s: the name is not known; check the address, and DNS on this "
+                         "machine",
+                         place);
     case CURLE_COULDNT_RESOLVE_PROXY:
         return error_set(err, ERROR_IO, "can't connect to %s: the name of the proxy is not known", place);
     case CURLE_COULDNT_CONNECT:
         return describe_connect(f, err);
     case CURLE_OPERATION_TIMEDOUT:
-        return error_set(err, ERROR_TIMEOUT, "no connection to %s within %.1f s; is it up, does a firewall drop packets?",
-                         place, (double)f->connect_timeout_us / 1e6);
+        return error_set(err, ERROR_TIMEOUT,
+                         "no connection to %s within %.1f s; is it up, does a firewall drop packets?", place,
+                         (double)f->connect_timeout_us / 1e6);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
@@ -132,6 +147,10 @@ int http_describe(const struct http_failure *f, struct error *err)
     case CURLE_HTTP2_STREAM:
         return error_set(err, ERROR_IO, "%s ended the HTTP/2 exchange: %s", place, own_words(f));
     case CURLE_OUT_OF_MEMORY:
+        /* Its word for a line above its cap of 100 KiB, too; and small allocations don't fail here. */
+        if (f->sent)
+            return error_set(err, ERROR_LIMIT, "%s sent a header line that is too long", place);
+        return error_set(err, ERROR_INTERNAL, "exchange with %s: %s", place, own_words(f));
     case CURLE_FAILED_INIT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
         return error_set(err, ERROR_INTERNAL, "exchange with %s: %s", place, own_words(f));

@@ -11,8 +11,8 @@ struct http_failure {
     const char *detail;  /* libcurl's own text, may be "" */
     const char *problem; /* of the server's certificate (tls.h), or NULL */
     int64_t connect_timeout_us;
-    int64_t real_us;     /* now */
-    size_t received;     /* bytes of the body */
+    int64_t real_us; /* now */
+    size_t received; /* bytes of the body */
     bool sent, got_response;
 };
 

@@ -116,13 +116,18 @@ static int on_before_send(void *userp, char *ip UNUSED, char *local_ip UNUSED, i
     return CURL_PREREQFUNC_OK;
 }
 
+static bool is_header(const char *line, size_t len, const char *name)
+{
+    size_t name_len = strlen(name);
+    return len > name_len && strncasecmp(line, name, name_len) == 0 && line[name_len] == ':';
+}
+
 /* Copies a header's value into `out` when the line is of that name; one that is too long counts as absent. */
 static void take_header(const char *line, size_t len, const char *name, char *out, size_t cap)
 {
-    size_t name_len = strlen(name);
-    if (len <= name_len || strncasecmp(line, name, name_len) != 0 || line[name_len] != ':')
+    if (!is_header(line, len, name))
         return;
-    const char *value = line + name_len + 1, *end = line + len;
+    const char *value = line + strlen(name) + 1, *end = line + len;
     while (value < end && (*value == ' ' || *value == '\t'))
         value++;
     while (end > value && (unsigned char)end[-1] <= ' ')
@@ -189,10 +194,13 @@ static size_t on_header(char *line, size_t size UNUSED, size_t len, void *userp)
     if (len >= 5 && strncasecmp(line, "HTTP/", 5) == 0) {
         ex->result.got_response = true;
         ex->content_type[0] = ex->retry_after[0] = ex->date[0] = '\0';
+        ex->measured = false;
         return len;
     }
     if (line[0] == '\r' || line[0] == '\n')
         return verdict(end_of_headers(ex), len);
+    if (is_header(line, len, "Content-Length") || is_header(line, len, "Transfer-Encoding"))
+        ex->measured = true;
     take_header(line, len, "Content-Type", ex->content_type, sizeof(ex->content_type));
     take_header(line, len, "Retry-After", ex->retry_after, sizeof(ex->retry_after));
     take_header(line, len, "Date", ex->date, sizeof(ex->date));
@@ -223,10 +231,29 @@ static size_t on_body(char *bytes, size_t size UNUSED, size_t len, void *userp)
     return verdict(ex->id ? 0 : -1, len);
 }
 
-void exchange_fail(struct exchange *ex, CURLcode code)
+/* A body that ends with its connection: libcurl takes a cut connection for the end, even one that TLS did not close. */
+static bool is_whole(const struct exchange *ex)
 {
-    if (code == CURLE_OK || ex->failure.kind != ERROR_NONE)
+    long version = 0;
+    (void)curl_easy_getinfo(ex->easy, CURLINFO_HTTP_VERSION, &version);
+    return ex->measured || version >= CURL_HTTP_VERSION_2_0 || streq(ex->method, "HEAD") || ex->result.status == 204 ||
+           ex->result.status == 304;
+}
+
+void exchange_ended(struct exchange *ex, CURLcode code)
+{
+    if (ex->failure.kind != ERROR_NONE)
         return;
+    /* To libcurl a connection that ends in the middle of the headers is a good answer. */
+    if (code == CURLE_OK && !ex->headers_done)
+        code = CURLE_PARTIAL_FILE;
+    if (code == CURLE_OK) {
+        if (!is_whole(ex))
+            (void)error_set(&ex->failure, ERROR_HTTP,
+                            "%s sent an answer that says neither its length nor its end; it may be cut short",
+                            ex->origin->place);
+        return;
+    }
     long os_errno = 0;
     (void)curl_easy_getinfo(ex->easy, CURLINFO_OS_ERRNO, &os_errno);
     struct http_failure f = {
@@ -410,7 +437,8 @@ static CURLcode set_request(struct exchange *ex)
         SET(CURLOPT_NOBODY, 1L);
     else
         SET(CURLOPT_CUSTOMREQUEST, ex->method);
-    SET(CURLOPT_HTTPHEADER, ex->headers);
+    if (ex->headers[0].data)
+        SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, ex->http->user_agent);
     if (!ex->request.verbatim_encoding)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");

@@ -96,7 +96,8 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
     size_t len = strlen(url);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7F)
-            return error_set(err, ERROR_CONFIG, "server URL: a space, control or non-ASCII character in it at %zu", i + 1);
+            return error_set(err, ERROR_CONFIG, "server URL: a space, control or non-ASCII character in it at %zu",
+                             i + 1);
     if (len > MAX_URL)
         return error_set(err, ERROR_CONFIG, "server URL: longer than %d characters", MAX_URL);
     const char *s = NULL;
@@ -108,9 +109,10 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
         return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": it should start with https://", url);
     u->https = s == url + 8;
     if (strpbrk(s, "@?#\\"))
-        return error_set(err, ERROR_CONFIG,
-                         "server URL: a user name, a query or a fragment in it; only scheme, host, port and path belong "
-                         "there");
+        return error_set(
+            err, ERROR_CONFIG,
+            "server URL: a user name, a query or a fragment in it; only scheme, host, port and path belong "
+            "there");
     const char *rest = parse_host(s, u);
     if (!rest)
         return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the host is not a name or an address", url);
@@ -148,7 +150,8 @@ static void set_addresses(struct http_origin *o, const struct url_parts *u, cons
         o->request_url = xstrdup(o->url);
         return;
     }
-    /* libcurl takes SNI and the name to verify from the URL, so the URL gets the name and the connection is led back. */
+    /* libcurl takes SNI and the name to verify from the URL, so the URL gets the name and the connection is led back.
+     */
     o->request_url = xasprintf("%s://%s:%u%.*s", scheme, server_name, u->port, (int)u->prefix_len, u->prefix);
     o->connect_to = xasprintf("%s:%u:%s", server_name, u->port, o->place);
     o->host_header = xasprintf("Host: %s", o->place);
@@ -159,7 +162,8 @@ static void set_addresses(struct http_origin *o, const struct url_parts *u, cons
 static int set_certificates(struct http_origin *o, const struct http_origin_config *c, struct error *err)
 {
     if (c->ca_pem && c->insecure_skip_verify)
-        return error_set(err, ERROR_CONFIG, "CA certificates are given and verification is switched off; drop one of them");
+        return error_set(err, ERROR_CONFIG,
+                         "CA certificates are given and verification is switched off; drop one of them");
     if (c->ca_pem && tls_check_ca(c->ca_pem, err) < 0)
         return -1;
     if (!c->client_cert_pem != !c->client_key_pem)
@@ -254,14 +258,16 @@ static int check_secret(const struct http_origin *o, const char *name, const cha
         return error_set(err, ERROR_CONFIG, "a credential for %s would go unencrypted; use https", o->url);
     size_t len = strlen(value);
     if (len == 0 || len > MAX_TOKEN)
-        return error_set(err, ERROR_CONFIG, "the credential for %s is %s", o->url, len ? "longer than 64 KiB" : "empty");
+        return error_set(err, ERROR_CONFIG, "the credential for %s is %s", o->url,
+                         len ? "longer than 64 KiB" : "empty");
     for (size_t i = 0; i < len; i++) {
         bool inner_space = spaces && value[i] == ' ' && i > 0 && i < len - 1;
         if (!inner_space && ((unsigned char)value[i] <= ' ' || (unsigned char)value[i] >= 0x7F))
-            return error_set(err, ERROR_CONFIG,
-                             "the credential for %s has a space, line break or other character in it that can't be sent "
-                             "(at %zu of %zu)",
-                             o->url, i + 1, len);
+            return error_set(
+                err, ERROR_CONFIG,
+                "the credential for %s has a space, line break or other character in it that can't be sent "
+                "(at %zu of %zu)",
+                o->url, i + 1, len);
     }
     return 0;
 }

@@ -69,7 +69,7 @@ struct exchange {
     struct http_result result;
     char content_type[128], retry_after[64], date[64];
     size_t header_bytes, received;
-    bool headers_done;
+    bool headers_done, measured /* by Content-Length or chunks */;
     struct buf response;
     struct error failure; /* kind != ERROR_NONE: how it ends */
 };
@@ -79,8 +79,8 @@ struct exchange *exchange_new(struct http *http, struct http_origin *origin, con
                               struct error *err) MUST_USE;
 /* It has left its multi handle. */
 void exchange_free(struct exchange *ex);
-/* Fills `failure` from libcurl's code where no callback of ours has. */
-void exchange_fail(struct exchange *ex, CURLcode code);
+/* libcurl is through with it: fills `failure` where no callback of ours has and all is not well. */
+void exchange_ended(struct exchange *ex, CURLcode code);
 /* In http.c: the timer has filled `failure`. */
 void exchange_expired(struct exchange *ex);
 

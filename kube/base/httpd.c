@@ -158,8 +158,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
             return refuse(connection, MHD_HTTP_BAD_REQUEST, "a request body is not expected\n");
         return MHD_YES;
     }
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct connection *c = info ? info->socket_context : NULL;
     if (c && !list_empty(&c->node))
         move_to_end(h, c);
@@ -175,8 +174,8 @@ static void run(struct httpd *h)
     h->running = false;
     MHD_UNSIGNED_LONG_LONG ms;
     bool wanted = MHD_get_timeout(h->daemon, &ms) == MHD_YES;
-    loop_alarm_set(h->alarm, wanted ? (int64_t)MIN(ms, (MHD_UNSIGNED_LONG_LONG)IDLE_LIMIT_S * 1000) * USEC_PER_MSEC
-                                    : -1);
+    loop_alarm_set(h->alarm,
+                   wanted ? (int64_t)MIN(ms, (MHD_UNSIGNED_LONG_LONG)IDLE_LIMIT_S * 1000) * USEC_PER_MSEC : -1);
 }
 
 static void on_ready(void *data, unsigned events UNUSED)
@@ -230,9 +229,7 @@ static int parse_address(const char *text, struct address *ret, struct error *er
     ret->any = len == 0 && !bracketed;
     if (len < sizeof(host))
         memcpy(host, text, len);
-    if (ret->any)
-        set_address(ret, AF_INET6, ip, (uint16_t)port);
-    else if (bracketed && inet_pton(AF_INET6, host, ip) == 1)
+    if (ret->any || (bracketed && inet_pton(AF_INET6, host, ip) == 1))
         set_address(ret, AF_INET6, ip, (uint16_t)port);
     else if (!bracketed && inet_pton(AF_INET, streq(host, "localhost") ? "127.0.0.1" : host, ip) == 1)
         set_address(ret, AF_INET, ip, (uint16_t)port);
@@ -286,14 +283,15 @@ static int open_listener(struct httpd *h, const char *text, struct error *err)
 
 static int start(struct httpd *h, struct error *err)
 {
-    h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, h->listener,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MAX_CONNECTIONS + ACCEPTED_PER_RUN), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_LIMIT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    int listener = h->listener;
+    h->listener = -1; /* libmicrohttpd's from here on */
+    h->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, listener,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(MAX_CONNECTIONS + ACCEPTED_PER_RUN),
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_LIMIT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
     if (!h->daemon)
         return error_set(err, ERROR_INTERNAL, "libmicrohttpd did not start");
-    h->listener = -1; /* libmicrohttpd's now */
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info)
         return error_set(err, ERROR_INTERNAL, "libmicrohttpd has no epoll descriptor");

@@ -90,11 +90,11 @@ static void must(int r)
 
 static struct level *level_of(struct loop *loop, enum loop_priority priority)
 {
-    for (size_t i = 0; i < N_LEVELS; i++)
-        if (level_priority[i] == priority)
-            return &loop->levels[i];
-    assert(!"a priority of enum loop_priority");
-    return NULL;
+    size_t i = 0;
+    while (i < N_LEVELS && level_priority[i] != priority)
+        i++;
+    assert(i < N_LEVELS);
+    return &loop->levels[i];
 }
 
 /* Timers */
@@ -331,9 +331,9 @@ static int add_level(struct loop *loop, size_t i)
 {
     struct level *level = &loop->levels[i];
     *level = (struct level){.loop = loop, .priority = level_priority[i]};
-    int r = loop->fake ? sd_event_add_defer(loop->event, &level->source, on_level_defer, level)
-                       : sd_event_add_time(loop->event, &level->source, CLOCK_BOOTTIME, 0, ACCURACY_US, on_level_time,
-                                           level);
+    int r = loop->fake
+                ? sd_event_add_defer(loop->event, &level->source, on_level_defer, level)
+                : sd_event_add_time(loop->event, &level->source, CLOCK_BOOTTIME, 0, ACCURACY_US, on_level_time, level);
     if (r < 0)
         return r;
     must(sd_event_source_set_enabled(level->source, SD_EVENT_OFF));
@@ -363,8 +363,7 @@ struct loop *loop_free(struct loop *loop)
         return NULL;
     assert(!loop->dispatching);
     assert(loop->users == 0);
-    list_for_each_safe(it, after, &loop->signals)
-    {
+    list_for_each_safe (it, after, &loop->signals) {
         struct signal_handler *h = CONTAINER_OF(it, struct signal_handler, node);
         (void)sd_event_source_disable_unref(h->source);
         free(h);
@@ -498,16 +497,14 @@ int64_t loop_spent_us(const struct loop *loop)
 void loop_metrics(struct loop *loop, struct metrics *m)
 {
     static const double buckets[] = {10e-6, 100e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 100e-3, 500e-3, 1};
-    loop->dispatch_seconds =
-        metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_dispatch_cpu_seconds",
-                                   "Thread CPU time of one dispatch of the event loop.", "", buckets,
-                                   ARRAY_SIZE(buckets)),
-                    NULL);
-    loop->late_seconds =
-        metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_timer_late_seconds",
-                                   "How much later than due a timer of the event loop ran.", "", buckets,
-                                   ARRAY_SIZE(buckets)),
-                    NULL);
+    loop->dispatch_seconds = metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_dispatch_cpu_seconds",
+                                                        "Thread CPU time of one dispatch of the event loop.", "",
+                                                        buckets, ARRAY_SIZE(buckets)),
+                                         NULL);
+    loop->late_seconds = metrics_get(metrics_family(m, METRICS_HISTOGRAM, "event_loop_timer_late_seconds",
+                                                    "How much later than due a timer of the event loop ran.", "",
+                                                    buckets, ARRAY_SIZE(buckets)),
+                                     NULL);
 }
 
 int64_t loop_longest_dispatch_us(struct loop *loop)

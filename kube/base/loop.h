@@ -69,7 +69,8 @@ void loop_timer_arm_at(struct loop_timer *t, int64_t boot_us);
 void loop_timer_disarm(struct loop_timer *t);
 bool loop_timer_armed(const struct loop_timer *t);
 
-/* One timer in real time whatever the loop's clock: for libraries that keep time themselves (libcurl, libmicrohttpd). */
+/* One timer in real time whatever the loop's clock: for libraries that keep time themselves (libcurl, libmicrohttpd).
+ */
 struct loop_alarm;
 struct loop_alarm *loop_alarm_new(struct loop *loop, enum loop_priority priority, void (*fn)(void *data), void *data,
                                   struct error *err) MUST_USE;
@@ -77,7 +78,8 @@ void loop_alarm_set(struct loop_alarm *a, int64_t after_us); /* < 0: off */
 struct loop_alarm *loop_alarm_free(struct loop_alarm *a);
 
 /* File descriptors; `fd` stays the caller's and is closed after loop_io_free(). Level-triggered. An error or a hang-up
- * of the descriptor is reported as whatever is waited for, so that the next read or write finds it. */
+ * of the descriptor is reported as whatever is waited for, so that the next read or write finds it.
+ */
 struct loop_io;
 struct loop_io *loop_io_new(struct loop *loop, int fd, unsigned events, enum loop_priority priority,
                             void (*fn)(void *data, unsigned events), void *data, struct error *err) MUST_USE;

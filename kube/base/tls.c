@@ -1,5 +1,5 @@
-/* OpenSSL's view of certificates; see tls.h. Its error queue is left empty by every function here, because libcurl reads
- * the same queue after its own calls. */
+/* OpenSSL's view of certificates; see tls.h. Its error queue is left empty by every function here, because libcurl
+ * reads the same queue after its own calls. */
 #include "base/tls.h"
 
 #include "base/alloc.h"
@@ -35,8 +35,8 @@ static int64_t unix_seconds(const ASN1_TIME *t)
     struct tm tm;
     if (!t || ASN1_TIME_to_tm(t, &tm) != 1)
         return 0;
-    return days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 86400 + tm.tm_hour * 3600 +
-           tm.tm_min * 60 + tm.tm_sec;
+    int64_t hours = days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 24 + tm.tm_hour;
+    return (hours * 60 + tm.tm_min) * 60 + tm.tm_sec;
 }
 
 static void format_name(const X509_NAME *name, char *out, size_t cap)
@@ -112,17 +112,18 @@ int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certifi
         return error_set(err, ERROR_CONFIG,
                          "client key: it is protected by a passphrase; give an unencrypted key (openssl pkey -in KEY)");
     if (!key)
-        return error_set(err, ERROR_CONFIG,
-                         "client key: no PEM private key in it; it should hold a \"-----BEGIN PRIVATE KEY-----\" block");
+        return error_set(
+            err, ERROR_CONFIG,
+            "client key: no PEM private key in it; it should hold a \"-----BEGIN PRIVATE KEY-----\" block");
     struct tls_certificate c = {.not_before_s = unix_seconds(X509_get0_notBefore(cert)),
                                 .not_after_s = unix_seconds(X509_get0_notAfter(cert))};
     format_name(X509_get_subject_name(cert), c.subject, sizeof(c.subject));
     bool match = X509_check_private_key(cert, key) == 1;
     ERR_clear_error();
     if (!match)
-        return error_set(err, ERROR_CONFIG,
-                         "client certificate %s does not belong to the client key; give the two that were made together",
-                         c.subject);
+        return error_set(
+            err, ERROR_CONFIG,
+            "client certificate %s does not belong to the client key; give the two that were made together", c.subject);
     *ret = c;
     return 0;
 }
@@ -174,16 +175,17 @@ static char *describe_failure(int code, int depth, X509 *cert)
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return xasprintf("%s (%s) is valid from %s on; check this machine's clock", whose, subject, from);
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return xasprintf("the server's certificate (%s) is self-signed and not among the trusted ones; give it as the CA",
-                         subject);
+        return xasprintf(
+            "the server's certificate (%s) is self-signed and not among the trusted ones; give it as the CA", subject);
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-        return xasprintf("%s (%s) is signed by %s, which the trusted CA certificates don't include; give the CA of this "
-                         "server",
-                         whose, subject, issuer);
+        return xasprintf(
+            "%s (%s) is signed by %s, which the trusted CA certificates don't include; give the CA of this "
+            "server",
+            whose, subject, issuer);
     default:
         return xasprintf("%s (%s) is not accepted: %s", whose, subject, X509_verify_cert_error_string(code));
     }
@@ -219,9 +221,10 @@ static char *describe_mismatch(X509 *cert, const char *expected)
         append_name(&names, sk_GENERAL_NAME_value(sans, i));
     }
     (void)buf_puts(&names, n == 0 ? "no name" : n > MAX_NAMES_SHOWN ? " ..." : "");
-    char *text = xasprintf("the server's certificate is for %s, not for %s; use an address it is for, or set the server "
-                           "name to verify",
-                           buf_str(&names), expected);
+    char *text =
+        xasprintf("the server's certificate is for %s, not for %s; use an address it is for, or set the server "
+                  "name to verify",
+                  buf_str(&names), expected);
     buf_done(&names);
     return text;
 }

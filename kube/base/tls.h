@@ -1,5 +1,5 @@
-/* Certificates for http: PEM is looked at before libcurl gets it, and a handshake that fails is explained. The only file
- * that knows OpenSSL's certificates is tls.c.
+/* Certificates for http: PEM is looked at before libcurl gets it, and a handshake that fails is explained. The only
+ * file that knows OpenSSL's certificates is tls.c.
  *
  * libcurl says "SSL certificate problem: certificate has expired". What a user needs is which certificate, since when,
  * and what to do; that is known only while the chain is verified, so a `tls_peer` is put beside the verification.
@@ -11,15 +11,15 @@
 #include "base/error.h"
 
 struct tls_certificate {
-    char subject[128];     /* "CN=admin, O=system:masters" */
+    char subject[128];    /* "CN=admin, O=system:masters" */
     int64_t not_before_s; /* Unix seconds */
     int64_t not_after_s;
 };
 
 /* PEM with at least one certificate, all of which parse. */
 int tls_check_ca(const char *pem, struct error *err) MUST_USE;
-/* A certificate (with its chain behind it, or not) and the unencrypted private key that belongs to it. An expired one is
- * no error here: clocks differ, and the server decides. */
+/* A certificate (with its chain behind it, or not) and the unencrypted private key that belongs to it. An expired one
+ * is no error here: clocks differ, and the server decides. */
 int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certificate *ret, struct error *err) MUST_USE;
 
 /* What the verification of one server's chain said. Reference counted: a connection may outlive the request that made

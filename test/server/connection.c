@@ -1,5 +1,5 @@
-/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking;
- * connection_run() goes on until the socket or the script says wait. */
+/* One connection: plays scripts, does the handshake, reads requests. Everything is non-blocking; connection_run() goes
+ * on until the socket or the script says wait. */
 #include "test/server/server_private.h"
 
 #include "base/alloc.h"
@@ -221,7 +221,8 @@ static enum progress play_cut(struct connection *c, bool clean)
 static enum progress play_tls(struct connection *c, struct player *p)
 {
     int r = handshake(c);
-    return r > 0 ? next_step(p) : r < 0 ? die(c) : BLOCKED;
+    /* Not closed at once: with bytes unread that would be a reset, and overtake the alert that says why. */
+    return r > 0 ? next_step(p) : r < 0 ? play_cut(c, false) : BLOCKED;
 }
 
 static enum progress play_step(struct connection *c)
@@ -318,7 +319,7 @@ void connection_run(struct connection *c, bool readable UNUSED, bool hung_up)
             int r = handshake(c);
             if (r > 0)
                 c->state = CONNECTION_READ;
-            progress = r > 0 ? MOVED : r < 0 ? die(c) : BLOCKED;
+            progress = r > 0 ? MOVED : r < 0 ? play_cut(c, false) : BLOCKED;
             break;
         }
         case CONNECTION_READ:

@@ -59,8 +59,7 @@ static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 static void add_name(X509_NAME *name, const char *field, const char *value)
 {
     if (value)
-        assert(X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1,
-                                          0) == 1);
+        assert(X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) == 1);
 }
 
 static X509 *make(const struct pki_leaf *leaf, EVP_PKEY *key)

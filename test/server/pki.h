@@ -1,5 +1,4 @@
-/* A certificate authority for tests: EC keys, made at start, nothing on disk. Failures abort: a test can't go
- * on. */
+/* A certificate authority for tests: EC keys, made at start, nothing on disk. Failures abort: a test can't go on. */
 #ifndef TEST_SERVER_PKI_H
 #define TEST_SERVER_PKI_H
 

@@ -87,8 +87,8 @@ static bool has_parameters(const struct server_request *r, const char *wanted)
         name[name_len] = '\0';
         if (!server_request_query(r, name, value, sizeof(value)))
             return false;
-        if (name_len < len && (strlen(value) != len - name_len - 1 ||
-                               strncmp(value, wanted + name_len + 1, len - name_len - 1) != 0))
+        if (name_len < len &&
+            (strlen(value) != len - name_len - 1 || strncmp(value, wanted + name_len + 1, len - name_len - 1) != 0))
             return false;
         wanted += len + (wanted[len] == '&');
     }
@@ -167,8 +167,7 @@ struct server_request *server_take(struct server *s, int timeout_ms)
     struct timespec end = until(timeout_ms);
     struct server_request *r = NULL;
     pthread_mutex_lock(&s->lock);
-    while (list_empty(&s->captured) && timeout_ms > 0 &&
-           pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
+    while (list_empty(&s->captured) && timeout_ms > 0 && pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
         continue;
     if (!list_empty(&s->captured)) {
         struct captured *c = CONTAINER_OF(s->captured.next, struct captured, node);
@@ -184,8 +183,7 @@ bool server_take_hello(struct server *s, int timeout_ms, struct server_hello *re
 {
     struct timespec end = until(timeout_ms);
     pthread_mutex_lock(&s->lock);
-    while (list_empty(&s->hellos) && timeout_ms > 0 &&
-           pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
+    while (list_empty(&s->hellos) && timeout_ms > 0 && pthread_cond_timedwait(&s->changed, &s->lock, &end) == 0)
         continue;
     bool there = !list_empty(&s->hellos);
     if (there) {

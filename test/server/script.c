@@ -1,5 +1,5 @@
-/* Scripts are arrays of steps; see script.h. The reference count is atomic: scripts go from the test's thread
- * to the server's. */
+/* Scripts are arrays of steps; see script.h. The reference count is atomic: scripts go from the test's thread to the
+ * server's. */
 #include "test/server/script.h"
 
 #include "base/alloc.h"
@@ -117,8 +117,8 @@ void script_head(struct script *s, int status, const char *headers)
 
 void script_reply(struct script *s, int status, const char *headers, const char *body)
 {
-    script_printf(s, "HTTP/1.1 %d %s\r\n%sContent-Length: %zu\r\n\r\n", status, reason(status),
-                  headers ? headers : "", strlen(body));
+    script_printf(s, "HTTP/1.1 %d %s\r\n%sContent-Length: %zu\r\n\r\n", status, reason(status), headers ? headers : "",
+                  strlen(body));
     script_text(s, body);
 }
 

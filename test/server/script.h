@@ -1,5 +1,5 @@
-/* What a scripted server does on a connection, step by step, down to the byte. A script is built once and
- * then given away; it may be played on many connections.
+/* What a scripted server does on a connection, step by step, down to the byte. A script is built once and then given
+ * away; it may be played on many connections.
  *
  *     struct script *s = script_new();
  *     script_head(s, 200, "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n");
@@ -35,22 +35,20 @@ void script_reply(struct script *s, int status, const char *headers, const char 
 void script_chunk(struct script *s, const char *text);
 void script_last_chunk(struct script *s);
 
-/* What is added after it goes out `n` bytes at a time (a TLS record and a segment each), `pause_ms` apart; 0:
- * at once. */
+/* What is added after it goes out `n` bytes at a time (a TLS record and a segment each), `pause_ms` apart; 0: at once.
+ */
 void script_split(struct script *s, size_t n, int pause_ms);
 void script_delay(struct script *s, int ms);
-/* Plays what server_append() brings, one after the other, until one of those ends with script_done() or
- * closes. */
+/* Plays what server_append() brings, one after the other, until one of those ends with script_done() or closes. */
 void script_hold(struct script *s);
 void script_done(struct script *s);
 /* Nothing more for ever; the connection stays. */
 void script_stall(struct script *s);
 
 /* The ends of a connection. */
-void script_cut(struct script *s); /* close_notify, FIN */
-void script_cut_dirty(
-    struct script *s);               /* FIN without close_notify: what an attacker or a dying proxy does */
-void script_reset(struct script *s); /* RST */
+void script_cut(struct script *s);       /* close_notify, FIN */
+void script_cut_dirty(struct script *s); /* FIN without close_notify: what an attacker or a dying proxy does */
+void script_reset(struct script *s);     /* RST */
 
 /* For server_on_accept(): the connection before and without HTTP. */
 void script_tls(struct script *s);            /* the handshake; without it what is sent is in the clear */

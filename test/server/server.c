@@ -1,5 +1,4 @@
-/* The scripted server's thread: an epoll loop over its connections, and the orders it takes from the test's
- * thread. */
+/* The scripted server's thread: an epoll loop over its connections, and the orders it takes from the test's thread. */
 #include "test/server/server_private.h"
 
 #include "base/alloc.h"
@@ -75,9 +74,7 @@ static void trust_clients(SSL_CTX *ctx, const struct server *s)
     assert(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) == 1 && SSL_CTX_add_client_CA(ctx, ca) == 1);
     X509_free(ca);
     SSL_CTX_set_verify(
-        ctx,
-        SSL_VERIFY_PEER |
-            (s->options.client_cert == SERVER_CLIENT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        ctx, SSL_VERIFY_PEER | (s->options.client_cert == SERVER_CLIENT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
         NULL);
     /* Without a context id OpenSSL refuses to resume sessions of clients with certificates. */
     assert(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"test", 4) == 1);
@@ -86,8 +83,7 @@ static void trust_clients(SSL_CTX *ctx, const struct server *s)
 static SSL_CTX *make_tls(struct server *s)
 {
     const struct server_options *o = &s->options;
-    char *names =
-        xasprintf("DNS:localhost,IP:127.0.0.1,IP:::1%s%s", o->names ? "," : "", o->names ? o->names : "");
+    char *names = xasprintf("DNS:localhost,IP:127.0.0.1,IP:::1%s%s", o->names ? "," : "", o->names ? o->names : "");
     struct pki_leaf leaf = {.common_name = "scripted server", .names = names};
     if (o->certificate == SERVER_CERT_EXPIRED) {
         leaf.from_s = -DAY_S;
@@ -129,9 +125,8 @@ static void start_listening(struct server *s)
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int yes = 1;
     (void)setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)s->port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
     int r = bind(s->listener, (struct sockaddr *)&a, sizeof(a));
     r = r == 0 ? listen(s->listener, BACKLOG) : r;
@@ -153,8 +148,7 @@ static void stop_listening(struct server *s)
 
 static uint32_t interest(const struct connection *c)
 {
-    return (uint32_t)EPOLLRDHUP | (c->want_read ? (uint32_t)EPOLLIN : 0) |
-           (c->want_write ? (uint32_t)EPOLLOUT : 0);
+    return (uint32_t)EPOLLRDHUP | (c->want_read ? (uint32_t)EPOLLIN : 0) | (c->want_write ? (uint32_t)EPOLLOUT : 0);
 }
 
 static void count_open(struct server *s, int change)
@@ -223,8 +217,7 @@ static void deliver_appends(struct server *s)
 {
     for (;;) {
         pthread_mutex_lock(&s->lock);
-        struct append *a =
-            list_empty(&s->appends) ? NULL : CONTAINER_OF(s->appends.next, struct append, node);
+        struct append *a = list_empty(&s->appends) ? NULL : CONTAINER_OF(s->appends.next, struct append, node);
         if (a)
             list_remove(&a->node);
         pthread_mutex_unlock(&s->lock);

@@ -1,10 +1,8 @@
-/* A TLS (or plain TCP) HTTP/1.1 server that does exactly what the test wrote down: any bytes in any pieces,
- * delays, silence, cut and reset connections, wrong certificates. It knows no domain; an API simulator is
- * scripts on it.
+/* A TLS (or plain TCP) HTTP/1.1 server that does exactly what the test wrote down: any bytes in any pieces, delays,
+ * silence, cut and reset connections, wrong certificates. It knows no domain; an API simulator is scripts on it.
  *
- * It runs on a thread of its own, so that a single-threaded client can be driven by the test's thread. All
- * functions may be called from the test's thread at any time, and from handlers. What fails in here aborts: a
- * test can't go on.
+ * It runs on a thread of its own, so that a single-threaded client can be driven by the test's thread. All functions
+ * may be called from the test's thread at any time, and from handlers. What fails in here aborts: a test can't go on.
  *
  *     struct server *server = server_new(NULL);                                  // TLS on 127.0.0.1, a free
  * port server_on(server, "GET", "/version", script_answer(200, "application/json", "{}"));
@@ -28,10 +26,10 @@
  *     "/api/v1/pods?watch"    and the query has this parameter (with any value)
  *     "/api/v1/pods?watch=1"  and with this value; several joined by &
  *     "/api/" and "*"         at the end: a prefix: "/api/" followed by a star
- * The most specific pattern that has something to play wins: parameters before none, whole paths before
- * prefixes, longer prefixes before shorter, a named method before any; equal ones: the one that was there
- * first. Each pattern has a queue of scripts, played once each, and behind it a default or a handler. A
- * request that nothing answers gets a 404 and is counted (server_unexpected).
+ * The most specific pattern that has something to play wins: parameters before none, whole paths before prefixes,
+ * longer prefixes before shorter, a named method before any; equal ones: the one that was there first. Each pattern has
+ * a queue of scripts, played once each, and behind it a default or a handler. A request that nothing answers gets a 404
+ * and is counted (server_unexpected).
  */
 #ifndef TEST_SERVER_SERVER_H
 #define TEST_SERVER_SERVER_H
@@ -55,9 +53,9 @@ struct server_options {
     bool plain; /* no TLS */
     enum server_certificate certificate;
     enum server_client_cert client_cert; /* must be signed by the server's CA */
-    const char *names; /* further names in the certificate: "DNS:api.example,IP:127.0.0.2" */
-    bool http2;        /* chooses "h2" when it is offered; the frames are the script's */
-    bool tls12;        /* nothing newer */
+    const char *names;                   /* further names in the certificate: "DNS:api.example,IP:127.0.0.2" */
+    bool http2;                          /* chooses "h2" when it is offered; the frames are the script's */
+    bool tls12;                          /* nothing newer */
 };
 
 struct server *server_new(const struct server_options *options); /* NULL: all zero */
@@ -72,8 +70,8 @@ void server_issue(struct server *s, const struct pki_leaf *leaf, struct pki_pair
 /* Scripts are taken. */
 void server_on(struct server *s, const char *method, const char *path, struct script *script);
 void server_default(struct server *s, const char *method, const char *path, struct script *script);
-/* The next connection that is accepted plays this first; when it does not close, the handshake (unless the
- * script made it) and HTTP follow. */
+/* The next connection that is accepted plays this first; when it does not close, the handshake (unless the script made
+ * it) and HTTP follow. */
 void server_on_accept(struct server *s, struct script *script);
 
 /* One request as it came. Header names are compared without case. */
@@ -126,8 +124,8 @@ struct server_hello {
 /* The oldest handshake not taken yet, waited for at most `timeout_ms`; false: none. */
 bool server_take_hello(struct server *s, int timeout_ms, struct server_hello *ret);
 
-/* Nobody listens and all connections are reset, as if the process had been killed; then again on the same
- * port. Both have taken effect when they return. */
+/* Nobody listens and all connections are reset, as if the process had been killed; then again on the same port. Both
+ * have taken effect when they return. */
 void server_down(struct server *s);
 void server_up(struct server *s);
 /* Resets all connections and goes on listening. */

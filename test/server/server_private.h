@@ -1,5 +1,5 @@
-/* The inside of the scripted server: server.c (the thread), connection.c (one connection), route.c (which
- * script answers what, and what came). */
+/* The inside of the scripted server: server.c (the thread), connection.c (one connection), route.c (which script
+ * answers what, and what came). */
 #ifndef TEST_SERVER_SERVER_PRIVATE_H
 #define TEST_SERVER_SERVER_PRIVATE_H
 
@@ -70,13 +70,7 @@ struct player {
     bool waited; /* the delay of this step, or of this piece, has passed */
 };
 
-enum connection_state {
-    CONNECTION_SCRIPT,
-    CONNECTION_HANDSHAKE,
-    CONNECTION_READ,
-    CONNECTION_CLOSING,
-    CONNECTION_DEAD
-};
+enum connection_state { CONNECTION_SCRIPT, CONNECTION_HANDSHAKE, CONNECTION_READ, CONNECTION_CLOSING, CONNECTION_DEAD };
 
 struct connection {
     struct list node;

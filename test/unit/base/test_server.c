@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,9 +41,8 @@ static bool client_connect(struct client *c, const struct server *s)
     *c = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .in = BUF_INIT(1 << 20)};
     struct timeval limit = {.tv_sec = 5};
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)server_port(s)),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)server_port(s)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return connect(c->fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 
@@ -71,7 +71,9 @@ static bool client_tls(struct client *c, const struct server *s, const char *nam
     c->ssl = SSL_new(c->ctx);
     if (alpn)
         SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
-    SSL_set_tlsext_host_name(c->ssl, name);
+    char sni[64]; /* OpenSSL's macro casts const away */
+    (void)snprintf(sni, sizeof(sni), "%s", name);
+    SSL_set_tlsext_host_name(c->ssl, sni);
     SSL_set1_host(c->ssl, name);
     SSL_set_fd(c->ssl, c->fd);
     return SSL_connect(c->ssl) == 1;
@@ -122,8 +124,7 @@ static void test_answer_capture_and_keep_alive(void **state UNUSED)
     struct client c;
     assert_true(client_connect(&c, s));
     client_send(&c, "GET /version?a=1&b HTTP/1.1\r\nHost: x\r\nX-Note:  spaced \r\n\r\n");
-    static const char answer[] =
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
     assert_true(client_read(&c, sizeof(answer) - 1));
     assert_string_equal(c.in.data, answer);
     /* Two requests at once, the second in two pieces. */
@@ -342,8 +343,7 @@ static void test_held_stream(void **state UNUSED)
 
 static void test_hello_and_client_certificates(void **state UNUSED)
 {
-    static const struct server_options options = {
-        .client_cert = SERVER_CLIENT_REQUIRED, .http2 = true, .tls12 = true};
+    static const struct server_options options = {.client_cert = SERVER_CLIENT_REQUIRED, .http2 = true, .tls12 = true};
     struct server *s = server_new(&options);
     struct server_hello hello;
     struct client c;
