@@ -56,7 +56,8 @@ def install(plane: ControlPlane) -> None:
         if os.path.exists(done):
             return
         answer = subprocess.run(["kubectl", "apply", "-k", str(ROOT / "manifests/base")],
-                                env={**os.environ, **plane.environment()}, capture_output=True,
+                                env={**os.environ, **plane.environment(),
+                                     "HOME": plane.directory}, capture_output=True,
                                 text=True, timeout=120)
         assert answer.returncode == 0, answer.stderr
         for plural in ("predictiveautoscalers", "predictiveautoscalercheckpoints"):
