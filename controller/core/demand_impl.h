@@ -45,8 +45,8 @@ void demand_parts_init(struct demand *d);
 void demand_parts_done(struct demand *d);
 /* One slot, at its middle: measured, then closed. */
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks);
-/* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The last time
- * and, where the interval stays, the slot that is being filled are kept. */
+/* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The
+ * last time and, where the interval stays, the slot that is being filled are kept. */
 void demand_replay(struct demand *d, const struct demand_config *config, struct series *from);
 
 #endif

@@ -42,8 +42,7 @@ static void play(struct demand *d, const struct series *from, uint32_t from_inte
             float v = series_raw(from, k);
             if (isnan(v))
                 continue;
-            double shared =
-                (double)(MIN(end_s, (k + 1) * from_interval_s) - MAX(begin_s, k * from_interval_s));
+            double shared = (double)(MIN(end_s, (k + 1) * from_interval_s) - MAX(begin_s, k * from_interval_s));
             sum += shared * (double)v;
             time += shared;
             marks |= series_marks(from, k);
@@ -151,12 +150,13 @@ static bool decode_slots(struct series *s, int64_t segment, struct codec_reader 
     int64_t from = codec_get_i64(r);
     uint32_t n = codec_get_u16(r);
     if (r->failed || n > DEMAND_SEGMENT || from < segment * DEMAND_SEGMENT ||
-        from + n > (segment + 1) * DEMAND_SEGMENT)
+        from > (segment + 1) * DEMAND_SEGMENT - (int64_t)n)
         return false;
     struct codec_reader values = *r, marks = *r;
-    if (r->len - r->pos < n * 4u + (n + 3) / 4)
+    size_t value_bytes = (size_t)n * 4;
+    if (r->len - r->pos < value_bytes + (n + 3) / 4)
         return false;
-    marks.pos += n * 4u;
+    marks.pos += value_bytes;
     unsigned bits = 0;
     for (uint32_t i = 0; i < n; i++) {
         if ((i & 3) == 0)
@@ -393,8 +393,7 @@ int demand_decode_tail(struct demand *d, struct codec_reader *r)
     d->config = config;
     demand_parts_init(d);
 
-    unsigned seen = 0,
-             all = 1u << TAG_SERIES | 1u << TAG_OPEN | 1u << TAG_MODEL | 1u << TAG_DRIVER | 1u << TAG_TRUST;
+    unsigned seen = 0, all = 1u << TAG_SERIES | 1u << TAG_OPEN | 1u << TAG_MODEL | 1u << TAG_DRIVER | 1u << TAG_TRUST;
     bool good = true;
     while (good && codec_get_section(r, &tag, &section))
         good = take_section(d, tag, &section, &seen);

@@ -14,16 +14,19 @@
 #define STARTUP_MAX_S     1800
 #define METRIC_AGE_MAX_S  3600
 
-/* How far ahead a decision has to look: until a pod that is asked for at the next sync serves, and the
- * measurement that it would be based on is that old. */
+uint32_t core_lead_s(const struct core_spec *spec, uint32_t startup_s, uint32_t metric_age_s)
+{
+    uint32_t startup = STARTUP_DEFAULT_S;
+    if (spec->lead_time_s > 0)
+        startup = spec->lead_time_s;
+    else if (startup_s > 0)
+        startup = MIN(MAX(startup_s, STARTUP_MIN_S), STARTUP_MAX_S);
+    return startup + spec->sync_period_s + MIN(metric_age_s, METRIC_AGE_MAX_S);
+}
+
 static uint32_t lead_s(const struct core_spec *spec, const struct core_observation *observation)
 {
-    uint32_t startup_s = STARTUP_DEFAULT_S;
-    if (spec->lead_time_s > 0)
-        startup_s = spec->lead_time_s;
-    else if (observation->startup_s > 0)
-        startup_s = MIN(MAX(observation->startup_s, STARTUP_MIN_S), STARTUP_MAX_S);
-    return startup_s + spec->sync_period_s + MIN(observation->metric_age_s, METRIC_AGE_MAX_S);
+    return core_lead_s(spec, observation->startup_s, observation->metric_age_s);
 }
 
 /* ---- metrics ---- */

@@ -205,6 +205,10 @@ struct core_state *core_state_free(struct core_state *s);
 void core_step(const struct core_spec *spec, struct core_state *state,
                const struct core_observation *observation, struct core_plan *plan);
 
+/* How far ahead a decision has to look: until a pod that is asked for at the next sync serves, and the measurement that it
+ * would be based on is that old. `startup_s`: measured, 0: not known. */
+uint32_t core_lead_s(const struct core_spec *spec, uint32_t startup_s, uint32_t metric_age_s);
+
 /* The half of a step that measures: feeds the series and the trust, decides nothing and touches no window.
  * For warm-up. */
 void core_observe(const struct core_spec *spec, struct core_state *state,

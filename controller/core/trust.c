@@ -76,8 +76,8 @@ void trust_take(struct trust *t, const struct trust_score *score, uint32_t max_e
         t->trusted = true;
 }
 
-struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percent,
-                                uint32_t min_coverage_percent, bool enough_history, bool stale)
+struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percent, uint32_t min_coverage_percent,
+                                bool enough_history, bool stale)
 {
     struct demand_trust out = {
         .reason = TRUST_NO_HISTORY,
@@ -107,12 +107,8 @@ struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percen
 const char *demand_trust_reason_name(enum demand_trust_reason reason)
 {
     static const char *const names[] = {
-        [TRUST_NO_HISTORY] = "NoHistory",
-        [TRUST_LEARNING] = "Learning",
-        [TRUST_EARNED] = "Earned",
-        [TRUST_ERROR_HIGH] = "ErrorHigh",
-        [TRUST_COVERAGE_LOW] = "CoverageLow",
-        [TRUST_NOT_BETTER] = "NotBetter",
+        [TRUST_NO_HISTORY] = "NoHistory", [TRUST_LEARNING] = "Learning",        [TRUST_EARNED] = "Earned",
+        [TRUST_ERROR_HIGH] = "ErrorHigh", [TRUST_COVERAGE_LOW] = "CoverageLow", [TRUST_NOT_BETTER] = "NotBetter",
         [TRUST_STALE] = "Stale",
     };
     return (unsigned)reason < ARRAY_SIZE(names) ? names[reason] : "Unknown";

@@ -283,16 +283,30 @@ static bool became(const struct autoscaler *a, const struct pa_status *s, enum p
     return c && c->status == status && before(a, type) != status;
 }
 
+static struct object_ref target_object(const struct autoscaler *a)
+{
+    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
+    return (struct object_ref){.api_version = t->api_version,
+                               .kind = t->kind,
+                               .namespace_ = a->pa->object.meta.namespace_,
+                               .name = t->name,
+                               .uid = a->scale.uid};
+}
+
 static void tell(struct autoscaler *a, enum event_type type, const char *reason, const char *action, const char *note)
 {
-    const struct object_ref regarding = autoscaler_object(a);
-    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
-    const struct object_ref related = {.api_version = t->api_version,
-                                       .kind = t->kind,
-                                       .namespace_ = regarding.namespace_,
-                                       .name = t->name,
-                                       .uid = a->scale.uid};
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
     recorder_event(a->r->recorder, &regarding, a->pa->valid ? &related : NULL, type, reason, action, "%s", note);
+}
+
+/* Each new size is news, however soon it comes after another. */
+static void tell_rescale(struct autoscaler *a)
+{
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
+    char why[160];
+    core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
+    recorder_event_each(a->r->recorder, &regarding, &related, EVENT_NORMAL, "SuccessfulRescale", "Rescale",
+                        "New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
 }
 
 static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
@@ -305,12 +319,8 @@ static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, e
 
 static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
 {
-    if (a->finding.wrote) {
-        char why[160];
-        core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
-        _cleanup_(freep) char *note = xasprintf("New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
-        tell(a, EVENT_NORMAL, "SuccessfulRescale", "Rescale", note);
-    }
+    if (a->finding.wrote)
+        tell_rescale(a);
     if (a->finding.write_error.kind != ERROR_NONE && became(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE))
         tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->finding.write_error));
     else
