@@ -93,6 +93,26 @@ static void test_a_name_is_resolved_and_verified(void **state UNUSED)
     wait_for_threads();
 }
 
+/* What the environment says about proxies is not asked: the configuration says where requests go. */
+static void test_no_proxy_of_the_environment(void **state UNUSED)
+{
+    static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"};
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        setenv(variables[i], "http://127.0.0.1:1", 1);
+    struct fixture f = fixture_new(&named);
+    server_default(f.server, NULL, "*", script_answer(200, NULL, NULL));
+    struct http_origin *o = origin_named(&f, "fast.example");
+    struct call c = {0};
+    call_start_to(&f, &c, o, (struct http_request){0});
+    call_wait(&c);
+    assert_int_equal(c.status, 200);
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        unsetenv(variables[i]);
+    http_origin_unref(o);
+    fixture_done(&f);
+    wait_for_threads();
+}
+
 static int64_t now_us(void)
 {
     return clock_boot_us(&clock_system);
@@ -170,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_is_resolved_and_verified),
+        cmocka_unit_test(test_no_proxy_of_the_environment),
         cmocka_unit_test(test_giving_up_does_not_wait_for_the_resolver),
         cmocka_unit_test(test_threads_take_no_signals),
     };
