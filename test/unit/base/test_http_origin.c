@@ -10,7 +10,7 @@
 
 static struct http_origin *make(const char *url, struct error *err)
 {
-    struct http_origin_config c = {.url = url};
+    struct http_origin_config c = {.url = url, .insecure_skip_verify = true};
     *err = ERROR_INIT;
     return http_origin_new(&c, err);
 }
@@ -78,6 +78,17 @@ static void test_urls(void **state UNUSED)
     free(longest);
 }
 
+/* Whether this machine has a bundle or not: one of the two is said. */
+static void test_trust_of_the_machine(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    struct http_origin_config c = {.url = "https://h"};
+    struct http_origin *o = http_origin_new(&c, &err);
+    if (!o)
+        check_says("no bundle", &err, ERROR_CONFIG, "no CA certificates on this machine");
+    http_origin_unref(o);
+}
+
 static const char encrypted_key[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
                                     "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAh/bHG3PSiL6AICCAAw\n"
                                     "-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -108,8 +119,8 @@ static void test_certificates(void **state UNUSED)
         {"cut", cut, NULL, NULL, "damaged", false},
         {"ca and insecure", ca, NULL, NULL, "drop one of them", true},
         {"pair", ca, one.cert_pem, one.key_pem, NULL, false},
-        {"chain", NULL, chain, one.key_pem, NULL, false},
-        {"expired is the server's matter", NULL, old.cert_pem, old.key_pem, NULL, false},
+        {"chain", ca, chain, one.key_pem, NULL, false},
+        {"expired is the server's matter", ca, old.cert_pem, old.key_pem, NULL, false},
         {"without key", NULL, one.cert_pem, NULL, "a client certificate is given without its key", false},
         {"without cert", NULL, NULL, one.key_pem, "a client key is given without its certificate", false},
         {"not belonging", NULL, one.cert_pem, two.key_pem, "O=group, CN=one does not belong", false},
@@ -381,7 +392,8 @@ static void test_proxy(void **state UNUSED)
         {"the origin's", "set", false, true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct http_origin_config c = {.url = "https://192.0.2.1:6443", .proxy = rows[i].proxy};
+        struct http_origin_config c = {
+            .url = "https://192.0.2.1:6443", .insecure_skip_verify = true, .proxy = rows[i].proxy};
         if (c.proxy && *c.proxy)
             c.proxy = server_url(f.server);
         struct http_origin *o = http_origin_new(&c, &err);
@@ -484,6 +496,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_trust_of_the_machine),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_refused_credentials),
         cmocka_unit_test(test_credentials_are_sent),
