@@ -11,23 +11,27 @@
 #define MAX_TOKEN ((size_t)64 << 10)
 #define MAX_PEM   ((size_t)1 << 20)
 
-static int read_text(const char *path, size_t max, char **ret, struct error *err)
+/* Gives, or NULL. */
+static char *read_text(const char *path, size_t max, struct error *err)
 {
     /* This is also called on the loop, where opening a pipe without a writer would hang. */
     struct stat st;
-    if (stat(path, &st) < 0)
-        return error_errno(err, errno, "opening %s", path);
-    if (!S_ISREG(st.st_mode))
-        return error_set(err, ERROR_CONFIG, "%s is not a regular file", path);
+    char *text = NULL;
     size_t len;
-    return file_read(path, max, ret, &len, err);
+    if (stat(path, &st) < 0)
+        (void)error_errno(err, errno, "opening %s", path);
+    else if (!S_ISREG(st.st_mode))
+        (void)error_set(err, ERROR_CONFIG, "%s is not a regular file", path);
+    else if (file_read(path, max, &text, &len, err) < 0)
+        text = NULL;
+    return text;
 }
 
 int credential_read_token(const char *path, char **ret, struct error *err)
 {
     static const char space[] = " \t\r\n\v\f";
-    char *text;
-    if (read_text(path, MAX_TOKEN, &text, err) < 0)
+    char *text = read_text(path, MAX_TOKEN, err);
+    if (!text)
         return -1;
     size_t before = strspn(text, space), len = strlen(text + before);
     while (len > 0 && strchr(space, text[before + len - 1]))
@@ -44,8 +48,8 @@ int credential_read_token(const char *path, char **ret, struct error *err)
 
 int credential_read_pem(const char *path, char **ret, struct error *err)
 {
-    char *text;
-    if (read_text(path, MAX_PEM, &text, err) < 0)
+    char *text = read_text(path, MAX_PEM, err);
+    if (!text)
         return -1;
     if (!strstr(text, "-----BEGIN ")) {
         secret_free(text);

@@ -237,7 +237,8 @@ double quantity_double(struct quantity q)
     const __int128 exact = (__int128)1 << 53;
     if (q.nano > -exact && q.nano < exact)
         return (double)q.nano / NANO_UNIT; /* one rounding: the nearest double */
-    return (double)(q.nano / NANO_UNIT) + (double)(q.nano % NANO_UNIT) / NANO_UNIT;
+    __int128 whole = q.nano / NANO_UNIT;
+    return (double)whole + (double)(q.nano % NANO_UNIT) / NANO_UNIT;
 }
 
 int64_t quantity_milli(struct quantity q)

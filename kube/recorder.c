@@ -478,8 +478,10 @@ static struct series *series_new(struct recorder *r, const char *key, const stru
     return s;
 }
 
-void recorder_event(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
-                    enum event_type type, const char *reason, const char *action, const char *note_fmt, ...)
+/* What recorder_event() and recorder_event_each() have in common; by_note: another note is another event. */
+static void record(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
+                   enum event_type type, const char *reason, const char *action, const char *note,
+                   bool by_note)
 {
     struct buf key = BUF_INIT(KEY_MAX);
     key_part(&key, type == EVENT_WARNING ? "W" : "N");
@@ -487,22 +489,40 @@ void recorder_event(struct recorder *r, const struct object_ref *regarding, cons
     key_part(&key, action);
     key_ref(&key, regarding);
     key_ref(&key, related);
+    key_part(&key, by_note ? note : NULL);
     struct series *s = map_get(&r->series, buf_str(&key));
     if (s) {
         again(r, s, regarding);
     } else if (r->n_queued >= QUEUE_MAX || !within_budget(r, regarding)) {
         r->dropped++;
     } else {
-        va_list args;
-        va_start(args, note_fmt);
-        _cleanup_(freep) char *note = clean_note(note_fmt, args);
-        va_end(args);
         s = series_new(r, buf_str(&key), regarding);
         s->body = event_body(r, s, regarding, related, type, reason, action, note);
         (void)enqueue(r, s);
         plan_sweep(r);
     }
     buf_done(&key);
+}
+
+void recorder_event(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
+                    enum event_type type, const char *reason, const char *action, const char *note_fmt, ...)
+{
+    va_list args;
+    va_start(args, note_fmt);
+    _cleanup_(freep) char *note = clean_note(note_fmt, args);
+    va_end(args);
+    record(r, regarding, related, type, reason, action, note, false);
+}
+
+void recorder_event_each(struct recorder *r, const struct object_ref *regarding,
+                         const struct object_ref *related, enum event_type type, const char *reason,
+                         const char *action, const char *note_fmt, ...)
+{
+    va_list args;
+    va_start(args, note_fmt);
+    _cleanup_(freep) char *note = clean_note(note_fmt, args);
+    va_end(args);
+    record(r, regarding, related, type, reason, action, note, true);
 }
 
 /* ---- time passing ---- */

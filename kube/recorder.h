@@ -29,6 +29,11 @@ struct recorder *recorder_free(struct recorder *r); /* what is pending is lost *
 void recorder_event(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
                     enum event_type type, const char *reason, const char *action, const char *note_fmt, ...)
     PRINTF_LIKE(7, 8);
+/* The same for events whose note is the news ("New size: 6"): another note is another event, only the same
+ * one again is a series. The object's budget holds for all of them. */
+void recorder_event_each(struct recorder *r, const struct object_ref *regarding,
+                         const struct object_ref *related, enum event_type type, const char *reason,
+                         const char *action, const char *note_fmt, ...) PRINTF_LIKE(7, 8);
 /* Queues the counts that are only in memory, and lets nothing wait for another try any more: before a
  * shutdown. Then wait until recorder_pending() is 0, for as long as there is time. */
 void recorder_flush(struct recorder *r);

@@ -8,29 +8,29 @@
 
 /* `code` 0: the reason does not follow from a status code alone. */
 static const struct {
-    enum status_reason reason;
     const char *name;
+    enum status_reason reason;
     int code;
 } reasons[] = {
-    {STATUS_UNKNOWN, "Unknown", 0},
-    {STATUS_UNAUTHORIZED, "Unauthorized", 401},
-    {STATUS_FORBIDDEN, "Forbidden", 403},
-    {STATUS_NOT_FOUND, "NotFound", 404},
-    {STATUS_ALREADY_EXISTS, "AlreadyExists", 0},
-    {STATUS_CONFLICT, "Conflict", 409},
-    {STATUS_GONE, "Gone", 410},
-    {STATUS_EXPIRED, "Expired", 0},
-    {STATUS_INVALID, "Invalid", 422},
-    {STATUS_SERVER_TIMEOUT, "ServerTimeout", 0},
-    {STATUS_TIMEOUT, "Timeout", 504},
-    {STATUS_TOO_MANY_REQUESTS, "TooManyRequests", 429},
-    {STATUS_BAD_REQUEST, "BadRequest", 400},
-    {STATUS_METHOD_NOT_ALLOWED, "MethodNotAllowed", 405},
-    {STATUS_NOT_ACCEPTABLE, "NotAcceptable", 406},
-    {STATUS_TOO_LARGE, "RequestEntityTooLarge", 413},
-    {STATUS_UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", 415},
-    {STATUS_INTERNAL_ERROR, "InternalError", 500},
-    {STATUS_SERVICE_UNAVAILABLE, "ServiceUnavailable", 503},
+    {"Unknown", STATUS_UNKNOWN, 0},
+    {"Unauthorized", STATUS_UNAUTHORIZED, 401},
+    {"Forbidden", STATUS_FORBIDDEN, 403},
+    {"NotFound", STATUS_NOT_FOUND, 404},
+    {"AlreadyExists", STATUS_ALREADY_EXISTS, 0},
+    {"Conflict", STATUS_CONFLICT, 409},
+    {"Gone", STATUS_GONE, 410},
+    {"Expired", STATUS_EXPIRED, 0},
+    {"Invalid", STATUS_INVALID, 422},
+    {"ServerTimeout", STATUS_SERVER_TIMEOUT, 0},
+    {"Timeout", STATUS_TIMEOUT, 504},
+    {"TooManyRequests", STATUS_TOO_MANY_REQUESTS, 429},
+    {"BadRequest", STATUS_BAD_REQUEST, 400},
+    {"MethodNotAllowed", STATUS_METHOD_NOT_ALLOWED, 405},
+    {"NotAcceptable", STATUS_NOT_ACCEPTABLE, 406},
+    {"RequestEntityTooLarge", STATUS_TOO_LARGE, 413},
+    {"UnsupportedMediaType", STATUS_UNSUPPORTED_MEDIA_TYPE, 415},
+    {"InternalError", STATUS_INTERNAL_ERROR, 500},
+    {"ServiceUnavailable", STATUS_SERVICE_UNAVAILABLE, 503},
 };
 
 const char *status_reason_name(enum status_reason reason)
@@ -94,8 +94,9 @@ static bool decode_status(const json_t *root, struct kube_status *status)
     const char *message = json_str(root, "message");
     if (message)
         set_message(status, message, strlen(message));
-    /* Before 1.19 only the message says so. */
-    status->too_large_resource_version |= message && str_starts(message, "Too large resource version");
+    /* Before 1.19 only the message says so ("Timeout: Too large resource version: 9, current: 1"). */
+    status->too_large_resource_version |=
+        status->code == 504 && message && strstr(message, "Too large resource version");
     return true;
 }
 
@@ -127,8 +128,7 @@ void kube_status_decode(int code, const char *body, size_t len, struct kube_stat
 
 int kube_status_error(const struct kube_status *status, struct error *err)
 {
-    error_set(err, ERROR_API, "%s (HTTP %d %s)", status->message, status->code,
-              status_reason_name(status->reason));
+    error_set(err, ERROR_API, "%s (HTTP %d %s)", status->message, status->code, status_reason_name(status->reason));
     if (err) {
         err->code = status->code;
         err->retry_after_ms =

@@ -10,8 +10,7 @@
 /* ---- JSON ---- */
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void encode_value(const struct schema_field *f, const void *member, struct json_emit *j,
-                         const char *key)
+static void encode_value(const struct schema_field *f, const void *member, struct json_emit *j, const char *key)
 {
     char text[MAX(RFC3339_CAP, QUANTITY_CAP)];
     const struct buf *bytes;
@@ -76,35 +75,49 @@ void api_encode(const struct schema_object *schema, const void *object, struct j
 
 /* ---- digest ---- */
 
-/* FNV-1a: the inputs are our own, and a collision costs one delayed write. */
+/* FNV-1a over bytes, and its like over words: the inputs are our own, and a collision costs one delayed
+ * write. */
+#define PRIME UINT64_C(0x100000001b3)
+
 static uint64_t mix(uint64_t hash, const void *data, size_t len)
 {
     const unsigned char *p = data;
     for (size_t i = 0; i < len; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
+        hash = (hash ^ p[i]) * PRIME;
     return hash;
 }
 
 static uint64_t mix_number(uint64_t hash, __int128 v)
 {
-    return mix(hash, &v, sizeof v);
+    hash = (hash ^ (uint64_t)v) * PRIME;
+    hash ^= hash >> 32; /* a product's low bits know nothing of the high ones */
+    hash = (hash ^ (uint64_t)(v >> 64)) * PRIME;
+    return hash ^ hash >> 29;
 }
 
-/* The first two significant digits, in place: 1249 -> 1200, 1250 -> 1300. */
-static __int128 two_digits(__int128 v)
+/* The first two significant digits: 1249 -> 1200, 1250 -> 1300. */
+static int64_t two_digits_64(int64_t v)
 {
-    __int128 unit = 1;
+    int64_t unit = 1;
     while (v / unit >= 100 || v / unit <= -100)
         unit *= 10;
     if (unit == 1)
         return v;
-    /* by what is cut off, so that nothing overflows */
-    __int128 kept = v / unit, rest = v % unit;
+    int64_t kept = v / unit, rest = v % unit; /* rounded by what is cut off, so that nothing overflows */
     if (rest >= unit / 2)
         kept++;
     else if (-rest >= unit / 2)
         kept--;
-    return kept * (unit / 10) * 10;
+    return kept * unit;
+}
+
+/* The same for what is wider. */
+static __int128 two_digits(__int128 v)
+{
+    __int128 scale = 1;
+    for (; v > INT64_MAX || v < INT64_MIN; v /= 1000)
+        scale *= 1000;
+    return two_digits_64((int64_t)v) * scale;
 }
 
 static uint64_t mix_text(uint64_t hash, const char *s, bool exact)
@@ -115,8 +128,7 @@ static uint64_t mix_text(uint64_t hash, const char *s, bool exact)
     return mix(hash, "", 1);
 }
 
-static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member,
-                          bool loud)
+static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member, bool loud)
 {
     uint64_t *hash = loud ? &d->loud : &d->drift;
     const struct buf *bytes = member;

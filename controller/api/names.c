@@ -12,7 +12,7 @@ void api_fit_name(char out[API_NAME_CAP], const char *stem, const char *suffix)
     size_t n = strlen(stem), tail = strlen(suffix);
     assert(tail + HASH_CHARS + 1 < API_NAME_CAP);
     if (n + tail < API_NAME_CAP) {
-        memcpy(out, stem, n);
+        memcpy(out, stem, n + 1);
         memcpy(out + n, suffix, tail + 1);
         return;
     }

@@ -15,7 +15,6 @@
 #define PA_VERSION     "v1alpha1"
 #define PA_API_VERSION PA_GROUP "/" PA_VERSION
 #define PA_KIND        "PredictiveAutoscaler"
-#define PA_MANAGER     "ai4k8s-operator" /* the field manager of everything that the operator writes */
 
 #define PA_MAX_METRICS  8
 #define PA_MAX_FORECAST 4 /* metrics that are forecast */
@@ -143,8 +142,8 @@ struct pa_file {
     struct pa pa;
 };
 int pa_load(const char *path, struct pa_file *ret, struct api_problems *problems, struct error *err);
-int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret,
-                 struct api_problems *problems, struct error *err);
+int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret, struct api_problems *problems,
+                 struct error *err);
 
 /* As Go's strconv.ParseBool reads annotations: 1 t T true True TRUE, 0 f F false False FALSE. */
 bool pa_parse_bool(const char *s, bool *ret);

@@ -22,8 +22,7 @@ static uint32_t phase_values(const struct series *s, uint32_t season, int64_t t,
 {
     uint32_t n = 0;
     int64_t oldest = s->next - s->n, k = first_past(s, season, t);
-    for (int64_t slot = t - k * season; slot >= oldest && k <= FEATURES_SEASONS;
-         slot -= season, k++) {
+    for (int64_t slot = t - k * season; slot >= oldest && k <= FEATURES_SEASONS; slot -= season, k++) {
         float v = series_at(s, slot);
         if (!isnan(v))
             out[n++] = series_root((double)v);
@@ -55,6 +54,21 @@ static double median_of(double *v, uint32_t n)
 /* A gap leaves the deviations to fade: half of them is gone after about 70 slots. */
 #define FADE 0.99
 
+#define CLIP       5.0  /* usual deviations */
+#define CLIP_LEVEL 0.25 /* of the level: less is never cut, so that a shift after a dead calm is seen */
+#define USUAL_RATE 0.05
+
+/* A spike is cut to what it could be at most, for the level's sake; a shift of the level is not held up for
+ * long, because what is usual grows with every such deviation. */
+static double clipped(struct features_now *now, double dev, double level)
+{
+    double usual = (double)now->usual, most = MAX(CLIP * usual, CLIP_LEVEL * fabs(level)), size = fabs(dev);
+    if (size > most)
+        size = most;
+    now->usual = (float)(usual > 0 ? usual + USUAL_RATE * (size - usual) : size);
+    return dev < 0 ? -size : size;
+}
+
 void features_close(struct features_now *now, const struct series *s, uint32_t season, float value)
 {
     if (isnan(value)) {
@@ -67,7 +81,7 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     double y = (double)value, v[FEATURES_SEASONS];
     uint32_t n = season ? phase_values(s, season, s->next, v) : 0;
     if (n) {
-        double dev = series_root(y) - mean_of(v, n);
+        double dev = clipped(now, series_root(y) - mean_of(v, n), series_mean_root(s));
         for (uint32_t i = 0; i < FEATURES_WINDOWS; i++) {
             double alpha = 2.0 / (scaled(windows[i], season) + 1.0);
             now->dev[i] = (float)((double)now->dev[i] + alpha * (dev - (double)now->dev[i]));
@@ -75,14 +89,13 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     }
     static const double alpha[2] = {2.0 / (3 + 1), 2.0 / (24 + 1)};
     for (uint32_t i = 0; i < 2; i++)
-        now->level[i] =
-            now->seen ? (float)((double)now->level[i] + alpha[i] * (y - (double)now->level[i])) : value;
+        now->level[i] = now->seen ? (float)((double)now->level[i] + alpha[i] * (y - (double)now->level[i])) : value;
     now->last = value;
     now->seen = MIN(now->seen + 1, 65536u);
 }
 
-/* The past seasons around the target in one pass: sums for the smoothed profile, the values of the phase itself, and the
- * last season on its own. */
+/* The past seasons around the target in one pass: sums for the smoothed profile, the values of the phase
+ * itself, and the last season on its own. */
 struct seasons {
     double sum, last_sum, phase[FEATURES_SEASONS];
     uint32_t n, last_n, phase_n;

@@ -28,6 +28,7 @@
 struct features_now {
     float dev[FEATURES_WINDOWS]; /* exponential means of y - P over 1, 6, 24, 72 slots of 288 */
     float level[2];              /* exponential means of y over 3 and 24 slots, for series without a season */
+    float usual;                 /* mean size of a slot's deviation */
     float last;                  /* the last value */
     uint32_t seen;               /* values taken in, saturating at 2^16 */
     uint32_t gap;                /* slots since the last value, saturating */

@@ -8,9 +8,8 @@
 #include <stdlib.h>
 
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
-#define ERRORS_WEIGHT 0.004
-#define ERRORS_FAST   0.1
-#define ERRORS_SLOW   0.004
+static const struct residuals_rates rates = {.weight = 0.004, .fast = 0.1, .slow = 0.004};
+#define CALM 0.25 /* errors up to that share of the demand are never a spike */
 
 #define TREND_DAMPING 0.9
 #define ROOT_MAX      1e15 /* of SERIES_MAX */
@@ -35,7 +34,7 @@ void model_init(struct model *m, uint32_t season, uint32_t short_season, bool se
         if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
             continue;
         struct model_knot *k = &m->knot[m->n_knots++];
-        *k = (struct model_knot){.lead = lead, .rows = ceil_div(lead, m->stride), .first_row = m->n_rows};
+        *k = (struct model_knot){.lead = lead, .rows = ceil_div(lead, m->stride) + 1, .first_row = m->n_rows};
         ridge_init(&k->ridge);
         residuals_init(&k->errors);
         m->n_rows += k->rows;
@@ -60,10 +59,25 @@ static int64_t floor_mod(int64_t a, int64_t b)
     return r < 0 ? r + b : r;
 }
 
+static int64_t block_of(const struct model *m, int64_t slot)
+{
+    return (slot - floor_mod(slot, m->stride)) / m->stride;
+}
+
+/* The model looks ahead from one slot of every `stride`: from another one each time, by dice that are always
+ * the same. At a fixed one it would meet a short period always in the same phase, and what it learned there
+ * would be wrong in all others. */
+static bool looks_from(const struct model *m, int64_t slot)
+{
+    uint64_t block = (uint64_t)block_of(m, slot);
+    uint64_t toss = block * UINT64_C(0x9E3779B97F4A7C15) >> 40;
+    return (uint64_t)floor_mod(slot, m->stride) == toss % m->stride;
+}
+
 /* Where the row of the forecast from `origin` lies. */
 static struct model_row *row_of(const struct model *m, const struct model_knot *k, int64_t origin)
 {
-    return &m->row[k->first_row + (uint32_t)floor_mod(origin / m->stride, k->rows)];
+    return &m->row[k->first_row + (uint32_t)floor_mod(block_of(m, origin), k->rows)];
 }
 
 void model_close(struct model *m, const struct series *s, float value, bool censored)
@@ -75,15 +89,17 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
     for (uint32_t i = 0; i < m->n_knots; i++) {
         struct model_knot *k = &m->knot[i];
         int64_t origin = s->next - k->lead + 1;
+        if (!looks_from(m, origin))
+            continue;
         struct model_row *row = row_of(m, k, origin);
-        if (floor_mod(origin, m->stride) != 0 || !row->issued)
+        if (!row->issued)
             continue;
         row->issued = false;
         /* A censored value is a lower bound: it can say that the forecast was too low, and nothing else. */
         double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
-        residuals_take(&k->errors, e, (double)row->scale, ERRORS_WEIGHT, ERRORS_FAST, ERRORS_SLOW);
+        residuals_take(&k->errors, e, (double)row->scale, CALM * fabs(series_unroot(said)), &rates);
         if (row->regressed)
             ridge_take(&k->ridge, row->x, root - (double)row->profile, root - said);
     }
@@ -161,7 +177,7 @@ void model_look_ahead(struct model *m, const struct series *s)
 {
     if (m->searches && m->season)
         period_step(&m->period, s, m->season);
-    if (floor_mod(s->next, m->stride) != 0 || m->now.seen == 0)
+    if (!looks_from(m, s->next) || m->now.seen == 0)
         return;
     for (uint32_t i = 0; i < m->n_knots; i++) {
         struct model_knot *k = &m->knot[i];
@@ -180,7 +196,7 @@ void model_look_ahead(struct model *m, const struct series *s)
         for (uint32_t j = 0; j < FEATURES; j++)
             row->x[j] = (float)l.f.x[j];
         /* Every second knot is solved at a turn: in between its sums change little. */
-        if (floor_mod(s->next / m->stride + i, 2) != 0)
+        if (floor_mod(block_of(m, s->next) + i, 2) != 0)
             continue;
         double theta[FEATURES];
         prior_at(theta, k->lead, m->season, l.f.seasons);
@@ -221,6 +237,8 @@ static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVEL
 
 #define MEDIAN 3 /* of forecast_levels */
 
+#define TREND_LEAST 0.02 /* a smaller change is none */
+
 static enum forecast_trend trend_of(const struct model *m, const struct forecast *f)
 {
     double mean = 0, up = 0, down = 0, now = (double)m->now.level[0];
@@ -229,9 +247,10 @@ static enum forecast_trend trend_of(const struct model *m, const struct forecast
         up += (double)f->quantile[4][h];
         down += (double)f->quantile[2][h];
     }
-    if (2 * (mean - now * f->n) > up - down)
+    double change = mean - now * f->n, least = MAX(0.5 * (up - down), TREND_LEAST * fabs(now) * f->n);
+    if (change > least)
         return FORECAST_RISING;
-    return 2 * (now * f->n - mean) > up - down ? FORECAST_FALLING : FORECAST_STEADY;
+    return change < -least ? FORECAST_FALLING : FORECAST_STEADY;
 }
 
 void model_forecast(const struct model *m, const struct series *s, struct forecast *f)
@@ -242,11 +261,11 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     f->trend = FORECAST_STEADY;
     if (f->n == 0)
         return;
-    double offset[MODEL_KNOTS][FORECAST_LEVELS];
+    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}};
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {
-        double share, mean = model_mean(m, s, h + 1), before = -INFINITY;
+        double share, mean = model_mean(m, s, h + 1), before = -(double)INFINITY;
         uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
         double middle = mean + (1 - share) * offset[i][MEDIAN] + share * offset[up][MEDIAN];
         if (!m->negative && !(middle > 0))

@@ -43,6 +43,7 @@ void model_encode(const struct model *m, struct codec_writer *w)
     codec_u8(w, m->negative);
     codec_f32s(w, m->now.dev, FEATURES_WINDOWS);
     codec_f32s(w, m->now.level, ARRAY_SIZE(m->now.level));
+    codec_f32(w, m->now.usual);
     codec_f32(w, m->now.last);
     codec_u32(w, m->now.seen);
     codec_u32(w, m->now.gap);
@@ -80,6 +81,7 @@ void model_decode(struct model *m, struct codec_reader *r)
     m->negative = codec_get_u8(r) != 0;
     codec_get_finite_f32s(r, m->now.dev, FEATURES_WINDOWS);
     codec_get_finite_f32s(r, m->now.level, ARRAY_SIZE(m->now.level));
+    codec_get_finite_f32s(r, &m->now.usual, 1);
     codec_get_finite_f32s(r, &m->now.last, 1);
     m->now.seen = codec_get_u32(r);
     m->now.gap = codec_get_u32(r);

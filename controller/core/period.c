@@ -9,19 +9,23 @@ static float median3(float a, float b, float c)
     return MAX(low, upper);
 }
 
-/* Sums of the errors over a stretch in which no view wraps. Excluded slots are read as they are: a search over a hundred
- * values does not mind a few odd ones. */
+/* Sums of the errors over a stretch in which no view wraps. `marked`: some slots may be excluded. */
 struct errors {
     double sum;
     uint32_t n;
+    bool marked;
 };
 
-static void add_errors(struct errors *e, const float *y, const float *a, const float *b, const float *c, uint32_t n)
+static void add_errors(struct errors *e, const struct series *s, const uint32_t at[4], uint32_t n)
 {
+    const float *y = s->value + at[0], *a = s->value + at[1], *b = s->value + at[2], *c = s->value + at[3];
     double sum = 0;
     uint32_t count = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (isnan(y[i] + a[i] + b[i] + c[i]))
+            continue;
+        if (e->marked && (series_excluded(s, at[0] + i) || series_excluded(s, at[1] + i) ||
+                          series_excluded(s, at[2] + i) || series_excluded(s, at[3] + i)))
             continue;
         sum += (double)fabsf(y[i] - median3(a[i], b[i], c[i]));
         count++;
@@ -30,8 +34,8 @@ static void add_errors(struct errors *e, const float *y, const float *a, const f
     e->n += count;
 }
 
-/* Mean absolute error of period p; infinite when too little is known. Where the third value is beyond the ring, the second
- * stands for it: the median of three is then the second. */
+/* Mean absolute error of period p; infinite when too little is known. Where the third value is beyond the
+ * ring, the second stands for it: the median of three is then the second. */
 static double error_of(const struct series *s, uint32_t season, uint32_t p)
 {
     uint32_t window = season / 3, old = season / 8;
@@ -44,12 +48,12 @@ static double error_of(const struct series *s, uint32_t season, uint32_t p)
         back[j] += window;
         at[j] = s->head >= back[j] ? s->head - back[j] : s->head + s->cap - back[j];
     }
-    struct errors e = {0};
+    struct errors e = {.marked = s->filled != s->sum_n};
     for (uint32_t left = window; left;) {
         uint32_t run = left;
         for (uint32_t j = 0; j < 4; j++)
             run = MIN(run, s->cap - at[j]);
-        add_errors(&e, s->value + at[0], s->value + at[1], s->value + at[2], s->value + at[3], run);
+        add_errors(&e, s, at, run);
         for (uint32_t j = 0; j < 4; j++)
             at[j] = at[j] + run == s->cap ? 0 : at[j] + run;
         left -= run;

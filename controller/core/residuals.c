@@ -6,18 +6,18 @@
 /* Upper edges of the bins above zero, in scales; the last bin ends where the errors may. Below zero they are
  * mirrored. */
 #define HALF (RESIDUALS_BINS / 2)
-static const double edges[HALF] = {0.12, 0.3, 0.5, 0.75, 1.05, 1.4, 1.8, 2.3, 2.9, 3.7, 5, 7, 11, 20};
+static const double edges[HALF] = {0.15, 0.35, 0.6, 0.9, 1.25, 1.7, 2.3, 3.1, 4.2, 6.2, 10, 20};
 
 /* What stands in for errors before there are any: a wide, even spread, worth this much weight. */
 #define START_WEIGHT 0.06
+#define START_REACH  3.1 /* scales to each side: one of the edges */
 
 void residuals_init(struct residuals *r)
 {
     *r = (struct residuals){.fast = -1, .slow = -1, .total = (float)START_WEIGHT};
     for (uint32_t i = 0; i < HALF; i++) {
         double width = edges[i] - (i ? edges[i - 1] : 0);
-        /* even up to 3 scales */
-        double share = edges[i] <= 2.9 ? width / (2 * 2.9) : 0;
+        double share = edges[i] <= START_REACH ? width / (2 * START_REACH) : 0;
         r->count[HALF + i] = r->count[HALF - 1 - i] = (float)(START_WEIGHT * share);
     }
 }
@@ -38,16 +38,17 @@ static uint32_t bin_of(double z)
     return z < 0 ? HALF - 1 - i : HALF + i;
 }
 
-void residuals_take(struct residuals *r, double error, double scale, double weight, double fast_rate,
-                    double slow_rate)
+void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates)
 {
-    double a = fabs(error);
+    double a = fabs(error), most = MAX(RESIDUALS_CLIP * residuals_scale(r), least);
     if (r->fast < 0) {
         r->fast = r->slow = (float)a;
     } else {
-        r->fast = (float)((double)r->fast + fast_rate * (a - (double)r->fast));
-        r->slow = (float)((double)r->slow + slow_rate * (a - (double)r->slow));
+        a = MIN(a, most);
+        r->fast = (float)((double)r->fast + rates->fast * (a - (double)r->fast));
+        r->slow = (float)((double)r->slow + rates->slow * (a - (double)r->slow));
     }
+    double weight = rates->weight;
     /* No error so far at all: any error is beyond everything seen. */
     double z = scale > 0 ? error / scale : error > 0 ? edges[HALF - 1] : error < 0 ? -edges[HALF - 1] : 0;
     for (uint32_t i = 0; i < RESIDUALS_BINS; i++)

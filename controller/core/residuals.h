@@ -15,21 +15,26 @@
 
 #include "base/base.h"
 
-#define RESIDUALS_BINS 28
+#define RESIDUALS_BINS 24
 
 struct residuals {
     float fast, slow; /* mean absolute errors; < 0: none yet */
-    float total; /* of the counts */
+    float total;      /* of the counts */
     float count[RESIDUALS_BINS];
 };
 
 void residuals_init(struct residuals *r);
 /* The scale for a forecast made now; 0 when no error was ever seen. */
 double residuals_scale(const struct residuals *r);
-/* `weight` in (0, 1]: the share of the past that is forgotten for this one. `scale` as residuals_scale() gave
- * it then. */
-void residuals_take(struct residuals *r, double error, double scale, double weight, double fast_rate,
-                    double slow_rate);
+struct residuals_rates {
+    double weight; /* in (0, 1]: the share of the past that is forgotten for this error */
+    double fast, slow;
+};
+/* `scale` as residuals_scale() gave it then. `least`: an error up to that size is taken into the scale as it
+ * is; a larger one counts for at most RESIDUALS_CLIP scales, so that one spike does not leave a wide interval
+ * behind, while errors that stay large soon make the scale their own. */
+#define RESIDUALS_CLIP 10.0
+void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates);
 /* z at `level` in (0, 1): non-decreasing in the level. */
 double residuals_quantile(const struct residuals *r, double level);
 

@@ -6,8 +6,8 @@
 #include <math.h>
 
 #define USUAL_RATE 0.02 /* of the running mean absolute error */
-#define ROW_MAX                                                                                              \
-    1e8               /* in usual errors; a row beyond says nothing, and its squares leave float32           \
+#define ROW_MAX                                                                                                        \
+    1e8               /* in usual errors; a row beyond says nothing, and its squares leave float32                     \
                        */
 #define DELTA_MAX 4.0 /* no coefficient strays further from the prior */
 
@@ -25,7 +25,7 @@ void ridge_take(struct ridge *r, const float x[FEATURES], double y, double error
     if (!(u > 0))
         return; /* nothing but perfect forecasts so far: there is nothing to learn, and no unit to learn it in
                  */
-    double w = u / MAX(e, 0.1 * u), unit = 1 / u;
+    double w = u / MAX(e, 0.3 * u), unit = 1 / u;
     if (!(fabs(y) * unit < ROW_MAX))
         return;
     for (uint32_t i = 0; i < FEATURES; i++)

@@ -5,7 +5,7 @@
  *
  * The penalty pulls towards a prior theta0, what holds over many workloads, and L_j = RIDGE_PRIOR_ROWS times
  * the mean square of x_j: the prior weighs as much as that many rows, whatever the units. w_i = 1 / (u
- * max(|e_i|, u / 10)), with e_i the error made when the row was forecast and u the usual one: iteratively
+ * max(|e_i|, 3 u / 10)), with e_i the error made when the row was forecast and u the usual one: iteratively
  * reweighted least squares one row at a time, so that what is minimised is close to the absolute error, and a
  * spike does not tilt the plane.
  *
@@ -18,7 +18,7 @@
 #include "core/features.h"
 
 #define RIDGE_SUMS       (FEATURES * (FEATURES + 1) / 2)
-#define RIDGE_FORGET     0.996
+#define RIDGE_FORGET     0.985
 #define RIDGE_PRIOR_ROWS 15.0
 
 struct ridge {

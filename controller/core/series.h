@@ -46,8 +46,8 @@ float series_raw(const struct series *s, int64_t slot); /* what was stored, excl
 unsigned series_marks(const struct series *s, int64_t slot);
 double series_mean_root(const struct series *s); /* over the ring, of what the model reads; 0 when empty */
 
-/* The scale on which demand is modelled: the signed square root. The noise of counts grows with their root, so that on
- * this scale it is of one size by day and by night, and a spike weighs less; zero stays zero. */
+/* The scale on which demand is modelled: the signed square root. The noise of counts grows with their root,
+ * so that on this scale it is of one size by day and by night, and a spike weighs less; zero stays zero. */
 static inline double series_root(double v)
 {
     return v < 0 ? -sqrt(-v) : sqrt(v);
@@ -58,6 +58,12 @@ static inline double series_unroot(double r)
     return r < 0 ? -r * r : r * r;
 }
 
+/* By place in the ring. */
+static inline bool series_excluded(const struct series *s, uint32_t i)
+{
+    return ((unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED) != 0;
+}
+
 /* What the model reads: NaN for no data, excluded, or outside. */
 static inline float series_at(const struct series *s, int64_t slot)
 {
@@ -65,7 +71,7 @@ static inline float series_at(const struct series *s, int64_t slot)
     if (back < 1 || back > (int64_t)s->n)
         return __builtin_nanf("");
     uint32_t i = s->head >= (uint32_t)back ? s->head - (uint32_t)back : s->head + s->cap - (uint32_t)back;
-    if (__builtin_expect((unsigned)s->marks[i >> 2] >> (2 * (i & 3)) & SERIES_EXCLUDED, 0))
+    if (__builtin_expect(series_excluded(s, i), 0))
         return __builtin_nanf("");
     return s->value[i];
 }

@@ -283,16 +283,30 @@ static bool became(const struct autoscaler *a, const struct pa_status *s, enum p
     return c && c->status == status && before(a, type) != status;
 }
 
+static struct object_ref target_object(const struct autoscaler *a)
+{
+    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
+    return (struct object_ref){.api_version = t->api_version,
+                               .kind = t->kind,
+                               .namespace_ = a->pa->object.meta.namespace_,
+                               .name = t->name,
+                               .uid = a->scale.uid};
+}
+
 static void tell(struct autoscaler *a, enum event_type type, const char *reason, const char *action, const char *note)
 {
-    const struct object_ref regarding = autoscaler_object(a);
-    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
-    const struct object_ref related = {.api_version = t->api_version,
-                                       .kind = t->kind,
-                                       .namespace_ = regarding.namespace_,
-                                       .name = t->name,
-                                       .uid = a->scale.uid};
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
     recorder_event(a->r->recorder, &regarding, a->pa->valid ? &related : NULL, type, reason, action, "%s", note);
+}
+
+/* Each new size is news, however soon it comes after another. */
+static void tell_rescale(struct autoscaler *a)
+{
+    const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
+    char why[160];
+    core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
+    recorder_event_each(a->r->recorder, &regarding, &related, EVENT_NORMAL, "SuccessfulRescale", "Rescale",
+                        "New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
 }
 
 static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
@@ -305,12 +319,8 @@ static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, e
 
 static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
 {
-    if (a->finding.wrote) {
-        char why[160];
-        core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
-        _cleanup_(freep) char *note = xasprintf("New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
-        tell(a, EVENT_NORMAL, "SuccessfulRescale", "Rescale", note);
-    }
+    if (a->finding.wrote)
+        tell_rescale(a);
     if (a->finding.write_error.kind != ERROR_NONE && became(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE))
         tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->finding.write_error));
     else
@@ -357,21 +367,6 @@ void report_done(struct autoscaler *a)
 
 /* ---- the whole ---- */
 
-static void on_writer(void *data, const char *manager)
-{
-    struct autoscaler *a = data;
-    a->op_writer = 0;
-    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
-}
-
-static void ask_who_writes(struct autoscaler *a)
-{
-    if (!a->plan.foreign_write || a->op_writer != 0)
-        return;
-    struct target_ref ref = autoscaler_target(a);
-    a->op_writer = targets_writer(a->r->targets, &ref, on_writer, a);
-}
-
 static bool found_nothing(const struct finding *f)
 {
     return !f->ok && f->target == TARGET_OK && f->pods_error.kind == ERROR_NONE && !f->selector_missing;
@@ -402,7 +397,6 @@ void report_sync(struct autoscaler *a)
         s->desired_replicas = a->plan.replicas;
         set_metrics(a, s);
         set_decision(a, s);
-        ask_who_writes(a);
     }
     set_ready(s);
     s->last_scale_us = a->scaled_us;

@@ -288,6 +288,13 @@ class ControlPlane:
         self._spawn(program)
         self._await_healthy(program, time.monotonic() + self.options.timeout)
 
+    def adopt(self, name: str, pid: int, started: int) -> None:
+        """Another program that belongs to it, already running: `down` ends that one too."""
+        with place.locked_base():
+            state = self._require_up()
+            state["processes"][name] = (pid, started)
+            self._write(state)
+
     def freeze(self, program: str) -> None:
         """SIGSTOP: the program is there and does nothing, its connections stay open."""
         pid, started = self._running(program)

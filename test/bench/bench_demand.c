@@ -1,5 +1,5 @@
-/* What the demand model costs: median of 1,000 of each operation in the usual setting (300 s, 2016 slots, 72 ahead), time
- * and, where the kernel lets us count, instructions. One line each, with its target. */
+/* What the demand model costs: median of 1,000 of each operation in the usual setting (300 s, 2016 slots, 72
+ * ahead), time and, where the kernel lets us count, instructions. One line each, with its target. */
 #include "base/base.h"
 #include "core/demand.h"
 
@@ -56,8 +56,8 @@ static bool meter_print(struct meter *m, const char *what, double target_us)
     qsort(m->us, m->n, sizeof *m->us, by_value);
     qsort(m->instructions, m->n, sizeof *m->instructions, by_value);
     double us = m->us[m->n / 2];
-    printf("%-52s %9.2f us (least %8.2f, p99 %8.2f)  target %7.0f us  %s", what, us, m->us[0], m->us[m->n * 99 / 100], target_us,
-           us <= target_us ? "met" : "MISSED");
+    printf("%-52s %9.2f us (least %8.2f, p99 %8.2f)  target %7.0f us  %s", what, us, m->us[0], m->us[m->n * 99 / 100],
+           target_us, us <= target_us ? "met" : "MISSED");
     if (m->fd >= 0)
         printf("  %9.0f instructions\n", m->instructions[m->n / 2]);
     else

@@ -1,11 +1,13 @@
-/* How good the driving quantile is: plays a trace at sync level (demand linear between the middles of its intervals, one
- * measurement every 15 s, as `simulate` does), and compares Q with the highest demand that came within the lead.
+/* How good the driving quantile is: plays a trace at sync level (demand linear between the middles of its
+ * intervals, one measurement every 15 s, as `simulate` does), and compares Q with the highest demand that
+ * came within the lead.
  *
  *     eval_drive [-l LEAD_S] [-c PERCENT] [-i INTERVAL_S] [-w WARMUP_DAYS] SERIES.csv...
  *
- * Printed: the share of syncs whose window stayed below Q (on all, and on those whose demand rises by over a tenth within the lead);
- * the mean of Q over the mean of the highest demand; and, beside it, what a fixed factor on the last value needs for the
- * same coverage when that factor is chosen in hindsight. After the warm-up, which is fed slot by slot.
+ * Printed: the share of syncs whose window stayed below Q (on all, and on those whose demand rises by over a
+ * tenth within the lead); the mean of Q over the mean of the highest demand; and, beside it, what a fixed
+ * factor on the last value needs for the same coverage when that factor is chosen in hindsight. After the
+ * warm-up, which is fed slot by slot.
  */
 #include "base/base.h"
 #include "core/demand.h"
@@ -85,8 +87,10 @@ int main(int argc, char **argv)
 {
     uint32_t lead = 180, percent = 90, interval = 300, warmup = 7;
     for (int opt; (opt = getopt(argc, argv, "l:c:i:w:")) != -1;)
-        *(opt == 'l' ? &lead : opt == 'c' ? &percent : opt == 'i' ? &interval : &warmup) =
-            (uint32_t)strtoul(optarg, NULL, 10);
+        *(opt == 'l'   ? &lead
+          : opt == 'c' ? &percent
+          : opt == 'i' ? &interval
+                       : &warmup) = (uint32_t)strtoul(optarg, NULL, 10);
     printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed", "us");
     double sums[4] = {0};
     uint32_t count = 0;

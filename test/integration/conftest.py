@@ -5,10 +5,13 @@ api                  its API with the administrator's rights (kubeapi.Client)
 namespace            name of a fresh namespace, deleted afterwards without waiting
 traffic              a running traffic driver on it
 audit_log            its audit log (support.AuditLog)
+operator             the operator that looks after it, started by the first test that asks
 fresh_control_plane  one for this test alone, to be mistreated
 make_control_plane   the same with options: make_control_plane(hpa_sync_period="5s")
+make_operator        an operator of this test's own on one of these, not started:
+                     make_operator(plane, checkpointIntervalSeconds=10)
 
-Tests that ask for one of the last two are marked `disruptive`, so that a runner can keep
+Tests that ask for a control plane of their own are marked `disruptive`, so that a runner can keep
 them apart; `long` marks what takes too long for every run.
 
 The shared one is that of $AI4K8S_TEST_CP (its name; a runner has started it), or else is
@@ -30,6 +33,7 @@ sys.path.insert(0, os.path.join(ROOT, "hack"))
 
 from controlplane import AlreadyUp, ControlPlane  # noqa: E402
 from kubeapi import ApiError  # noqa: E402
+from operator_process import Operator, end_shared, shared  # noqa: E402
 from support import AuditLog, eventually  # noqa: E402
 from traffic import Traffic  # noqa: E402
 
@@ -50,9 +54,31 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.disruptive)
 
 
-def pytest_sessionfinish():
-    if not _IS_WORKER and "AI4K8S_TEST_CP" not in os.environ:
-        ControlPlane(_SHARED).down()
+@pytest.hookimpl(tryfirst=True)  # the status counts only if it is set before others report it
+def pytest_sessionfinish(session):
+    if _IS_WORKER:
+        return
+    plane = ControlPlane(_SHARED)
+    try:
+        wrong = end_shared(plane)
+    finally:
+        if "AI4K8S_TEST_CP" not in os.environ:
+            plane.down()
+    if wrong:
+        sys.stderr.write(f"\nthe shared operator: {wrong}\n")
+        session.exitstatus = 3
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    report = outcome.get_result()
+    arguments = getattr(item, "funcargs", {})
+    if report.failed:
+        for operator in [arguments.get("operator"), *getattr(item, "operators", [])]:
+            if operator:
+                about = arguments.get("namespace", "") if "operator" in arguments else ""
+                report.sections.append((f"log of {operator.name}", operator.log_tail(80, about)))
 
 
 @pytest.fixture(scope="session")
@@ -124,3 +150,23 @@ def make_control_plane():
 @pytest.fixture
 def fresh_control_plane(make_control_plane):
     return make_control_plane(durable_etcd=True)
+
+
+@pytest.fixture
+def operator(control_plane):
+    running = shared(control_plane)
+    yield running
+    assert running.is_running(), f"the operator has ended:\n{running.log_tail()}"
+
+
+@pytest.fixture
+def make_operator(request, tmp_path):
+    request.node.operators = made = []
+
+    def make(plane, name="operator", **config):
+        made.append(Operator(plane, tmp_path, name, config))
+        return made[-1]
+
+    yield make
+    for operator in made:
+        operator.close()
