@@ -192,9 +192,8 @@ static void test_busy_watch_does_not_relist(void **state)
 {
     struct watcher *w = *state;
     begin(w);
-    fault(w,
-          (struct api_fault){
-              .op = API_WATCH, .status = 429, .reason = "TooManyRequests", .retry_after_s = 7, .times = 4});
+    fault(w, (struct api_fault){
+                 .op = API_WATCH, .status = 429, .reason = "TooManyRequests", .retry_after_s = 7, .times = 4});
     clock_fake_advance(&w->world->clock, 2 * USEC_PER_SEC);
     api_watch_end(w->world->api, API_END_CLEAN);
     int64_t last_us = until(w, 1, 2);
@@ -210,8 +209,7 @@ static void test_busy_watch_does_not_relist(void **state)
 static void test_busy_list_waits(void **state)
 {
     struct watcher *w = *state;
-    fault(w, (struct api_fault){
-                 .op = API_LIST, .status = 429, .reason = "TooManyRequests", .retry_after_s = 40});
+    fault(w, (struct api_fault){.op = API_LIST, .status = 429, .reason = "TooManyRequests", .retry_after_s = 40});
     put(w, "a", "{}");
     watcher_start(w);
     int64_t began_us = w->world->clock.boot_us;
@@ -222,18 +220,15 @@ static void test_busy_list_waits(void **state)
 static void test_forbidden_list_says_so(void **state)
 {
     struct watcher *w = *state;
-    static const char message[] =
-        "pods is forbidden: User \\\"system:serviceaccount:a:b\\\" cannot list resource "
-        "\\\"pods\\\" in API group \\\"\\\" at the cluster scope";
-    fault(w,
-          (struct api_fault){
-              .op = API_LIST, .status = 403, .reason = "Forbidden", .message = message, .times = FOR_EVER});
+    static const char message[] = "pods is forbidden: User \\\"system:serviceaccount:a:b\\\" cannot list resource "
+                                  "\\\"pods\\\" in API group \\\"\\\" at the cluster scope";
+    fault(w, (struct api_fault){
+                 .op = API_LIST, .status = 403, .reason = "Forbidden", .message = message, .times = FOR_EVER});
     put(w, "a", "{}");
     watcher_start(w);
     (void)until(w, 6, 0);
-    assert_error(
-        w,
-        "listing pods: pods is forbidden: User \"system:serviceaccount:a:b\" cannot list resource \"pods\"");
+    assert_error(w,
+                 "listing pods: pods is forbidden: User \"system:serviceaccount:a:b\" cannot list resource \"pods\"");
     assert_int_equal(informer_error(w->informer)->code, 403);
     api_heal(w->world->api);
     watcher_in_step(w);
@@ -291,15 +286,8 @@ static void test_relist_that_is_not_to_be_had(void **state)
     struct watcher *w = *state;
     static const struct api_fault faults[] = {
         {.op = API_LIST, .status = 410, .reason = "Expired"},
-        {.op = API_LIST,
-         .status = 504,
-         .reason = "Timeout",
-         .cause = "ResourceVersionTooLarge",
-         .retry_after_s = 1},
-        {.op = API_LIST,
-         .status = 504,
-         .reason = "Timeout",
-         .message = "Too large resource version: 9, current: 1"},
+        {.op = API_LIST, .status = 504, .reason = "Timeout", .cause = "ResourceVersionTooLarge", .retry_after_s = 1},
+        {.op = API_LIST, .status = 504, .reason = "Timeout", .message = "Too large resource version: 9, current: 1"},
     };
     begin(w);
     for (unsigned n = 0; n < ARRAY_SIZE(faults); n++) {
@@ -528,8 +516,7 @@ static void test_events_that_are_left_out(void **state)
 {
     struct watcher *w = *state;
     begin(w);
-    api_tell(w->world->api, "NOVELTY",
-             "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"2000\"}}");
+    api_tell(w->world->api, "NOVELTY", "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"2000\"}}");
     api_tell(w->world->api, "ADDED",
              "{\"kind\":\"Status\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"x\",\"uid\":\"u\","
              "\"resourceVersion\":\"2001\"}}");
