@@ -50,9 +50,9 @@ struct informer {
 };
 
 static void on_list_begin(void *data);
-static void on_list_item(void *data, struct peek item);
+static void on_list_item(void *data, struct peek raw);
 static void on_list_end(void *data);
-static void on_event(void *data, enum watch_type type, struct peek object, const char *version);
+static void on_event(void *data, enum watch_type type, struct peek raw, const char *version);
 static void deliver(void *data);
 
 /* ---- metrics ---- */

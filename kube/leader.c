@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MAX_BYTES  (256 * 1024)
+#define LEASE_MAX_BYTES  ((size_t)256 * 1024)
 #define REQUEST_US       (5 * USEC_PER_SEC)
 #define RELEASE_US       (4 * USEC_PER_SEC)
 #define RELEASE_RETRY_US (200 * USEC_PER_MSEC)

@@ -26,16 +26,16 @@
 #define BUDGETS_MAX  4096
 #define BUDGET_BURST 25.0
 #define BUDGET_RATE  (1.0 / 300.0)
-#define FINISH_US    (6 * 60 * USEC_PER_SEC)
-#define REFRESH_US   (30 * 60 * USEC_PER_SEC)
+#define FINISH_US    (INT64_C(6) * 60 * USEC_PER_SEC)
+#define REFRESH_US   (INT64_C(30) * 60 * USEC_PER_SEC)
 #define SWEEP_US     (60 * USEC_PER_SEC)
 #define TRIES        12
 #define RETRY_US     (10 * USEC_PER_SEC)
 #define RETRY_JITTER 0.25
-#define NOTE_MAX     1024
+#define NOTE_MAX     ((size_t)1024)
 #define NAME_MAX_LEN 253
 #define FIELD_MAX    128
-#define KEY_MAX      (16 * 1024)
+#define KEY_MAX      ((size_t)16 * 1024)
 
 struct series {
     struct list node;   /* in order of last occurrence */
@@ -231,7 +231,7 @@ static void send_next(void *data)
     if (r->sending || list_empty(&r->queue))
         return;
     struct series *s = CONTAINER_OF(r->queue.next, struct series, queued);
-    struct buf path = BUF_INIT(4096), body = BUF_INIT(64 * 1024);
+    struct buf path = BUF_INIT(4096), body = BUF_INIT((size_t)64 * 1024);
     resource_path(&path, &resource_events, s->namespace_, s->created ? s->name : NULL, NULL);
     body_of(s, &body);
     if (path.failed || body.failed) {
@@ -372,7 +372,7 @@ static char *event_body(const struct recorder *r, const struct series *s, const 
 {
     char when[RFC3339_CAP];
     rfc3339_format_micro(when, s->last_real_us);
-    struct buf out = BUF_INIT(32 * 1024);
+    struct buf out = BUF_INIT((size_t)32 * 1024);
     struct json_emit j = json_emit(&out);
     json_open(&j, NULL, '{');
     json_emit_str(&j, "apiVersion", "events.k8s.io/v1");

@@ -31,7 +31,7 @@
 #define SHORT_WATCH_US    USEC_PER_SEC
 #define INTERNAL_RETRY_US (60 * USEC_PER_SEC)
 #define VERSION_CAP       128
-#define CONTINUE_CAP      (64 * 1024)
+#define CONTINUE_CAP      ((size_t)64 * 1024)
 
 enum state { IDLE, LISTING, TAKING, WATCHING, PAUSING };
 enum ending {
@@ -255,7 +255,7 @@ static void on_list_done(void *data, const struct kube_response *response, const
 static void start_page(struct reflector *r)
 {
     bool newest = !r->version[0] || r->version_unavailable;
-    struct buf path = BUF_INIT(CONTINUE_CAP * 3 + 64 * 1024);
+    struct buf path = BUF_INIT(CONTINUE_CAP * 3 + (size_t)64 * 1024);
     begin_path(r, &path);
     if (newest && !r->unpaged)
         query_int(&path, "limit", r->config.page_size);
@@ -467,7 +467,7 @@ static int64_t watch_seconds(const struct reflector *r)
 static void start_watch(struct reflector *r)
 {
     int64_t seconds = watch_seconds(r);
-    struct buf path = BUF_INIT(64 * 1024);
+    struct buf path = BUF_INIT((size_t)64 * 1024);
     begin_path(r, &path);
     query(&path, "watch", "true");
     query(&path, "allowWatchBookmarks", "true");
