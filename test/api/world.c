@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define TURN_US       1000
-#define LIMIT_US      (20 * USEC_PER_SEC)
-#define UNANSWERED_US (30 * USEC_PER_MSEC)
+#define LIMIT_US      (60 * USEC_PER_SEC)
+#define UNANSWERED_US (150 * USEC_PER_MSEC)
 
 static void must(bool ok, const struct error *err)
 {
