@@ -24,7 +24,7 @@ static const char doc[] =
     "  kubectl ai4k8s backfill web --series last-week.csv\n"
     "  kubectl ai4k8s backfill web --series an-old-week.csv --end now\n"
     "  kubectl ai4k8s backfill web --prometheus http://localhost:9090 --range 7d \\\n"
-    "      --query 'sum(rate(container_cpu_usage_seconds_total{namespace=\"shop\",pod=~\"web-.*\"}[5m]))'\n";
+    "      --query 'sum(shop:cpu_usage:rate5m)'\n";
 
 struct backfilling {
     struct cluster_options cluster;
