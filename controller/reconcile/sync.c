@@ -1,7 +1,7 @@
 /* One sync of one autoscaler, as a chain of asynchronous steps:
  *
- *   read the target -> load the state (once) -> refresh usage -> decide -> write (GET /scale, PATCH /scale)
- * -> report
+ *   read the target -> load the state (once) -> refresh usage -> decide -> ask who else wrote
+ *   -> write (GET /scale, PATCH /scale) -> report
  *
  * Each step ends in the next one or in finish(). Nothing is decided on an unsynced cache, and a step that
  * can't get what it needs says so in the finding and holds. */
@@ -91,6 +91,21 @@ static void note_metric_age(struct autoscaler *a, const struct core_observation 
         a->metric_age_s += (age - a->metric_age_s) / 8;
 }
 
+static uint32_t metric_age_s(const struct autoscaler *a)
+{
+    return (uint32_t)ceil(a->metric_age_s / METRIC_AGE_STEP) * METRIC_AGE_STEP;
+}
+
+static uint32_t startup_s(const struct autoscaler *a)
+{
+    return pods_startup_p90_s(a->r->pods, a->pa->object.meta.namespace_, a->selector_text);
+}
+
+uint32_t autoscaler_lead_s(const struct autoscaler *a)
+{
+    return core_lead_s(&a->spec, startup_s(a), metric_age_s(a));
+}
+
 static bool other_owner(struct autoscaler *a)
 {
     const char *name;
@@ -98,6 +113,26 @@ static bool other_owner(struct autoscaler *a)
         return false;
     (void)str_copy(a->finding.owner_name, sizeof(a->finding.owner_name), name);
     return true;
+}
+
+/* The plan stands: it is written, unless nothing changes or another autoscaler owns the target. */
+static void act(struct autoscaler *a)
+{
+    a->finding.other_owner = other_owner(a);
+    if (!a->plan.write || a->finding.other_owner) {
+        finish(a, -1);
+        return;
+    }
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = targets_read(a->r->targets, &ref, true, on_read_before_write, a);
+}
+
+static void on_writer(void *data, const char *manager)
+{
+    struct autoscaler *a = data;
+    a->op_writer = 0;
+    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
+    act(a);
 }
 
 static void decide(struct autoscaler *a)
@@ -118,21 +153,21 @@ static void decide(struct autoscaler *a)
                       .scale = &a->scale,
                       .usage_failed = a->finding.usage_error.kind != ERROR_NONE,
                       .time_us = now,
-                      .metric_age_s = (uint32_t)ceil(a->metric_age_s / METRIC_AGE_STEP) * METRIC_AGE_STEP,
-                      .startup_s = pods_startup_p90_s(r->pods, a->pa->object.meta.namespace_, a->selector_text),
+                      .metric_age_s = metric_age_s(a),
+                      .startup_s = startup_s(a),
                   },
                   &seen);
     note_metric_age(a, &seen);
     core_step(&a->spec, a->state, &seen, &a->plan);
     core_explain(&a->spec, &a->plan);
     a->finding.ok = true;
-    a->finding.other_owner = other_owner(a);
-    if (!a->plan.write || a->finding.other_owner) {
-        finish(a, -1);
+    if (!a->plan.foreign_write) {
+        act(a);
         return;
     }
+    /* managedFields name the last writer only: asked before we are that. */
     struct target_ref ref = autoscaler_target(a);
-    a->op_target = targets_read(r->targets, &ref, true, on_read_before_write, a);
+    a->op_writer = targets_writer(r->targets, &ref, on_writer, a);
 }
 
 static void on_usage(void *data, const struct error *err)

@@ -56,7 +56,8 @@ def install(plane: ControlPlane) -> None:
         if os.path.exists(done):
             return
         answer = subprocess.run(["kubectl", "apply", "-k", str(ROOT / "manifests/base")],
-                                env={**os.environ, **plane.environment()}, capture_output=True,
+                                env={**os.environ, **plane.environment(),
+                                     "HOME": plane.directory}, capture_output=True,
                                 text=True, timeout=120)
         assert answer.returncode == 0, answer.stderr
         for plural in ("predictiveautoscalers", "predictiveautoscalercheckpoints"):
@@ -98,8 +99,11 @@ class Operator:
         eventually(lambda: self._has_said(wanted), READY_S, 0.05, f"{self.name} to be ready")
         return self
 
-    def launch(self) -> None:
+    def install(self) -> None:
         install(self.plane)
+
+    def launch(self) -> None:
+        self.install()
         argv, environment = self.plane.in_cluster([str(BUILD / "ai4k8s-operator"), *self.arguments],
                                                   ACCOUNT, NAMESPACE)
         environment[process.MARKER] = self.plane.directory

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -30,7 +31,7 @@ def config(**fields):
 
 def test_created_edited_deleted(api, namespace, operator, traffic, audit_log):
     create_deployment(api, namespace, "web", 1)
-    traffic.set_demand(namespace, "web", 0.13)
+    traffic.set_demand(namespace, "web", 0.143)
     create(api, namespace, "web", "web")
     await_replicas(api, namespace, "web", 3)
     item = await_condition(api, namespace, "web", "Ready", "True")
@@ -123,6 +124,9 @@ def test_the_older_of_two_wins(api, namespace, operator):
     create_deployment(api, namespace, "web", 1)
     create(api, namespace, "first", "web", minimum=3)
     await_replicas(api, namespace, "web", 3)
+    # Ages are whole seconds; of two of the same age the name would decide.
+    born = get(api, namespace, "first")["metadata"]["creationTimestamp"]
+    eventually(lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()) > born)
     create(api, namespace, "a-second", "web", minimum=5)
     item = await_condition(api, namespace, "a-second", "Conflict", "True")
     assert "first" in condition(item, "Conflict")[2]
