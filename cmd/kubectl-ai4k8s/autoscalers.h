@@ -7,12 +7,12 @@
 #include "cluster.h"
 
 struct shown {
-    struct object_meta meta;
-    bool readable; /* its spec is what this version knows; else `pa` is zeroed */
     struct pa pa;
-    bool has_status;
     struct pa_status status;
+    struct object_meta meta;
     char *raw_status; /* JSON; NULL: none yet */
+    bool readable;    /* its spec is what this version knows; else `pa` is zeroed */
+    bool has_status;
 };
 
 struct shown_list {

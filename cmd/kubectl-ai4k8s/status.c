@@ -114,15 +114,15 @@ static void write_conditions(const struct pa_status *status, struct buf *out)
 static void write_points(const struct pa_forecast_status *f, unsigned width, struct buf *out)
 {
     double whole = 0;
-    char value[QUANTITY_CAP], lower[QUANTITY_CAP], upper[QUANTITY_CAP], time[RFC3339_CAP];
+    char value[16], lower[16], upper[16], time[RFC3339_CAP];
     for (uint32_t i = 0; i < f->n_hourly; i++)
         whole = fmax(whole, quantity_double(f->hourly[i].upper));
     for (uint32_t i = 0; i < f->n_hourly; i++) {
         const struct pa_forecast_point *p = &f->hourly[i];
         rfc3339_format(time, p->time_us);
-        quantity_format(value, p->value);
-        quantity_format(lower, p->lower);
-        quantity_format(upper, p->upper);
+        plot_value_label(value, quantity_double(p->value), 0);
+        plot_value_label(lower, quantity_double(p->lower), 0);
+        plot_value_label(upper, quantity_double(p->upper), 0);
         (void)buf_printf(out, "  %.5s  ", time + 11);
         plot_text_range_bar(quantity_double(p->lower), quantity_double(p->value), quantity_double(p->upper), whole,
                             MIN(width / 2, 60u), out);

@@ -102,7 +102,8 @@ static void write_times(const struct plot *p, unsigned n, struct buf *out)
         if (at + len > n)
             break;
         if (column >= used) {
-            memcpy(line + column, label, len);
+            for (unsigned k = 0; k < len; k++)
+                line[column + k] = label[k];
             used = column + len + 1;
             first = false;
         }
