@@ -89,7 +89,7 @@ def test_api_server_killed(plane, load, log, make_operator):
 
 def samples_of(api, name="web"):
     """How many samples a forecast stands on, as its condition says."""
-    message = condition(get(api, "default", name), "ForecastReady")[2]
+    message = condition(touch(api, "default", name), "ForecastReady")[2]
     return int(message.split(" from ")[1].split()[0])
 
 
@@ -100,7 +100,7 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     first.start()
     web(plane, load)
     tail = path("default", "web-tail", "predictiveautoscalercheckpoints")
-    eventually(lambda: samples_of(api) >= 3, 60)
+    eventually(lambda: samples_of(api) >= 3, 60, 2)
     known = samples_of(api)
     written = eventually(lambda: api.get(tail))["spec"]["time"]
     eventually(lambda: api.get(tail)["spec"]["time"] > written, 30)
@@ -112,8 +112,8 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     restored = eventually(lambda: [r for r in second.records()
                                    if r.get("msg") in ("history restored", "history starts anew")])
     assert restored[0]["msg"] == "history restored", restored
-    now = touch(api, "default", "web")
     assert samples_of(api) >= known
+    now = get(api, "default", "web")
     assert not scale_writes(log, before, "default")
     assert not writes(log, before, "default", "events"), "a restart is no transition"
     changed = [c["type"] for c, was in zip(now["status"]["conditions"],
