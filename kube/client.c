@@ -199,6 +199,8 @@ static void on_headers(void *data, const struct http_result *head)
     c->status = head->status;
     buf_clear(&c->refusal);
     client_report_warnings(&c->client->report, head);
+    if (is_success(head->status) && c->request.on_open)
+        c->request.on_open(c->request.data);
 }
 
 /* What is not 2xx is not what the caller asked for: it is kept for the Status. */
@@ -307,10 +309,9 @@ static const char *header_or_empty(const struct http_result *result, const char 
 static void log_asked(const struct call *c, const struct http_result *result, int64_t delay_us)
 {
     /* Priority and fairness says which of its queues was full; only its UID, but that finds it. */
-    log_info(c->client->log, "the API server asks to come back later",
-             LOG_S("method", method_of(c->request.verb)), LOG_S("path", c->request.path),
-             LOG_I("code", result->status), LOG_D("seconds", (double)delay_us / USEC_PER_SEC),
-             LOG_I("attempt", c->retries + 1),
+    log_info(c->client->log, "the API server asks to come back later", LOG_S("method", method_of(c->request.verb)),
+             LOG_S("path", c->request.path), LOG_I("code", result->status),
+             LOG_D("seconds", (double)delay_us / USEC_PER_SEC), LOG_I("attempt", c->retries + 1),
              LOG_S("flow_schema", header_or_empty(result, "X-Kubernetes-PF-FlowSchema-UID")));
 }
 
@@ -333,8 +334,7 @@ static void judge_failure(struct call *c, const struct http_result *result, cons
         c->maybe_applied = true;
     int64_t delay_us;
     if (retry_broken(c, result, err, &delay_us)) {
-        log_debug(client->log, "the connection broke, trying again", LOG_S("path", c->request.path),
-                  LOG_ERR(err));
+        log_debug(client->log, "the connection broke, trying again", LOG_S("path", c->request.path), LOG_ERR(err));
         retry(c, delay_us);
         return;
     }

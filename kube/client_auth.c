@@ -46,8 +46,8 @@ static struct http_origin *make_origin(const struct kube_config *config, const c
 }
 
 /* Servers only answer 401 to an expired certificate, which says nothing about the cause. */
-static int check_expiry(const struct kube_config *config, struct http_origin *origin, int64_t real_us,
-                        struct log *log, struct error *err)
+static int check_expiry(const struct kube_config *config, struct http_origin *origin, int64_t real_us, struct log *log,
+                        struct error *err)
 {
     int64_t expiry_s = http_origin_cert_expiry(origin);
     if (expiry_s == 0 || expiry_s > real_us / USEC_PER_SEC)
@@ -63,8 +63,8 @@ static int check_expiry(const struct kube_config *config, struct http_origin *or
                      config->cert_file ? " " : "", config->cert_file ? config->cert_file : "", when);
 }
 
-struct client_auth *client_auth_new(const struct kube_config *config, struct log *log,
-                                    struct metrics *metrics, struct loop *loop, struct error *err)
+struct client_auth *client_auth_new(const struct kube_config *config, struct log *log, struct metrics *metrics,
+                                    struct loop *loop, struct error *err)
 {
     struct http_origin *origin =
         make_origin(config, config->ca_pem, config->cert_pem, config->key_pem, config->token, err);
@@ -88,11 +88,11 @@ struct client_auth *client_auth_new(const struct kube_config *config, struct log
         .files_read_us = loop_now_us(loop),
     };
     if (metrics)
-        a->reloads = metrics_family(
-            metrics, METRICS_COUNTER, "rest_client_transport_ca_reload_total",
-            "Number of times a CA reload is attempted, partitioned by the result and reason for "
-            "the reload attempt",
-            "result,reason", NULL, 0);
+        a->reloads =
+            metrics_family(metrics, METRICS_COUNTER, "rest_client_transport_ca_reload_total",
+                           "Number of times a CA reload is attempted, partitioned by the result and reason for "
+                           "the reload attempt",
+                           "result,reason", NULL, 0);
     return a;
 }
 
@@ -203,10 +203,7 @@ static void read_files(struct client_auth *a)
         r = replace(a, &ca, &cert, &key, &err);
         if (r == 0)
             log_info(a->log, "certificates were replaced", LOG_B("ca", new_ca));
-        count_reload(a, r == 0 ? "success" : "failure",
-                     r < 0    ? "ca_parse_error"
-                     : new_ca ? "updated"
-                              : "unchanged");
+        count_reload(a, r == 0 ? "success" : "failure", r < 0 ? "ca_parse_error" : new_ca ? "updated" : "unchanged");
     } else if (r == 0) {
         count_reload(a, "success", "unchanged");
     }

@@ -19,8 +19,8 @@ struct client_auth;
 
 /* `config`, `log`, `metrics` and `loop` are borrowed for its life; `log` and `metrics` may be NULL. An
  * expired client certificate is refused, unless there is a token beside it. */
-struct client_auth *client_auth_new(const struct kube_config *config, struct log *log,
-                                    struct metrics *metrics, struct loop *loop, struct error *err);
+struct client_auth *client_auth_new(const struct kube_config *config, struct log *log, struct metrics *metrics,
+                                    struct loop *loop, struct error *err);
 struct client_auth *client_auth_free(struct client_auth *a);
 
 const char *client_auth_url(const struct client_auth *a);

@@ -12,11 +12,10 @@
 
 #define MAX_WARNINGS 256
 
-static const double size_buckets[] = {64,    256,    512,     1024,    4096,    16384,
-                                      65536, 262144, 1048576, 4194304, 16777216};
+static const double size_buckets[] = {64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216};
 
-static struct metrics_family *histogram(struct metrics *m, const char *name, const char *help,
-                                        const double *buckets, size_t n)
+static struct metrics_family *histogram(struct metrics *m, const char *name, const char *help, const double *buckets,
+                                        size_t n)
 {
     return metrics_family(m, METRICS_HISTOGRAM, name, help, "verb,host", buckets, n);
 }
@@ -37,17 +36,17 @@ void client_report_init(struct client_report *r, const char *url, struct log *lo
                                 "Number of request retries, partitioned by status code, verb, and host.",
                                 "code,verb,host", NULL, 0);
     r->duration = histogram(metrics, "rest_client_request_duration_seconds",
-                            "Request latency in seconds. Broken down by verb, and host.",
-                            metrics_buckets_request, ARRAY_SIZE(metrics_buckets_request));
+                            "Request latency in seconds. Broken down by verb, and host.", metrics_buckets_request,
+                            ARRAY_SIZE(metrics_buckets_request));
     r->rate_limiter = histogram(metrics, "rest_client_rate_limiter_duration_seconds",
                                 "Client side rate limiter latency in seconds. Broken down by verb, and host.",
                                 metrics_buckets_request, ARRAY_SIZE(metrics_buckets_request));
-    r->request_size = histogram(metrics, "rest_client_request_size_bytes",
-                                "Request size in bytes. Broken down by verb and host.", size_buckets,
-                                ARRAY_SIZE(size_buckets));
-    r->response_size = histogram(metrics, "rest_client_response_size_bytes",
-                                 "Response size in bytes. Broken down by verb and host.", size_buckets,
-                                 ARRAY_SIZE(size_buckets));
+    r->request_size =
+        histogram(metrics, "rest_client_request_size_bytes", "Request size in bytes. Broken down by verb and host.",
+                  size_buckets, ARRAY_SIZE(size_buckets));
+    r->response_size =
+        histogram(metrics, "rest_client_response_size_bytes", "Response size in bytes. Broken down by verb and host.",
+                  size_buckets, ARRAY_SIZE(size_buckets));
 }
 
 void client_report_done(struct client_report *r)
@@ -69,8 +68,7 @@ void client_report_attempt(struct client_report *r, const struct client_attempt 
         metrics_add(metrics_get(r->retries, code, method, host, NULL), 1);
     if (attempt->watch)
         return;
-    metrics_observe(metrics_get(r->duration, method, host, NULL),
-                    (double)attempt->duration_us / USEC_PER_SEC);
+    metrics_observe(metrics_get(r->duration, method, host, NULL), (double)attempt->duration_us / USEC_PER_SEC);
     metrics_observe(metrics_get(r->request_size, method, host, NULL), (double)attempt->sent_bytes);
     if (attempt->code > 0)
         metrics_observe(metrics_get(r->response_size, method, host, NULL), (double)attempt->received_bytes);
@@ -79,8 +77,7 @@ void client_report_attempt(struct client_report *r, const struct client_attempt 
 void client_report_throttled(struct client_report *r, const char *method, int64_t waited_us)
 {
     if (r->rate_limiter)
-        metrics_observe(metrics_get(r->rate_limiter, method, r->host, NULL),
-                        (double)waited_us / USEC_PER_SEC);
+        metrics_observe(metrics_get(r->rate_limiter, method, r->host, NULL), (double)waited_us / USEC_PER_SEC);
     if (waited_us > USEC_PER_SEC)
         log_info(r->log, "a request waits for our own limit of requests per second", LOG_S("method", method),
                  LOG_D("seconds", (double)waited_us / USEC_PER_SEC));

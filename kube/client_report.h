@@ -10,8 +10,7 @@
 
 struct client_report {
     struct log *log;
-    struct metrics_family *requests, *duration, *retries, *rate_limiter, *request_size,
-        *response_size; /* or NULL */
+    struct metrics_family *requests, *duration, *retries, *rate_limiter, *request_size, *response_size; /* or NULL */
     char *host;
     struct map warnings; /* texts that were logged already */
 };

@@ -58,16 +58,13 @@ static int read_in_cluster(const struct kube_environment *env, struct kube_confi
 {
     uint64_t port;
     if (!str_to_u64(env->service_port, &port) || port == 0 || port > 65535)
-        return error_set(err, ERROR_CONFIG, "KUBERNETES_SERVICE_PORT is not a port: \"%.40s\"",
-                         env->service_port);
+        return error_set(err, ERROR_CONFIG, "KUBERNETES_SERVICE_PORT is not a port: \"%.40s\"", env->service_port);
     for (const char *s = env->service_host; *s; s++)
         if ((unsigned char)*s <= ' ' || *s == 0x7F || strchr("/?#@[]", *s))
-            return error_set(err, ERROR_CONFIG, "KUBERNETES_SERVICE_HOST is not a host: \"%.80s\"",
-                             env->service_host);
+            return error_set(err, ERROR_CONFIG, "KUBERNETES_SERVICE_HOST is not a host: \"%.80s\"", env->service_host);
     const char *dir = env->service_account_dir ? env->service_account_dir : SERVICE_ACCOUNT_DIR;
     bool ipv6 = strchr(env->service_host, ':');
-    c->server =
-        xasprintf("https://%s%s%s:%u", ipv6 ? "[" : "", env->service_host, ipv6 ? "]" : "", (unsigned)port);
+    c->server = xasprintf("https://%s%s%s:%u", ipv6 ? "[" : "", env->service_host, ipv6 ? "]" : "", (unsigned)port);
     c->in_cluster = true;
     c->source = xstrdup("in-cluster service account");
     c->token_file = xasprintf("%s/token", dir);
@@ -111,14 +108,13 @@ static int read_home(const char *home, const char *context, struct kube_config *
         if (r <= 0)
             return r;
     }
-    return error_set(
-        err, ERROR_CONFIG,
-        "no cluster to talk to: give --kubeconfig FILE, or set KUBECONFIG, or have a ~/.kube/config (and "
-        "this is not a pod: KUBERNETES_SERVICE_HOST is not set)");
+    return error_set(err, ERROR_CONFIG,
+                     "no cluster to talk to: give --kubeconfig FILE, or set KUBECONFIG, or have a ~/.kube/config (and "
+                     "this is not a pod: KUBERNETES_SERVICE_HOST is not set)");
 }
 
-static int read_any(const struct kube_environment *env, const char *path, const char *context,
-                    struct kube_config *c, struct error *err)
+static int read_any(const struct kube_environment *env, const char *path, const char *context, struct kube_config *c,
+                    struct error *err)
 {
     if (path) {
         char *copy = xstrdup(path);
@@ -129,8 +125,7 @@ static int read_any(const struct kube_environment *env, const char *path, const 
     if (is_set(env->kubeconfig)) {
         int r = read_list(env->kubeconfig, context, c, err);
         return r <= 0 ? r
-                      : error_set(err, ERROR_CONFIG, "no file that KUBECONFIG names exists: %.200s",
-                                  env->kubeconfig);
+                      : error_set(err, ERROR_CONFIG, "no file that KUBECONFIG names exists: %.200s", env->kubeconfig);
     }
     if (!context && is_set(env->service_host) && is_set(env->service_port))
         return read_in_cluster(env, c, err);
@@ -158,9 +153,8 @@ struct kube_config *kube_config_free(struct kube_config *c)
     for (char **line = c->impersonate; line && *line; line++)
         free(*line);
     free((void *)c->impersonate);
-    char *const plain[] = {c->server,      c->namespace_, c->ca_pem,   c->ca_file,
-                           c->cert_pem,    c->cert_file,  c->key_file, c->token_file,
-                           c->server_name, c->proxy_url,  c->source};
+    char *const plain[] = {c->server,   c->namespace_, c->ca_pem,      c->ca_file,   c->cert_pem, c->cert_file,
+                           c->key_file, c->token_file, c->server_name, c->proxy_url, c->source};
     for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
         free(plain[i]);
     free(c);

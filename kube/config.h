@@ -27,7 +27,7 @@ struct kube_config {
     bool disable_compression;
     bool in_cluster;
     char **impersonate; /* header lines "Impersonate-User: x" ..., NULL-terminated, or NULL */
-    char *source; /* "/home/x/.kube/config, context kind" or "in-cluster service account": for messages */
+    char *source;       /* "/home/x/.kube/config, context kind" or "in-cluster service account": for messages */
 };
 
 /* What the environment says; the only place that reads it (options of a program may override each). */

@@ -122,8 +122,7 @@ static bool whole(double d, int64_t *ret)
     return true;
 }
 
-int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t max, int64_t *ret,
-                  struct error *err)
+int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t max, int64_t *ret, struct error *err)
 {
     const json_t *at = json_at(root, dotted);
     if (!at)
@@ -134,8 +133,8 @@ int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t m
     else if (!json_is_real(at) || !whole(json_real_value(at), &value)) /* 3.0 and 1e3 are integers in JSON */
         return wrong_type(dotted, "an integer", at, err);
     if (value < min || value > max)
-        return error_set(err, ERROR_PARSE, "%s: want %lld to %lld, have %lld", dotted, (long long)min,
-                         (long long)max, (long long)value);
+        return error_set(err, ERROR_PARSE, "%s: want %lld to %lld, have %lld", dotted, (long long)min, (long long)max,
+                         (long long)value);
     *ret = value;
     return 0;
 }

@@ -34,8 +34,7 @@ bool json_bool(const json_t *root, const char *dotted, bool fallback);
 /* The same with a message: 0 present and stored; 1 absent or null, *ret untouched; < 0 of a wrong type or out
  * of range, "spec.maxReplicas: want an integer, have a string". Texts are borrowed from the tree. */
 int json_want_str(const json_t *root, const char *dotted, const char **ret, struct error *err);
-int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t max, int64_t *ret,
-                  struct error *err);
+int json_want_int(const json_t *root, const char *dotted, int64_t min, int64_t max, int64_t *ret, struct error *err);
 int json_want_bool(const json_t *root, const char *dotted, bool *ret, struct error *err);
 
 /* Appends compact JSON with sorted keys. */
@@ -53,11 +52,9 @@ struct json_emit {
 struct json_emit json_emit(struct buf *out);
 void json_open(struct json_emit *j, const char *key, char bracket);
 void json_close(struct json_emit *j, char bracket);
-void json_emit_str(struct json_emit *j, const char *key,
-                   const char *value); /* NULL value: the member is left out */
+void json_emit_str(struct json_emit *j, const char *key, const char *value); /* NULL value: the member is left out */
 void json_emit_int(struct json_emit *j, const char *key, int64_t value);
-void json_emit_double(struct json_emit *j, const char *key,
-                      double value); /* not for CRD fields: they have no floats */
+void json_emit_double(struct json_emit *j, const char *key, double value); /* not for CRD fields: they have no floats */
 void json_emit_bool(struct json_emit *j, const char *key, bool value);
 void json_emit_raw(struct json_emit *j, const char *key, const char *json,
                    size_t len); /* JSON that is known to be valid */

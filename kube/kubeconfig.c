@@ -37,10 +37,10 @@ struct entry {
     char path[64];       /* "clusters[1].cluster" */
 };
 
-static void fail_at(const struct source *source, const char *path, const char *key, struct error *err,
-                    const char *fmt, va_list args) __attribute__((format(printf, 5, 0)));
-static void fail_at(const struct source *source, const char *path, const char *key, struct error *err,
-                    const char *fmt, va_list args)
+static void fail_at(const struct source *source, const char *path, const char *key, struct error *err, const char *fmt,
+                    va_list args) __attribute__((format(printf, 5, 0)));
+static void fail_at(const struct source *source, const char *path, const char *key, struct error *err, const char *fmt,
+                    va_list args)
 {
     /* From the key to the entry to the element of the list: the nearest one that the file has. */
     char at[160], text[280];
@@ -111,10 +111,8 @@ static int check_file(const struct source *s, struct error *err)
         return 0;
     const char *kind = json_str(root, "kind");
     if (!json_is_object(root) || (kind && !streq(kind, "Config")))
-        return fail_file(s, json_is_object(root) ? "kind" : "", err,
-                         "this is not a kubeconfig (kind: Config)");
-    if (check_list(s, "clusters", err) < 0 || check_list(s, "users", err) < 0 ||
-        check_list(s, "contexts", err) < 0)
+        return fail_file(s, json_is_object(root) ? "kind" : "", err, "this is not a kubeconfig (kind: Config)");
+    if (check_list(s, "clusters", err) < 0 || check_list(s, "users", err) < 0 || check_list(s, "contexts", err) < 0)
         return -1;
     return 0;
 }
@@ -156,10 +154,8 @@ static bool find(const struct files *f, const char *kind, const char *name, stru
         {
             if (!streq(json_str(entry, "name"), name))
                 continue;
-            *ret = (struct entry){.source = &f->list[k],
-                                  .kind = kind,
-                                  .name = json_str(entry, "name"),
-                                  .value = json_at(entry, kind)};
+            *ret = (struct entry){
+                .source = &f->list[k], .kind = kind, .name = json_str(entry, "name"), .value = json_at(entry, kind)};
             (void)snprintf(ret->path, sizeof(ret->path), "%s[%zu].%s", list, i, kind);
             return true;
         }
@@ -206,8 +202,7 @@ static int copy_str(const struct entry *e, const char *key, char **ret, struct e
 
 static int get_bool(const struct entry *e, const char *key, bool *ret, struct error *err)
 {
-    return json_want_bool(e->value, key, ret, NULL) < 0 ? fail(e, key, err, "%s: want true or false", key)
-                                                        : 0;
+    return json_want_bool(e->value, key, ret, NULL) < 0 ? fail(e, key, err, "%s: want true or false", key) : 0;
 }
 
 /* The absolute name of a file that is given relative to the kubeconfig. */
@@ -228,11 +223,9 @@ static int get_pem(const struct entry *e, const char *key, char **ret_pem, char 
     int r = get_str(e, data_key, &value, err);
     if (r == 0) {
         struct buf pem = BUF_INIT(MAX_FILE_BYTES);
-        (void)buf_append(&pem, value,
-                         strlen(value)); /* room at once: growing would leave copies of a key behind */
+        (void)buf_append(&pem, value, strlen(value)); /* room at once: growing would leave copies of a key behind */
         buf_clear(&pem);
-        if (str_base64_decode(&pem, value, strlen(value)) < 0 || pem.len == 0 ||
-            memchr(pem.data, '\0', pem.len)) {
+        if (str_base64_decode(&pem, value, strlen(value)) < 0 || pem.len == 0 || memchr(pem.data, '\0', pem.len)) {
             buf_done(&pem);
             return fail(e, data_key, err, "%s: not valid base64", data_key);
         }
@@ -253,8 +246,8 @@ static int get_pem(const struct entry *e, const char *key, char **ret_pem, char 
 
 /* ---- cluster ---- */
 
-static int check_url(const struct entry *e, const char *key, const char *url, bool https, bool http,
-                     bool socks, struct error *err)
+static int check_url(const struct entry *e, const char *key, const char *url, bool https, bool http, bool socks,
+                     struct error *err)
 {
     const char *rest = strstr(url, "://");
     bool known = rest && ((https && str_starts(url, "https://")) || (http && str_starts(url, "http://")) ||
@@ -272,23 +265,20 @@ static int read_cluster(const struct entry *e, struct kube_config *c, struct err
 {
     int r = copy_str(e, "server", &c->server, err);
     if (r > 0)
-        return fail(e, "server", err, "cluster \"%.80s\" has no server: add \"server: https://HOST:PORT\"",
-                    e->name);
+        return fail(e, "server", err, "cluster \"%.80s\" has no server: add \"server: https://HOST:PORT\"", e->name);
     if (r < 0 || check_url(e, "server", c->server, true, true, false, err) < 0)
         return -1;
     for (size_t len = strlen(c->server); len > 0 && c->server[len - 1] == '/'; len--)
         c->server[len - 1] = '\0';
 
     if (get_pem(e, "certificate-authority", &c->ca_pem, &c->ca_file, err) < 0 ||
-        copy_str(e, "tls-server-name", &c->server_name, err) < 0 ||
-        copy_str(e, "proxy-url", &c->proxy_url, err) < 0 ||
+        copy_str(e, "tls-server-name", &c->server_name, err) < 0 || copy_str(e, "proxy-url", &c->proxy_url, err) < 0 ||
         get_bool(e, "insecure-skip-tls-verify", &c->insecure_skip_verify, err) < 0 ||
         get_bool(e, "disable-compression", &c->disable_compression, err) < 0)
         return -1;
     if (c->insecure_skip_verify && c->ca_pem)
-        return fail(
-            e, "insecure-skip-tls-verify", err,
-            "insecure-skip-tls-verify and a certificate authority exclude each other: remove one of them");
+        return fail(e, "insecure-skip-tls-verify", err,
+                    "insecure-skip-tls-verify and a certificate authority exclude each other: remove one of them");
     return c->proxy_url ? check_url(e, "proxy-url", c->proxy_url, true, true, true, err) : 0;
 }
 
@@ -299,11 +289,9 @@ static int refuse_unsupported(const struct entry *e, struct error *err)
     static const struct {
         const char *key, *why;
     } refused[] = {
-        {"exec",
-         "wants to run a program to get credentials (exec), which is not done here: use a token of a service "
-         "account (kubectl create token NAME) or a client certificate"},
-        {"auth-provider",
-         "uses auth-provider, which Kubernetes has removed: use a token or a client certificate"},
+        {"exec", "wants to run a program to get credentials (exec), which is not done here: use a token of a service "
+                 "account (kubectl create token NAME) or a client certificate"},
+        {"auth-provider", "uses auth-provider, which Kubernetes has removed: use a token or a client certificate"},
         {"username", "uses a password, which Kubernetes has removed: use a token or a client certificate"},
         {"password", "uses a password, which Kubernetes has removed: use a token or a client certificate"},
     };
@@ -335,8 +323,8 @@ struct headers {
     size_t n;
 };
 
-static int add_header(struct headers *h, const struct entry *e, const char *key, const char *name,
-                      const json_t *value, struct error *err)
+static int add_header(struct headers *h, const struct entry *e, const char *key, const char *name, const json_t *value,
+                      struct error *err)
 {
     const char *text = json_string_value(value);
     if (!text)
@@ -351,8 +339,8 @@ static int add_header(struct headers *h, const struct entry *e, const char *key,
 }
 
 /* A text or a list of texts. */
-static int add_headers(struct headers *h, const struct entry *e, const char *key, const char *name,
-                       const json_t *value, struct error *err)
+static int add_headers(struct headers *h, const struct entry *e, const char *key, const char *name, const json_t *value,
+                       struct error *err)
 {
     if (!json_is_array(value))
         return add_header(h, e, key, name, value, err);
@@ -411,8 +399,7 @@ static int read_impersonation(const struct entry *e, struct kube_config *c, stru
 
 static int read_user(const struct entry *e, struct kube_config *c, struct error *err)
 {
-    if (refuse_unsupported(e, err) < 0 ||
-        get_pem(e, "client-certificate", &c->cert_pem, &c->cert_file, err) < 0 ||
+    if (refuse_unsupported(e, err) < 0 || get_pem(e, "client-certificate", &c->cert_pem, &c->cert_file, err) < 0 ||
         get_pem(e, "client-key", &c->key_pem, &c->key_file, err) < 0)
         return -1;
     if (c->cert_pem && !c->key_pem)
@@ -420,8 +407,7 @@ static int read_user(const struct entry *e, struct kube_config *c, struct error 
                     "user \"%.80s\" has a client certificate without its key: add client-key", e->name);
     if (c->key_pem && !c->cert_pem)
         return fail(e, "client-key", err,
-                    "user \"%.80s\" has a client key without its certificate: add client-certificate",
-                    e->name);
+                    "user \"%.80s\" has a client key without its certificate: add client-certificate", e->name);
     if (read_token(e, c, err) < 0)
         return -1;
     return read_impersonation(e, c, err);
@@ -439,11 +425,10 @@ static int find_context(const struct files *f, const char *wanted, struct entry 
     }
     if (!wanted)
         return fail_file(&f->list[0], "current-context", err,
-                         "no current-context: add one, or choose a context with --context (known: %s)",
-                         known);
+                         "no current-context: add one, or choose a context with --context (known: %s)", known);
     if (!find(f, "context", wanted, ret))
-        return fail_file(&f->list[0], "current-context", err, "there is no context \"%.80s\" (known: %s)",
-                         wanted, known);
+        return fail_file(&f->list[0], "current-context", err, "there is no context \"%.80s\" (known: %s)", wanted,
+                         known);
     return 0;
 }
 
@@ -454,13 +439,11 @@ static int follow(const struct files *f, const struct entry *context, const char
     const char *name = NULL;
     int r = get_str(context, kind, &name, err);
     if (r > 0)
-        return fail(context, kind, err, "context \"%.80s\" names no %s: add \"%s: NAME\"", context->name,
-                    kind, kind);
+        return fail(context, kind, err, "context \"%.80s\" names no %s: add \"%s: NAME\"", context->name, kind, kind);
     if (r < 0)
         return r;
     if (!find(f, kind, name, ret))
-        return fail(context, kind, err,
-                    "context \"%.80s\" names %s \"%.80s\", which is not defined: add it under %ss",
+        return fail(context, kind, err, "context \"%.80s\" names %s \"%.80s\", which is not defined: add it under %ss",
                     context->name, kind, name, kind);
     return 0;
 }
@@ -477,8 +460,7 @@ static int read_context(const struct files *f, const char *wanted, struct kube_c
     if (r > 0)
         c->namespace_ = xstrdup("default");
     else if (!str_is_dns_label(c->namespace_))
-        return fail(&context, "namespace", err, "namespace: \"%.80s\" is not the name of a namespace",
-                    c->namespace_);
+        return fail(&context, "namespace", err, "namespace: \"%.80s\" is not the name of a namespace", c->namespace_);
     if (follow(f, &context, "cluster", &cluster, err) < 0 || read_cluster(&cluster, c, err) < 0)
         return -1;
 

@@ -52,8 +52,7 @@ static int decode(const json_t *metadata, struct object_meta *m, struct error *e
         return r;
     if (r > 0 || !m->name[0])
         return error_set(err, ERROR_PARSE, "name is missing");
-    if (copy_str(metadata, "namespace", &m->namespace_, err) < 0 ||
-        copy_str(metadata, "uid", &m->uid, err) < 0 ||
+    if (copy_str(metadata, "namespace", &m->namespace_, err) < 0 || copy_str(metadata, "uid", &m->uid, err) < 0 ||
         copy_str(metadata, "resourceVersion", &m->resource_version, err) < 0 ||
         json_want_int(metadata, "generation", 0, INT64_MAX, &m->generation, err) < 0 ||
         read_time(metadata, "creationTimestamp", &m->creation_us, err) < 0 ||

@@ -17,8 +17,7 @@ struct object_meta {
     char *owner_kind, *owner_name, *owner_uid; /* the controlling owner (controller: true), else NULL */
 };
 
-int object_meta_decode(const json_t *object, struct object_meta *ret,
-                       struct error *err); /* from the whole object */
+int object_meta_decode(const json_t *object, struct object_meta *ret, struct error *err); /* from the whole object */
 void object_meta_done(struct object_meta *m);
 /* "namespace/name", or "name". */
 void object_key(struct buf *out, const char *namespace_, const char *name);

@@ -22,8 +22,7 @@ struct quantity {
 bool quantity_parse(const char *s, struct quantity *ret); /* false: not a quantity */
 /* A JSON string or number, as the API takes both. */
 bool quantity_of_json(const json_t *value, struct quantity *ret);
-void quantity_format(char out[QUANTITY_CAP],
-                     struct quantity q); /* canonical: no fraction, largest fitting suffix */
+void quantity_format(char out[QUANTITY_CAP], struct quantity q); /* canonical: no fraction, largest fitting suffix */
 double quantity_double(struct quantity q);
 int64_t quantity_milli(struct quantity q); /* rounded up (away from zero), saturating */
 /* The quantity nearest to a finite double, with at most `digits` (1..17) significant digits (for status). Not

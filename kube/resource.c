@@ -8,8 +8,8 @@
 const struct resource resource_pods = {"", "v1", "pods", "Pod", true};
 const struct resource resource_deployments = {"apps", "v1", "deployments", "Deployment", true};
 const struct resource resource_statefulsets = {"apps", "v1", "statefulsets", "StatefulSet", true};
-const struct resource resource_hpas = {"autoscaling", "v2", "horizontalpodautoscalers",
-                                       "HorizontalPodAutoscaler", true};
+const struct resource resource_hpas = {"autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler",
+                                       true};
 const struct resource resource_leases = {"coordination.k8s.io", "v1", "leases", "Lease", true};
 const struct resource resource_events = {"events.k8s.io", "v1", "events", "Event", true};
 const struct resource resource_pod_metrics = {"metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true};

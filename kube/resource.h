@@ -14,8 +14,8 @@ struct resource {
     bool namespaced;
 };
 
-extern const struct resource resource_pods, resource_deployments, resource_statefulsets, resource_hpas,
-    resource_leases, resource_events, resource_pod_metrics;
+extern const struct resource resource_pods, resource_deployments, resource_statefulsets, resource_hpas, resource_leases,
+    resource_events, resource_pod_metrics;
 
 /* Appends the escaped path. `namespace_` NULL: all of them (lists), or cluster-scoped. `name` NULL: the
  * collection. `subresource` NULL: the object itself. A name that can't be a path segment ("", ".", "..", with

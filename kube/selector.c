@@ -93,8 +93,7 @@ static int write_requirement(const struct requirement *r, struct buf *out, struc
     return 0;
 }
 
-static int collect(const json_t *labels, const json_t *expressions, struct requirement *all,
-                   struct error *err)
+static int collect(const json_t *labels, const json_t *expressions, struct requirement *all, struct error *err)
 {
     size_t n = 0, i;
     const char *key;
@@ -108,8 +107,7 @@ static int collect(const json_t *labels, const json_t *expressions, struct requi
         const char *name = json_str(value, "key"), *operator_ = json_str(value, "operator");
         if (!name || !operator_)
             return error_set(err, ERROR_PARSE, "matchExpressions[%zu]: want key and operator", i);
-        all[n++] =
-            (struct requirement){.key = name, .operator_ = operator_, .values = json_at(value, "values")};
+        all[n++] = (struct requirement){.key = name, .operator_ = operator_, .values = json_at(value, "values")};
     }
     return 0;
 }
@@ -118,8 +116,7 @@ int selector_format(const json_t *selector, struct buf *out, struct error *err)
 {
     if (!selector || json_is_null(selector))
         return 1;
-    const json_t *labels = json_at(selector, "matchLabels"),
-                 *expressions = json_at(selector, "matchExpressions");
+    const json_t *labels = json_at(selector, "matchLabels"), *expressions = json_at(selector, "matchExpressions");
     if (!json_is_object(selector) || (labels && !json_is_object(labels)) ||
         (expressions && !json_is_array(expressions)))
         return error_set(err, ERROR_PARSE, "selector: want an object with matchLabels and matchExpressions");

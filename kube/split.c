@@ -177,8 +177,7 @@ static int feed_top(struct split *s, char c, struct error *err)
         /* Nobody writes a name of a list with escapes, but "\u0069tems" would be "items" for the parser. */
         if (s->depth == 1 && s->key_state == KEY_ESCAPED)
             return error_set(err, ERROR_PARSE, "invalid list: an escape in a member's name");
-        bool items =
-            s->depth == 1 && s->key_state == KEY_READ && s->key_len == 5 && memcmp(s->key, "items", 5) == 0;
+        bool items = s->depth == 1 && s->key_state == KEY_READ && s->key_len == 5 && memcmp(s->key, "items", 5) == 0;
         s->key_state = items ? KEY_ITEMS : KEY_NONE;
         return 0;
     case '{':
@@ -259,7 +258,7 @@ int split_feed(struct split *s, const char *bytes, size_t len, struct error *err
 int split_finish(struct split *s, struct error *err)
 {
     bool complete = s->mode == SPLIT_LIST ? s->state == AFTER : s->state == BETWEEN;
-    return complete ? 0
-                    : error_set(err, ERROR_PARSE, "the %s ends in the middle",
-                                s->mode == SPLIT_LIST ? "list" : "stream");
+    return complete
+               ? 0
+               : error_set(err, ERROR_PARSE, "the %s ends in the middle", s->mode == SPLIT_LIST ? "list" : "stream");
 }

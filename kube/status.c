@@ -128,8 +128,7 @@ void kube_status_decode(int code, const char *body, size_t len, struct kube_stat
 
 int kube_status_error(const struct kube_status *status, struct error *err)
 {
-    error_set(err, ERROR_API, "%s (HTTP %d %s)", status->message, status->code,
-              status_reason_name(status->reason));
+    error_set(err, ERROR_API, "%s (HTTP %d %s)", status->message, status->code, status_reason_name(status->reason));
     if (err) {
         err->code = status->code;
         err->retry_after_ms =

@@ -33,8 +33,7 @@ struct reader {
     char path[PATH_CAP];
 };
 
-static int fail(const struct reader *r, size_t line, struct error *err, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
+static int fail(const struct reader *r, size_t line, struct error *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 static int fail(const struct reader *r, size_t line, struct error *err, const char *fmt, ...)
 {
     char text[256];
@@ -98,9 +97,8 @@ static json_t *plain_number(const struct reader *r, size_t line, const char *s, 
 {
     int64_t i;
     double d;
-    if (has_only(s, "0o", "01234567")
-            ? read_radix(s + 2, 3, &i)
-            : has_only(s, "0x", "0123456789abcdefABCDEF") && read_radix(s + 2, 4, &i))
+    if (has_only(s, "0o", "01234567") ? read_radix(s + 2, 3, &i)
+                                      : has_only(s, "0x", "0123456789abcdefABCDEF") && read_radix(s + 2, 4, &i))
         return json_integer(i);
     if (looks_decimal(s)) {
         const char *digits = s + (*s == '-' || *s == '+');
@@ -158,8 +156,7 @@ static size_t next_path(struct reader *r)
 static void add_value(struct reader *r, size_t line, json_t *value, size_t path_len)
 {
     if (r->depth > 0 && r->stack[r->depth - 1].key)
-        line = r->stack[r->depth - 1]
-                   .key_line; /* where a reader looks for "spec:", whatever its value starts at */
+        line = r->stack[r->depth - 1].key_line; /* where a reader looks for "spec:", whatever its value starts at */
     if (path_len < PATH_CAP) {
         r->path[path_len] = '\0';
         map_set(r->doc->lines, r->path, (void *)(uintptr_t)(line + 1));
@@ -267,8 +264,7 @@ static int read_events(struct reader *r, struct error *err)
         if (!yaml_parser_parse(&r->parser, &event)) {
             const char *problem = r->parser.problem ? r->parser.problem : "not YAML";
             if (r->parser.error == YAML_READER_ERROR)
-                return error_set(err, ERROR_CONFIG, "%s: byte %zu: %s", r->name, r->parser.problem_offset,
-                                 problem);
+                return error_set(err, ERROR_CONFIG, "%s: byte %zu: %s", r->name, r->parser.problem_offset, problem);
             return fail(r, r->parser.problem_mark.line, err, "%s%s%s", problem, r->parser.context ? " " : "",
                         r->parser.context ? r->parser.context : "");
         }

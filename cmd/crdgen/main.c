@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #define MAX_FILE_BYTES (1 << 20)
 
@@ -54,8 +53,11 @@ static int write_file(const char *directory, const char *name, const struct buf 
     bool ok = file && fwrite(text->data, 1, text->len, file) == text->len;
     if (file && fclose(file) != 0)
         ok = false;
-    if (!ok)
-        (void)fprintf(stderr, "crdgen: %s: %s\n", path, text->failed ? "too large" : strerrorname_np(errno));
+    if (!ok) {
+        struct error err = ERROR_INIT;
+        (void)error_errno(&err, text->failed ? EFBIG : errno, "%s", path);
+        (void)fprintf(stderr, "crdgen: %s\n", error_text(&err));
+    }
     return ok ? 0 : -1;
 }
 

@@ -30,16 +30,14 @@ static int expand(json_t *config, const struct annotation_workload *w, struct er
         const char *brief, *full;
     } names[] = {{"min", "minReplicas"}, {"max", "maxReplicas"}};
     if (json_object_get(config, "scaleTargetRef"))
-        return refuse(err, ANNOTATION_CONFIG,
-                      "scaleTargetRef must not be given, it is the annotated workload");
+        return refuse(err, ANNOTATION_CONFIG, "scaleTargetRef must not be given, it is the annotated workload");
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         json_t *value = json_object_get(config, names[i].brief);
         if (!value)
             continue;
         if (json_object_get(config, names[i].full)) {
             char why[80];
-            (void)snprintf(why, sizeof why, "%s and %s mean the same, give one", names[i].brief,
-                           names[i].full);
+            (void)snprintf(why, sizeof why, "%s and %s mean the same, give one", names[i].brief, names[i].full);
             return refuse(err, ANNOTATION_CONFIG, why);
         }
         (void)json_object_set(config, names[i].full, value);
@@ -67,8 +65,7 @@ static json_t *parse(const struct annotation_workload *w, struct error *err)
     struct error why = ERROR_INIT;
     json_t *config = json_parse(w->config, len, &why);
     if (!config || !json_is_object(config)) {
-        (void)refuse(err, ANNOTATION_CONFIG,
-                     config ? "want a JSON object such as {\"max\": 10}" : error_text(&why));
+        (void)refuse(err, ANNOTATION_CONFIG, config ? "want a JSON object such as {\"max\": 10}" : error_text(&why));
         json_decref(config);
         return NULL;
     }

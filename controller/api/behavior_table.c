@@ -28,19 +28,16 @@ static const struct schema_field policy_fields[] = {
      AT(pa_policy, period_s)},
 };
 static const struct schema_object policy = SCHEMA_OBJECT_OF(policy_fields);
-static const struct schema_field policy_item = {
-    .type = SCHEMA_OBJECT, .object = &policy, .doc = "One policy."};
+static const struct schema_field policy_item = {.type = SCHEMA_OBJECT, .object = &policy, .doc = "One policy."};
 
 /* Both directions have the same fields, with other defaults. */
 static const char *const selects[] = {"Max", "Min", "Disabled", NULL};
-static const char window_doc[] = "How far back, in seconds, earlier recommendations count: the most "
-                                 "cautious of them is taken (the lowest for scaling up, the highest for "
-                                 "scaling down).";
+static const char window_doc[] = "How far back, in seconds, earlier recommendations count: the most cautious of them "
+                                 "is taken (the lowest for scaling up, the highest for scaling down).";
 static const char tolerance_doc[] =
     "How far a metric may be from its target, as a share of it, before anything is done.";
-static const char select_doc[] = "Which policy counts when there are several: the one that allows the most "
-                                 "change (Max) or the least (Min). Disabled forbids scaling in this "
-                                 "direction.";
+static const char select_doc[] = "Which policy counts when there are several: the one that allows the most change "
+                                 "(Max) or the least (Min). Disabled forbids scaling in this direction.";
 static const char policies_doc[] = "How much may change in one period.";
 
 static const struct schema_field up_fields[] = {

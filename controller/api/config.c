@@ -29,16 +29,16 @@ static const struct schema_field fields[] = {
      .fallback = "600",
      .min = 10,
      .max = 86400,
-     .doc = "Time between two checkpoints of one autoscaler, in seconds: at most that much history is lost "
-            "when the operator is killed.",
+     .doc = "Time between two checkpoints of one autoscaler, in seconds: at most that much history is lost when the "
+            "operator is killed.",
      AT(operator_config, checkpoint_interval_s)},
     {.name = "checkpointWritesPerSecond",
      .type = SCHEMA_INT32,
      .fallback = "10",
      .min = 1,
      .max = 1000,
-     .doc = "Checkpoints that the whole operator writes per second; with more autoscalers than that the "
-            "interval stretches.",
+     .doc = "Checkpoints that the whole operator writes per second; with more autoscalers than that the interval "
+            "stretches.",
      AT(operator_config, checkpoint_writes_per_second)},
     {.name = "statusWritesPerSecond",
      .type = SCHEMA_INT32,
@@ -103,8 +103,7 @@ const struct schema_object operator_config_schema = SCHEMA_OBJECT_RULED(fields, 
 static int decode(const char *name, struct yaml_doc *doc, struct operator_config *ret, struct error *err)
 {
     struct api_problems problems = {0};
-    int result =
-        api_decode(&operator_config_schema, doc->root, "", API_STRICT, ret, sizeof *ret, NULL, &problems);
+    int result = api_decode(&operator_config_schema, doc->root, "", API_STRICT, ret, sizeof *ret, NULL, &problems);
     if (result < 0) {
         api_problems_locate(&problems, doc);
         result = api_problems_error(&problems, name, err);

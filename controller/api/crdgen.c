@@ -83,8 +83,7 @@ static void describe(struct yaml *y, const struct schema_field *f)
     crdgen_limits(f, limits, sizeof limits);
     if (limits[0] >= 'a' && limits[0] <= 'z')
         limits[0] = (char)(limits[0] - 'a' + 'A');
-    int n =
-        snprintf(text, sizeof text, "%s%s%s%s", f->doc, limits[0] ? " " : "", limits, limits[0] ? "." : "");
+    int n = snprintf(text, sizeof text, "%s%s%s%s", f->doc, limits[0] ? " " : "", limits, limits[0] ? "." : "");
     assert(n > 0 && (size_t)n < sizeof text);
     prose(y, "description", text);
 }
@@ -134,9 +133,8 @@ static json_t *only_defaults(const struct schema_object *o)
         const struct schema_field *f = &o->fields[i];
         if (f->fallback)
             (void)json_object_set_new(all, f->name,
-                                      f->type == SCHEMA_OBJECT
-                                          ? only_defaults(f->object)
-                                          : json_loads(f->fallback, JSON_DECODE_ANY, NULL));
+                                      f->type == SCHEMA_OBJECT ? only_defaults(f->object)
+                                                               : json_loads(f->fallback, JSON_DECODE_ANY, NULL));
     }
     return all;
 }
@@ -164,8 +162,7 @@ static void print_default(struct yaml *y, const struct schema_field *f)
 
 /* ---- schemas ---- */
 
-static void print_rule(struct yaml *y, const char *cel, const char *message, const char *expression,
-                       const char *path)
+static void print_rule(struct yaml *y, const char *cel, const char *message, const char *expression, const char *path)
 {
     y->indent += 2;
     if (path) {
@@ -224,9 +221,8 @@ static void print_enum(struct yaml *y, const struct schema_field *f)
     for (int i = 0; f->values[i]; i++)
         /* Off and Unknown are words, but YAML 1.1 takes the first for a boolean */
         line(y,
-             streq(f->values[i], "Off") || streq(f->values[i], "True") || streq(f->values[i], "False")
-                 ? "- \"%s\""
-                 : "- %s",
+             streq(f->values[i], "Off") || streq(f->values[i], "True") || streq(f->values[i], "False") ? "- \"%s\""
+                                                                                                       : "- %s",
              f->values[i]);
     line(y, "type: string");
 }
@@ -269,8 +265,7 @@ static void print_list(struct yaml *y, const struct schema_field *f)
         line(y, "x-kubernetes-list-map-keys:");
         line(y, "- %s", f->key);
     }
-    static const char *const kinds[] = {
-        [SCHEMA_ATOMIC] = "atomic", [SCHEMA_SET] = "set", [SCHEMA_MAP] = "map"};
+    static const char *const kinds[] = {[SCHEMA_ATOMIC] = "atomic", [SCHEMA_SET] = "set", [SCHEMA_MAP] = "map"};
     line(y, "x-kubernetes-list-type: %s", kinds[f->list]);
 }
 

@@ -226,8 +226,7 @@ static void decode_enum(struct walker *w, const struct schema_field *f, const js
         bad(w, "want one of %s, have %s", list, kind_of(value));
 }
 
-static void decode_quantity(struct walker *w, const struct schema_field *f, const json_t *value,
-                            struct quantity *to)
+static void decode_quantity(struct walker *w, const struct schema_field *f, const json_t *value, struct quantity *to)
 {
     const char *s = json_string_value(value);
     struct quantity q = {0};
@@ -276,8 +275,7 @@ static void decode_object(struct walker *w, const struct schema_object *o, const
 static void decode_list(struct walker *w, const struct schema_field *f, const json_t *value, char *base);
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void decode_value(struct walker *w, const struct schema_field *f, const json_t *value, char *to,
-                         const char *old)
+static void decode_value(struct walker *w, const struct schema_field *f, const json_t *value, char *to, const char *old)
 {
     switch (f->type) {
     case SCHEMA_BOOL:
@@ -437,8 +435,8 @@ static void decode_object(struct walker *w, const struct schema_object *o, const
         check_rules(w, o, base, old);
 }
 
-int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags,
-               void *ret, size_t ret_size, const void *old, struct api_problems *problems)
+int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags, void *ret,
+               size_t ret_size, const void *old, struct api_problems *problems)
 {
     memset(ret, 0, ret_size);
     struct walker w = {.problems = problems, .flags = flags};

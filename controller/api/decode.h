@@ -16,7 +16,7 @@
 
 struct api_problem {
     char path[128];    /* "spec.metrics[0].resource", "" for the whole */
-    char message[200]; /* "must be >= spec.minReplicas (3)" */
+    char message[200]; /* "must be >= minReplicas (3)" */
     int line;          /* 0: not from a file, or not known */
     bool rule;         /* all values were valid, a rule over them was not */
 };
@@ -27,22 +27,21 @@ struct api_problems {
 };
 
 enum api_decode_flags {
-    API_STRICT =
-        1, /* unknown fields are problems: files, annotations; the API server has pruned them itself */
+    /* Unknown fields are problems: for files and annotations. The API server has pruned its objects itself. */
+    API_STRICT = 1,
 };
 
 /* Decodes the value at `path` into `ret`, which is zeroed first. `value` NULL: absent, which an object with
  * only defaults survives. `old` (or NULL) is the struct before an update, for transition rules. 0, or -1 with
  * problems added. A struct with SCHEMA_BYTES members must be released by its owner, also after a failure. */
-int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags,
-               void *ret, size_t ret_size, const void *old, struct api_problems *problems);
+int api_decode(const struct schema_object *schema, const json_t *value, const char *path, unsigned flags, void *ret,
+               size_t ret_size, const void *old, struct api_problems *problems);
 
 /* Adds one; `path` and the formatted message are cut where they are too long. Always -1. */
 int api_problem_add(struct api_problems *problems, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Looks up the lines of all problems: that of the path, or of its nearest parent that the file has. */
 void api_problems_locate(struct api_problems *problems, const struct yaml_doc *doc);
-/* One per line: "pa.yaml:12: spec.maxReplicas: must be >= spec.minReplicas (3)\n"; `file` NULL: without it.
- */
+/* One per line: "pa.yaml:12: spec.maxReplicas: must be >= minReplicas (3)\n"; `file` NULL: without. */
 void api_problems_format(const struct api_problems *problems, const char *file, struct buf *out);
 /* All in one line, "; " between them; for conditions and errors. Always negative. */
 int api_problems_error(const struct api_problems *problems, const char *file, struct error *err);

@@ -10,8 +10,7 @@
 /* ---- JSON ---- */
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void encode_value(const struct schema_field *f, const void *member, struct json_emit *j,
-                         const char *key)
+static void encode_value(const struct schema_field *f, const void *member, struct json_emit *j, const char *key)
 {
     char text[MAX(RFC3339_CAP, QUANTITY_CAP)];
     const struct buf *bytes;
@@ -129,8 +128,7 @@ static uint64_t mix_text(uint64_t hash, const char *s, bool exact)
     return mix(hash, "", 1);
 }
 
-static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member,
-                          bool loud)
+static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member, bool loud)
 {
     uint64_t *hash = loud ? &d->loud : &d->drift;
     const struct buf *bytes = member;

@@ -21,8 +21,7 @@ static const struct schema_field metric_target_fields[] = {
      .exact = true,
      .min = 1,
      .max = 1000,
-     .doc =
-         "Percent of the request that a pod should use on average. For type Utilization, and required there.",
+     .doc = "Percent of the request that a pod should use on average. For type Utilization, and required there.",
      OPT(pa_metric_target, average_utilization)},
     {.name = "averageValue",
      .type = SCHEMA_QUANTITY,
@@ -41,8 +40,7 @@ static const struct schema_rule metric_target_rules[] = {
      .path = ".averageValue",
      .holds = pa_target_value_fits},
 };
-static const struct schema_object metric_target =
-    SCHEMA_OBJECT_RULED(metric_target_fields, metric_target_rules);
+static const struct schema_object metric_target = SCHEMA_OBJECT_RULED(metric_target_fields, metric_target_rules);
 
 static const char *const resource_names[] = {"cpu", "memory", NULL};
 static const struct schema_field resource_fields[] = {
@@ -70,8 +68,7 @@ static const struct schema_field metric_fields[] = {
      .min = 1,
      .max = 63,
      .format = &schema_dns_label,
-     .doc =
-         "Name of the metric in this list, in status and in messages. Its history is kept under this name.",
+     .doc = "Name of the metric in this list, in status and in messages. Its history is kept under this name.",
      AT(pa_metric, name)},
     {.name = "type",
      .type = SCHEMA_ENUM,

@@ -8,11 +8,8 @@
 
 #define MAX_MANIFEST_BYTES (1 << 20)
 
-const struct resource resource_predictiveautoscalers = {.group = PA_GROUP,
-                                                        .version = PA_VERSION,
-                                                        .plural = "predictiveautoscalers",
-                                                        .kind = PA_KIND,
-                                                        .namespaced = true};
+const struct resource resource_predictiveautoscalers = {
+    .group = PA_GROUP, .version = PA_VERSION, .plural = "predictiveautoscalers", .kind = PA_KIND, .namespaced = true};
 
 bool pa_metric_forecast(const struct pa_metric *m)
 {
@@ -57,8 +54,7 @@ static int decode(const json_t *object, unsigned flags, struct pa *ret, struct a
         json_string_value(json_object_get(json_object_get(metadata, "annotations"), PA_ANNOTATION_PAUSED));
     if (paused && !pa_parse_bool(paused, &ret->paused))
         ret->paused_unclear = true;
-    const char *source =
-        json_string_value(json_object_get(json_object_get(metadata, "labels"), PA_LABEL_SOURCE));
+    const char *source = json_string_value(json_object_get(json_object_get(metadata, "labels"), PA_LABEL_SOURCE));
     ret->annotated = source && streq(source, PA_SOURCE_ANNOTATION);
     return pa_spec_decode(json_object_get(object, "spec"), flags, &ret->spec, problems);
 }
@@ -88,18 +84,14 @@ static void check_envelope(const json_t *root, struct pa_file *ret, struct api_p
         (void)api_problem_add(problems, "metadata", "is required, with a name");
         return;
     }
-    const json_t *object_name = json_object_get(metadata, "name"),
-                 *ns = json_object_get(metadata, "namespace");
+    const json_t *object_name = json_object_get(metadata, "name"), *ns = json_object_get(metadata, "namespace");
     const char *text = json_string_value(object_name);
     if (!text || !schema_dns_subdomain.matches(text) || !str_copy(ret->name, sizeof ret->name, text))
-        (void)api_problem_add(problems, "metadata.name", "want %s, at most 253 characters",
-                              schema_dns_subdomain.hint);
+        (void)api_problem_add(problems, "metadata.name", "want %s, at most 253 characters", schema_dns_subdomain.hint);
     text = json_string_value(ns);
     if (ns && !json_is_null(ns) &&
-        (!text || !schema_dns_label.matches(text) ||
-         !str_copy(ret->namespace_, sizeof ret->namespace_, text)))
-        (void)api_problem_add(problems, "metadata.namespace", "want %s, at most 63 characters",
-                              schema_dns_label.hint);
+        (!text || !schema_dns_label.matches(text) || !str_copy(ret->namespace_, sizeof ret->namespace_, text)))
+        (void)api_problem_add(problems, "metadata.namespace", "want %s, at most 63 characters", schema_dns_label.hint);
 }
 
 static bool says(const json_t *root, const char *field, const char *want, struct api_problems *problems)
@@ -129,8 +121,8 @@ static int load(const char *path, struct yaml_doc *doc, struct pa_file *ret, str
     return api_problems_error(problems, path, err);
 }
 
-int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret,
-                 struct api_problems *problems, struct error *err)
+int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret, struct api_problems *problems,
+                 struct error *err)
 {
     struct api_problems own;
     problems = problems ? problems : &own;

@@ -142,8 +142,8 @@ struct pa_file {
     struct pa pa;
 };
 int pa_load(const char *path, struct pa_file *ret, struct api_problems *problems, struct error *err);
-int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret,
-                 struct api_problems *problems, struct error *err);
+int pa_load_text(const char *path, const char *text, size_t len, struct pa_file *ret, struct api_problems *problems,
+                 struct error *err);
 
 /* As Go's strconv.ParseBool reads annotations: 1 t T true True TRUE, 0 f F false False FALSE. */
 bool pa_parse_bool(const char *s, bool *ret);

@@ -117,18 +117,14 @@ static const struct schema_field spec_fields[] = {
      .type = SCHEMA_ENUM,
      .required = true,
      .values = parts,
-     .doc = "Tail: the state that changes all the time. History: the closed part of the series. Backfill: "
-            "a series to start with, which the operator takes in and deletes.",
+     .doc = "Tail: the state that changes all the time. History: the closed part of the series. Backfill: a series "
+            "to start with, which the operator takes in and deletes.",
      AT(pa_checkpoint, part)},
-    {.name = "time",
-     .type = SCHEMA_TIME,
-     .required = true,
-     .doc = "When it was written.",
-     AT(pa_checkpoint, time_us)},
+    {.name = "time", .type = SCHEMA_TIME, .required = true, .doc = "When it was written.", AT(pa_checkpoint, time_us)},
     {.name = "expireTime",
      .type = SCHEMA_TIME,
-     .doc = "When it is deleted. Set when an annotation that made the autoscaler was removed, so that one "
-            "that comes back finds its history.",
+     .doc = "When it is deleted. Set when an annotation that made the autoscaler was removed, so that one that comes "
+            "back finds its history.",
      AT(pa_checkpoint, expire_us)},
     {.name = "backfill",
      .type = SCHEMA_OBJECT,
@@ -140,8 +136,8 @@ static const struct schema_field spec_fields[] = {
      .required = true,
      .min = 4,
      .max = 131072,
-     .doc = "Tail and History: the encoded state, versioned and checksummed. Backfill: samples as "
-            "little-endian float32, NaN for no data, at most 4032.",
+     .doc = "Tail and History: the encoded state, versioned and checksummed. Backfill: samples as little-endian "
+            "float32, NaN for no data, at most 4032.",
      AT(pa_checkpoint, data)},
 };
 
@@ -180,9 +176,8 @@ const struct schema_resource pa_checkpoint_resource = {
     .plural = "predictiveautoscalercheckpoints",
     .singular = "predictiveautoscalercheckpoint",
     .short_name = "pacp",
-    .doc = "A PredictiveAutoscalerCheckpoint keeps the history of a PredictiveAutoscaler over restarts of "
-           "the operator. It is written by the operator; deleting it makes the history start anew after "
-           "the next restart.",
+    .doc = "A PredictiveAutoscalerCheckpoint keeps the history of a PredictiveAutoscaler over restarts of the "
+           "operator. It is written by the operator; deleting it makes the history start anew after the next restart.",
     .spec = &spec,
     .spec_doc = "The state and whose it is.",
     .columns = columns,
@@ -211,8 +206,8 @@ int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct
     return api_problems_error(&problems, NULL, err);
 }
 
-void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_,
-                        const struct pa_checkpoint_owner *owner, struct buf *out)
+void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_, const struct pa_checkpoint_owner *owner,
+                        struct buf *out)
 {
     char name[API_NAME_CAP];
     pa_checkpoint_name(name, c->autoscaler.name, c->part);
@@ -252,8 +247,8 @@ void pa_backfill_put(struct pa_checkpoint *c, const float *samples, size_t n)
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &samples[i], sizeof bits);
-        const unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8),
-                                        (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
+        const unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16),
+                                        (unsigned char)(bits >> 24)};
         (void)buf_append(&c->data, bytes, sizeof bytes);
     }
 }
@@ -270,8 +265,7 @@ int pa_backfill_get(const struct pa_checkpoint *c, float samples[PA_BACKFILL_MAX
         uint32_t bits = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         memcpy(&samples[i], &bits, sizeof bits);
         if (isinf(samples[i]) || samples[i] < 0)
-            return error_set(err, ERROR_PARSE, "sample %zu is %s", i,
-                             samples[i] < 0 ? "negative" : "infinite");
+            return error_set(err, ERROR_PARSE, "sample %zu is %s", i, samples[i] < 0 ? "negative" : "infinite");
     }
     return (int)n;
 }

@@ -56,8 +56,7 @@ void pa_checkpoint_done(struct pa_checkpoint *c);
 /* The object's name: "<autoscaler>-tail", shortened with a hash of the whole where it would be longer than
  * 253. */
 #define PA_CHECKPOINT_NAME_CAP API_NAME_CAP
-void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler,
-                        enum pa_checkpoint_part part);
+void pa_checkpoint_name(char out[PA_CHECKPOINT_NAME_CAP], const char *autoscaler, enum pa_checkpoint_part part);
 
 /* From the object as the API server gives it. 0, or -1 with err; `ret` is to be released only after success.
  */
@@ -68,8 +67,8 @@ int pa_checkpoint_decode(const json_t *object, struct pa_checkpoint *ret, struct
 struct pa_checkpoint_owner {
     const char *api_version, *kind, *name, *uid;
 };
-void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_,
-                        const struct pa_checkpoint_owner *owner, struct buf *out);
+void pa_checkpoint_body(const struct pa_checkpoint *c, const char *namespace_, const struct pa_checkpoint_owner *owner,
+                        struct buf *out);
 
 /* ---- samples of a Backfill ---- */
 

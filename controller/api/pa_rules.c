@@ -88,16 +88,14 @@ bool pa_seasonality_fits(const void *self)
 bool pa_history_fits(const void *self)
 {
     const struct pa_prediction *p = self;
-    return p->history_s >= PA_MIN_SLOTS * p->sample_interval_s &&
-           p->history_s <= PA_MAX_SLOTS * p->sample_interval_s;
+    return p->history_s >= PA_MIN_SLOTS * p->sample_interval_s && p->history_s <= PA_MAX_SLOTS * p->sample_interval_s;
 }
 
 void pa_history_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
     (void)snprintf(out, cap, "must be %d to %d: 12 to 4032 samples of sampleIntervalSeconds (%d)",
-                   PA_MIN_SLOTS * p->sample_interval_s, PA_MAX_SLOTS * p->sample_interval_s,
-                   p->sample_interval_s);
+                   PA_MIN_SLOTS * p->sample_interval_s, PA_MAX_SLOTS * p->sample_interval_s, p->sample_interval_s);
 }
 
 bool pa_horizon_fits(const void *self)
@@ -109,8 +107,8 @@ bool pa_horizon_fits(const void *self)
 void pa_horizon_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
-    (void)snprintf(out, cap, "must be %d to %d: 1 to 288 samples of sampleIntervalSeconds (%d)",
-                   p->sample_interval_s, PA_MAX_HORIZON * p->sample_interval_s, p->sample_interval_s);
+    (void)snprintf(out, cap, "must be %d to %d: 1 to 288 samples of sampleIntervalSeconds (%d)", p->sample_interval_s,
+                   PA_MAX_HORIZON * p->sample_interval_s, p->sample_interval_s);
 }
 
 bool pa_horizon_within_history(const void *self)
@@ -169,8 +167,7 @@ bool pa_periods_fit(const void *self)
     const struct pa_prediction *p = self;
     for (uint32_t i = 0; i < p->seasonality.n_periods_s; i++) {
         int32_t period = p->seasonality.periods_s[i];
-        if (period % p->sample_interval_s != 0 || period < 2 * p->sample_interval_s ||
-            period > p->history_s / 2)
+        if (period % p->sample_interval_s != 0 || period < 2 * p->sample_interval_s || period > p->history_s / 2)
             return false;
     }
     return true;
@@ -179,8 +176,7 @@ bool pa_periods_fit(const void *self)
 void pa_periods_say(const void *self, char *out, size_t cap)
 {
     const struct pa_prediction *p = self;
-    (void)snprintf(out, cap,
-                   "must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds (%d)",
+    (void)snprintf(out, cap, "must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds (%d)",
                    p->sample_interval_s, 2 * p->sample_interval_s, p->history_s / 2);
 }
 
@@ -205,8 +201,7 @@ bool pa_sample_holds_sync(const void *self)
 void pa_sample_holds_sync_say(const void *self, char *out, size_t cap)
 {
     const struct pa_spec *s = self;
-    (void)snprintf(out, cap,
-                   "must be >= syncPeriodSeconds (%d): a sample is the mean of what the syncs in it saw",
+    (void)snprintf(out, cap, "must be >= syncPeriodSeconds (%d): a sample is the mean of what the syncs in it saw",
                    s->sync_period_s);
 }
 

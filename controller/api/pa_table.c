@@ -42,11 +42,9 @@ static const struct schema_rule target_rules[] = {
      .message = "must name group and version: a Deployment or StatefulSet is apps/v1",
      .path = ".apiVersion",
      .holds = pa_target_has_group},
-    {.cel = "!((self.apiVersion + '/' + self.kind) in ['apps/v1/DaemonSet', 'batch/v1/Job', "
-            "'batch/v1/CronJob', 'autoscaling/v2/HorizontalPodAutoscaler', "
-            "'ai4k8s.io/v1alpha1/PredictiveAutoscaler'])",
-     .message =
-         "has no replicas to scale: name a kind with a scale subresource, such as Deployment or StatefulSet",
+    {.cel = "!((self.apiVersion + '/' + self.kind) in ['apps/v1/DaemonSet', 'batch/v1/Job', 'batch/v1/CronJob', "
+            "'autoscaling/v2/HorizontalPodAutoscaler', 'ai4k8s.io/v1alpha1/PredictiveAutoscaler'])",
+     .message = "has no replicas to scale: name a kind with a scale subresource, such as Deployment or StatefulSet",
      .path = ".kind",
      .holds = pa_target_is_scalable},
 };
@@ -63,8 +61,8 @@ static const struct schema_field spec_fields[] = {
      .type = SCHEMA_OBJECT,
      .required = true,
      .object = &target,
-     .doc = "The workload to scale: any kind with a scale subresource, in the namespace of this object. It "
-            "can't be changed later.",
+     .doc = "The workload to scale: any kind with a scale subresource, in the namespace of this object. It can't be "
+            "changed later.",
      AT(pa_spec, scale_target_ref)},
     {.name = "minReplicas",
      .type = SCHEMA_INT32,
@@ -86,10 +84,10 @@ static const struct schema_field spec_fields[] = {
      .type = SCHEMA_ENUM,
      .fallback = "\"Auto\"",
      .values = modes,
-     .doc = "Auto: scales up and down. ScaleUpOnly: raises replicas and never lowers them. Recommend: "
-            "shows in status what it would do, and changes nothing. \"Off\" (with quotes: YAML takes the "
-            "bare word for a boolean): evaluates nothing. The annotation ai4k8s.io/paused: \"true\" acts "
-            "as Recommend without a change of the spec.",
+     .doc = "Auto: scales up and down. ScaleUpOnly: raises replicas and never lowers them. Recommend: shows in "
+            "status what it would do, and changes nothing. \"Off\" (with quotes: YAML takes the bare word for a "
+            "boolean): evaluates nothing. The annotation ai4k8s.io/paused: \"true\" acts as Recommend without a "
+            "change of the spec.",
      AT(pa_spec, mode)},
     {.name = "syncPeriodSeconds",
      .type = SCHEMA_INT32,
@@ -104,33 +102,33 @@ static const struct schema_field spec_fields[] = {
      .item = &metric_item,
      .list = SCHEMA_MAP,
      .key = "name",
-     .fallback = "[{\"name\":\"cpu\",\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\","
-                 "\"target\":{\"type\":\"Utilization\",\"averageUtilization\":70}}}]",
+     .fallback = "[{\"name\":\"cpu\",\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":"
+                 "\"Utilization\",\"averageUtilization\":70}}}]",
      .min = 1,
      .max = PA_MAX_METRICS,
-     .doc = "What replicas are chosen by, as in a HorizontalPodAutoscaler: each metric proposes a number, "
-            "the highest counts. Default when absent: cpu at 70 % of the request.",
+     .doc = "What replicas are chosen by, as in a HorizontalPodAutoscaler: each metric proposes a number, the "
+            "highest counts. Default when absent: cpu at 70 % of the request.",
      LIST(pa_spec, metrics)},
     {.name = "behavior",
      .type = SCHEMA_OBJECT,
      .object = &pa_behavior_schema,
-     .doc = "How fast replicas may change in each direction, as in a HorizontalPodAutoscaler. Without it "
-            "one step at most doubles the replicas (4 are always allowed), and scaling down waits for the "
-            "highest need of the last 300 s.",
+     .doc = "How fast replicas may change in each direction, as in a HorizontalPodAutoscaler. Without it one step at "
+            "most doubles the replicas (4 are always allowed), and scaling down waits for the highest need of the "
+            "last 300 s.",
      OPT(pa_spec, behavior)},
     {.name = "prediction",
      .type = SCHEMA_OBJECT,
      .object = &pa_prediction_schema,
      .fallback = "{}",
-     .doc = "How demand is forecast. A forecast that is trusted raises replicas before the load comes; it "
-            "never lowers them.",
+     .doc = "How demand is forecast. A forecast that is trusted raises replicas before the load comes; it never "
+            "lowers them.",
      AT(pa_spec, prediction)},
     {.name = "conflictPolicy",
      .type = SCHEMA_ENUM,
      .fallback = "\"Refuse\"",
      .values = conflict_policies,
-     .doc = "What to do when another autoscaler owns the target. Refuse: write nothing, with condition "
-            "Conflict, until it is gone.",
+     .doc = "What to do when another autoscaler owns the target. Refuse: write nothing, with condition Conflict, "
+            "until it is gone.",
      AT(pa_spec, conflict_policy)},
 };
 static const struct schema_rule spec_rules[] = {
@@ -152,8 +150,8 @@ static const struct schema_rule spec_rules[] = {
      .message = "at most 4 metrics can be forecast: set forecast to false on the others",
      .path = ".metrics",
      .holds = pa_metrics_forecast_few},
-    {.cel = "self.metrics.all(a, !has(a.resource) || self.metrics.filter(b, has(b.resource) && "
-            "b.resource.name == a.resource.name).size() == 1)",
+    {.cel = "self.metrics.all(a, !has(a.resource) || self.metrics.filter(b, has(b.resource) && b.resource.name == "
+            "a.resource.name).size() == 1)",
      .message = "two metrics measure the same resource: keep the one with the target that counts",
      .path = ".metrics",
      .holds = pa_metrics_sources_differ},
@@ -169,15 +167,12 @@ static const struct schema_column columns[] = {
     {"Max", "integer", ".spec.maxReplicas", "The upper limit of replicas.", false},
     {"Current", "integer", ".status.currentReplicas", "Replicas that the target has.", false},
     {"Desired", "integer", ".status.desiredReplicas", "Replicas that it should have.", false},
-    {"Predicted", "integer", ".status.replicaProposals.predicted", "Replicas that the forecast asks for.",
-     false},
+    {"Predicted", "integer", ".status.replicaProposals.predicted", "Replicas that the forecast asks for.", false},
     {"Mode", "string", ".spec.mode", "What the autoscaler may do.", false},
-    {"Trusted", "string", CONDITION_STATUS("ForecastTrusted"), "Whether the forecast raises replicas.",
-     false},
+    {"Trusted", "string", CONDITION_STATUS("ForecastTrusted"), "Whether the forecast raises replicas.", false},
     {"Ready", "string", CONDITION_STATUS("Ready"), "Whether everything works.", false},
     {"Age", "date", ".metadata.creationTimestamp", "", false},
-    {"Peak", "integer", ".status.forecast.peak.replicas", "Replicas for the highest demand that is forecast.",
-     true},
+    {"Peak", "integer", ".status.forecast.peak.replicas", "Replicas for the highest demand that is forecast.", true},
     {"Reason", "string", ".status.lastDecision.reason", "Why the last decision was made.", true},
     {"Last-Scale", "date", ".status.lastScaleTime", "When replicas were last changed.", true},
 };
@@ -187,9 +182,9 @@ const struct schema_resource pa_resource = {
     .plural = "predictiveautoscalers",
     .singular = "predictiveautoscaler",
     .short_name = "pa",
-    .doc = "A PredictiveAutoscaler scales a workload before its load arrives: as a HorizontalPodAutoscaler "
-           "does, and higher where a forecast of the demand that has proved itself says so. Its status "
-           "says what it saw, what it expects, and why it decided as it did.",
+    .doc = "A PredictiveAutoscaler scales a workload before its load arrives: as a HorizontalPodAutoscaler does, and "
+           "higher where a forecast of the demand that has proved itself says so. Its status says what it saw, what "
+           "it expects, and why it decided as it did.",
     .spec = &spec,
     .spec_doc = "What to scale, between which limits, by which metrics, and how to forecast.",
     .status = &pa_status_schema,

@@ -12,8 +12,8 @@ static const struct schema_field seasonality_fields[] = {
      .type = SCHEMA_ENUM,
      .fallback = "\"Auto\"",
      .values = season_modes,
-     .doc = "Auto: a day, and within it a shorter period where the history shows one, such as an hour. "
-            "Fixed: the periods below. None: level and trend only.",
+     .doc = "Auto: a day, and within it a shorter period where the history shows one, such as an hour. Fixed: the "
+            "periods below. None: level and trend only.",
      AT(pa_seasonality, mode)},
     {.name = "periodsSeconds",
      .type = SCHEMA_LIST,
@@ -21,9 +21,9 @@ static const struct schema_field seasonality_fields[] = {
      .list = SCHEMA_SET,
      .min = 1,
      .max = PA_MAX_PERIODS,
-     .doc = "Lengths of the seasons in seconds, such as 86400; the longest counts, and the longest of at "
-            "most a quarter of it. For mode Fixed, and required there. Multiples of sampleIntervalSeconds, "
-            "from two of it to half of historySeconds.",
+     .doc = "Lengths of the seasons in seconds, such as 86400; the longest counts, and the longest of at most a "
+            "quarter of it. For mode Fixed, and required there. Multiples of sampleIntervalSeconds, from two of it "
+            "to half of historySeconds.",
      LIST(pa_seasonality, periods_s)},
 };
 static const struct schema_rule seasonality_rules[] = {
@@ -47,8 +47,8 @@ static const struct schema_field gate_fields[] = {
      .fallback = "85",
      .exact = true,
      .max = 99,
-     .doc = "The smallest share of windows, in percent, in which demand stayed below the bound that drives "
-            "scaling. At most confidencePercent.",
+     .doc = "The smallest share of windows, in percent, in which demand stayed below the bound that drives scaling. "
+            "At most confidencePercent.",
      AT(pa_quality_gate, min_coverage_percent)},
 };
 static const struct schema_object gate = SCHEMA_OBJECT_OF(gate_fields);
@@ -76,16 +76,16 @@ static const struct schema_field prediction_fields[] = {
      .exact = true,
      .min = 10,
      .max = 1036800,
-     .doc = "How far ahead status shows the forecast, in seconds: 1 to 288 samples. Scaling uses the part "
-            "of it that leadTimeSeconds covers.",
+     .doc = "How far ahead status shows the forecast, in seconds: 1 to 288 samples. Scaling uses the part of it that "
+            "leadTimeSeconds covers.",
      AT(pa_prediction, horizon_s)},
     {.name = "leadTimeSeconds",
      .type = SCHEMA_INT32,
      .exact = true,
      .min = 1,
      .max = 3600,
-     .doc = "How long a new pod takes until it serves, in seconds: replicas are raised that much before "
-            "the load. Unset: measured from the pods of the target (120 s until five starts were seen).",
+     .doc = "How long a new pod takes until it serves, in seconds: replicas are raised that much before the load. "
+            "Unset: measured from the pods of the target (120 s until five starts were seen).",
      OPT(pa_prediction, lead_time_s)},
     {.name = "seasonality",
      .type = SCHEMA_OBJECT,
@@ -99,8 +99,8 @@ static const struct schema_field prediction_fields[] = {
      .exact = true,
      .min = 50,
      .max = 99,
-     .doc = "How sure the forecast must be of its bound, in percent: 90 means that demand passes it once "
-            "in ten windows. More gives more pods.",
+     .doc = "How sure the forecast must be of its bound, in percent: 90 means that demand passes it once in ten "
+            "windows. More gives more pods.",
      AT(pa_prediction, confidence_percent)},
     {.name = "minHistorySeconds",
      .type = SCHEMA_INT32,
@@ -113,17 +113,16 @@ static const struct schema_field prediction_fields[] = {
      .type = SCHEMA_OBJECT,
      .object = &gate,
      .fallback = "{}",
-     .doc = "When a forecast is trusted. It is scored on its last 56 forecasts that came due; 12 good ones "
-            "in a row earn trust, 3 bad ones lose it. Untrusted forecasts scale nothing.",
+     .doc = "When a forecast is trusted. It is scored on its last 56 forecasts that came due; 12 good ones in a row "
+            "earn trust, 3 bad ones lose it. Untrusted forecasts scale nothing.",
      AT(pa_prediction, quality_gate)},
 };
 static const struct schema_rule prediction_rules[] = {
     {.cel = "self.historySeconds >= 12 * self.sampleIntervalSeconds && self.historySeconds <= 4032 * "
             "self.sampleIntervalSeconds",
      .message = "must be 12 to 4032 samples of sampleIntervalSeconds",
-     .expression =
-         "'must be %d to %d: 12 to 4032 samples of sampleIntervalSeconds (%d)'.format([12 * "
-         "self.sampleIntervalSeconds, 4032 * self.sampleIntervalSeconds, self.sampleIntervalSeconds])",
+     .expression = "'must be %d to %d: 12 to 4032 samples of sampleIntervalSeconds (%d)'.format([12 * "
+                   "self.sampleIntervalSeconds, 4032 * self.sampleIntervalSeconds, self.sampleIntervalSeconds])",
      .path = ".historySeconds",
      .holds = pa_history_fits,
      .say = pa_history_say},
@@ -155,21 +154,19 @@ static const struct schema_rule prediction_rules[] = {
      .holds = pa_min_history_fits,
      .say = pa_min_history_say},
     {.cel = "self.qualityGate.minCoveragePercent <= self.confidencePercent",
-     .message = "must be <= confidencePercent: that is what a good forecast covers, so this one would "
-                "never be trusted",
-     .expression = "'must be <= confidencePercent (%d): that is what a good forecast covers, so this one "
-                   "would never be trusted'.format([self.confidencePercent])",
+     .message = "must be <= confidencePercent: that is what a good forecast covers, so this one would never be "
+                "trusted",
+     .expression = "'must be <= confidencePercent (%d): that is what a good forecast covers, so this one would never "
+                   "be trusted'.format([self.confidencePercent])",
      .path = ".qualityGate.minCoveragePercent",
      .holds = pa_coverage_reachable,
      .say = pa_coverage_reachable_say},
     {.cel = "!has(self.seasonality.periodsSeconds) || self.seasonality.periodsSeconds.all(p, p % "
-            "self.sampleIntervalSeconds == 0 && p >= 2 * self.sampleIntervalSeconds && p <= "
-            "self.historySeconds / 2)",
+            "self.sampleIntervalSeconds == 0 && p >= 2 * self.sampleIntervalSeconds && p <= self.historySeconds / 2)",
      .message = "must be multiples of sampleIntervalSeconds, from two of it to half of historySeconds",
-     .expression =
-         "'must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds "
-         "(%d)'.format([self.sampleIntervalSeconds, 2 * self.sampleIntervalSeconds, self.historySeconds / "
-         "2])",
+     .expression = "'must be multiples of sampleIntervalSeconds (%d), from %d to half of historySeconds "
+                   "(%d)'.format([self.sampleIntervalSeconds, 2 * self.sampleIntervalSeconds, self.historySeconds / "
+                   "2])",
      .path = ".seasonality.periodsSeconds",
      .holds = pa_periods_fit,
      .say = pa_periods_say},

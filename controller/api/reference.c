@@ -54,8 +54,8 @@ static void print_fields(const struct schema_object *o, const char *path, struct
         crdgen_limits(f, limits, sizeof limits);
         (void)buf_printf(out, "| `%s` | %s", here, type_of(inner));
         print_values(inner, out);
-        (void)buf_printf(out, " | %s%s%s | %s |\n", f->required ? "required" : "",
-                         f->required && limits[0] ? ", " : "", limits, f->doc);
+        (void)buf_printf(out, " | %s%s%s | %s |\n", f->required ? "required" : "", f->required && limits[0] ? ", " : "",
+                         limits, f->doc);
         if (inner->type == SCHEMA_OBJECT)
             print_fields(inner->object, here, out);
     }
@@ -66,8 +66,7 @@ static void print_rules(const struct schema_object *o, const char *path, struct 
 {
     for (size_t i = 0; i < o->n_rules; i++) {
         const char *field = o->rules[i].path ? o->rules[i].path : "";
-        (void)buf_printf(out, "- `%s%s` %s\n", path, path[0] ? field : field + (field[0] == '.'),
-                         o->rules[i].message);
+        (void)buf_printf(out, "- `%s%s` %s\n", path, path[0] ? field : field + (field[0] == '.'), o->rules[i].message);
     }
     for (size_t i = 0; i < o->n_fields; i++) {
         const struct schema_field *f = &o->fields[i];
@@ -96,8 +95,7 @@ void crdgen_object_reference(const struct schema_object *object, struct buf *out
 
 void crdgen_reference(const struct schema_resource *r, struct buf *out)
 {
-    (void)buf_printf(out, "## %s\n\n%s\n\n`%s`, `apiVersion: " PA_API_VERSION "`.\n\n", r->kind, r->doc,
-                     r->short_name);
+    (void)buf_printf(out, "## %s\n\n%s\n\n`%s`, `apiVersion: " PA_API_VERSION "`.\n\n", r->kind, r->doc, r->short_name);
     print_head(out);
     print_fields(r->spec, "spec", out);
     (void)buf_puts(out, "\nRules:\n\n");

@@ -122,18 +122,16 @@ static bool is_quantity(const char *s)
 
 const struct schema_format schema_dns_label = {
     .pattern = "^" LABEL "$", .matches = is_label, .hint = "lower-case letters, digits and '-', such as cpu"};
-const struct schema_format schema_dns_subdomain = {
-    .pattern = "^" SUBDOMAIN "$",
-    .matches = is_subdomain,
-    .hint = "lower-case letters, digits, '-' and '.', such as web-1"};
+const struct schema_format schema_dns_subdomain = {.pattern = "^" SUBDOMAIN "$",
+                                                   .matches = is_subdomain,
+                                                   .hint = "lower-case letters, digits, '-' and '.', such as web-1"};
 const struct schema_format schema_api_version = {.pattern = "^(" SUBDOMAIN "/)?[a-z]([-a-z0-9]*[a-z0-9])?$",
                                                  .matches = is_api_version,
                                                  .hint = "a group and version such as apps/v1"};
 const struct schema_format schema_kind = {
     .pattern = "^[A-Z][A-Za-z0-9]*$", .matches = is_kind, .hint = "a kind such as Deployment"};
-const struct schema_format schema_reason = {.pattern = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-                                            .matches = is_reason,
-                                            .hint = "one word in CamelCase"};
+const struct schema_format schema_reason = {
+    .pattern = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", .matches = is_reason, .hint = "one word in CamelCase"};
 const struct schema_format schema_quantity_format = {
     .pattern = "^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$",
     .matches = is_quantity,

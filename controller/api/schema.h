@@ -22,11 +22,11 @@
 #include "kube/quantity.h"
 
 enum schema_type {
-    SCHEMA_BOOL,   /* bool */
-    SCHEMA_INT32,  /* int32_t */
-    SCHEMA_INT64,  /* int64_t */
-    SCHEMA_STRING, /* char[N]; N > .max in a spec, cut on decoding where it is not (free text of a status) */
-    SCHEMA_ENUM,   /* an enum that counts from 0 in the order of .values */
+    SCHEMA_BOOL,     /* bool */
+    SCHEMA_INT32,    /* int32_t */
+    SCHEMA_INT64,    /* int64_t */
+    SCHEMA_STRING,   /* char[N]; N > .max in a spec, cut on decoding where it is not (free text of a status) */
+    SCHEMA_ENUM,     /* an enum that counts from 0 in the order of .values */
     SCHEMA_QUANTITY, /* struct quantity; an integer or a string in JSON */
     SCHEMA_TIME,     /* int64_t, microseconds since 1970; RFC 3339 in JSON */
     SCHEMA_BYTES,    /* struct buf; base64 in JSON */
@@ -71,7 +71,7 @@ struct schema_rule {
     const char *cel;
     const char *message;    /* always: for people, and where the expression below fails */
     const char *expression; /* CEL of the message where it names values, with `say` as its twin; or NULL */
-    const char *path; /* the field that is to blame, relative: ".maxReplicas"; NULL: the object itself */
+    const char *path;       /* the field that is to blame, relative: ".maxReplicas"; NULL: the object itself */
     bool (*holds)(const void *self);
     void (*say)(const void *self, char *out, size_t cap);
     /* A transition rule (`cel` uses oldSelf): looked at on updates only, instead of `holds`. Not inside
@@ -89,8 +89,8 @@ struct schema_field {
     /* A rule reads this number: CEL then refuses 3.0 where the schema alone takes it for an integer. */
     bool exact;
     const char *fallback; /* the default, as JSON; NULL: none */
-    int64_t min,
-        max; /* numbers: value; strings and bytes: length in JSON; lists: items. max 0: not bounded */
+    /* Numbers: value; strings and bytes: length in JSON; lists: items. max 0: not bounded. */
+    int64_t min, max;
     const char *const *values; /* SCHEMA_ENUM, NULL-terminated */
     const struct schema_format *format;
     const struct schema_quantity_bounds *bounds;
@@ -109,16 +109,15 @@ struct schema_object {
     size_t n_fields;
     const struct schema_rule *rules;
     size_t n_rules;
-    const char *doc; /* only for a whole resource */
 };
 
-#define SCHEMA_OBJECT_OF(f)                                                                                  \
-    {                                                                                                        \
-        .fields = (f), .n_fields = ARRAY_SIZE(f)                                                             \
+#define SCHEMA_OBJECT_OF(f)                                                                                            \
+    {                                                                                                                  \
+        .fields = (f), .n_fields = ARRAY_SIZE(f)                                                                       \
     }
-#define SCHEMA_OBJECT_RULED(f, r)                                                                            \
-    {                                                                                                        \
-        .fields = (f), .n_fields = ARRAY_SIZE(f), .rules = (r), .n_rules = ARRAY_SIZE(r)                     \
+#define SCHEMA_OBJECT_RULED(f, r)                                                                                      \
+    {                                                                                                                  \
+        .fields = (f), .n_fields = ARRAY_SIZE(f), .rules = (r), .n_rules = ARRAY_SIZE(r)                               \
     }
 
 /* Always there once decoded (required or with a default); an empty string and a zero time are absent. */
@@ -126,8 +125,8 @@ struct schema_object {
 /* With has_MEMBER beside it. */
 #define OPT(type_, member) AT(type_, member), .has_at = offsetof(struct type_, has_##member) + 1
 /* With n_MEMBER (uint32_t) beside it; .size is that of an element. */
-#define LIST(type_, member)                                                                                  \
-    .at = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member[0]),                    \
+#define LIST(type_, member)                                                                                            \
+    .at = offsetof(struct type_, member), .size = sizeof(((struct type_ *)0)->member[0]),                              \
     .count_at = offsetof(struct type_, n_##member) + 1, .capacity = ARRAY_SIZE(((struct type_ *)0)->member)
 
 /* A whole kind of the API. */

@@ -103,8 +103,7 @@ void pa_conditions_stamp(struct pa_condition_times *times, struct pa_status *s, 
     }
 }
 
-void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name,
-                          struct buf *out)
+void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name, struct buf *out)
 {
     struct json_emit j = json_emit(out);
     json_open(&j, NULL, '{');
@@ -121,8 +120,8 @@ void pa_status_apply_body(const struct pa_status *s, const char *namespace_, con
 void pa_status_decode(const json_t *object, struct pa_status *ret)
 {
     struct api_problems ignored = {0};
-    (void)api_decode(&pa_status_schema, json_object_get(object, "status"), "status", 0, ret, sizeof *ret,
-                     NULL, &ignored);
+    (void)api_decode(&pa_status_schema, json_object_get(object, "status"), "status", 0, ret, sizeof *ret, NULL,
+                     &ignored);
 }
 
 struct schema_digest pa_status_digest(const struct pa_status *s)

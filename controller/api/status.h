@@ -135,8 +135,7 @@ struct quantity pa_status_quantity(double value);
  * (asserted); the message may quote foreign text: it is made harmless, and cut where it is too long. */
 void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum condition_status status,
                       const char *reason, const char *fmt, ...) PRINTF_LIKE(5, 6);
-const struct pa_condition *pa_condition_get(const struct pa_status *s,
-                                            enum pa_condition_type type); /* NULL: not set */
+const struct pa_condition *pa_condition_get(const struct pa_status *s, enum pa_condition_type type); /* NULL: not set */
 
 /* When each condition last changed its status: kept per autoscaler, 80 bytes. Zeroed is "nothing known". */
 struct pa_condition_times {
@@ -153,8 +152,7 @@ void pa_conditions_stamp(struct pa_condition_times *times, struct pa_status *s, 
 
 /* Appends the body of a server-side apply of the status subresource. Empty lists and absent values are left
  * out. */
-void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name,
-                          struct buf *out);
+void pa_status_apply_body(const struct pa_status *s, const char *namespace_, const char *name, struct buf *out);
 /* From a whole object; what is broken or unknown is left out. */
 void pa_status_decode(const json_t *object, struct pa_status *ret);
 
@@ -162,7 +160,7 @@ void pa_status_decode(const json_t *object, struct pa_status *ret);
 
 enum pa_status_change {
     PA_STATUS_SAME,
-    PA_STATUS_DRIFT, /* a value differs in its first two digits, or a reason: worth a write every 5 minutes */
+    PA_STATUS_DRIFT,      /* a value differs in its first two digits, or a reason: worth a write every 5 minutes */
     PA_STATUS_TRANSITION, /* replicas, a scaling, a condition's status or the generation changed: write at
                              once */
 };

@@ -22,18 +22,9 @@ static const struct schema_field proposal_fields[] = {
 static const struct schema_object proposals = SCHEMA_OBJECT_OF(proposal_fields);
 
 static const struct schema_field stage_fields[] = {
-    {.name = "name",
-     .type = SCHEMA_STRING,
-     .max = 23,
-     .doc = "Which step of the decision.",
-     AT(pa_stage, name)},
+    {.name = "name", .type = SCHEMA_STRING, .max = 23, .doc = "Which step of the decision.", AT(pa_stage, name)},
     {.name = "replicas", .type = SCHEMA_INT32, .doc = "What it made of the number.", AT(pa_stage, replicas)},
-    {.name = "note",
-     .type = SCHEMA_STRING,
-     .max = 120,
-     .news = SCHEMA_SILENT,
-     .doc = "Why.",
-     AT(pa_stage, note)},
+    {.name = "note", .type = SCHEMA_STRING, .max = 120, .news = SCHEMA_SILENT, .doc = "Why.", AT(pa_stage, note)},
 };
 static const struct schema_object stage = SCHEMA_OBJECT_OF(stage_fields);
 static const struct schema_field stage_item = {.type = SCHEMA_OBJECT, .object = &stage, .doc = "One step."};
@@ -41,11 +32,7 @@ static const struct schema_field limit_item = {.type = SCHEMA_STRING, .max = 31,
 
 static const char *const directions[] = {"Hold", "Up", "Down", NULL};
 static const struct schema_field decision_fields[] = {
-    {.name = "time",
-     .type = SCHEMA_TIME,
-     .news = SCHEMA_SILENT,
-     .doc = "When it was made.",
-     AT(pa_decision, time_us)},
+    {.name = "time", .type = SCHEMA_TIME, .news = SCHEMA_SILENT, .doc = "When it was made.", AT(pa_decision, time_us)},
     {.name = "direction",
      .type = SCHEMA_ENUM,
      .values = directions,
@@ -115,16 +102,8 @@ static const struct schema_field resource_fields[] = {
 static const struct schema_object resource = SCHEMA_OBJECT_OF(resource_fields);
 static const char *const states[] = {"Normal", "Stale", "Missing", NULL};
 static const struct schema_field metric_fields[] = {
-    {.name = "name",
-     .type = SCHEMA_STRING,
-     .max = 63,
-     .doc = "Its name in spec.metrics.",
-     AT(pa_metric_status, name)},
-    {.name = "type",
-     .type = SCHEMA_STRING,
-     .max = 63,
-     .doc = "Its type in spec.metrics.",
-     AT(pa_metric_status, type)},
+    {.name = "name", .type = SCHEMA_STRING, .max = 63, .doc = "Its name in spec.metrics.", AT(pa_metric_status, name)},
+    {.name = "type", .type = SCHEMA_STRING, .max = 63, .doc = "Its type in spec.metrics.", AT(pa_metric_status, type)},
     {.name = "state",
      .type = SCHEMA_ENUM,
      .values = states,
@@ -141,8 +120,7 @@ static const struct schema_field metric_fields[] = {
      OPT(pa_metric_status, resource)},
 };
 static const struct schema_object metric = SCHEMA_OBJECT_OF(metric_fields);
-static const struct schema_field metric_item = {
-    .type = SCHEMA_OBJECT, .object = &metric, .doc = "One metric."};
+static const struct schema_field metric_item = {.type = SCHEMA_OBJECT, .object = &metric, .doc = "One metric."};
 
 /* ---- forecast ---- */
 
@@ -201,13 +179,12 @@ static const struct schema_field forecast_fields[] = {
      OPT(pa_forecast_status, period_s)},
     {.name = "errorPercent",
      .type = SCHEMA_INT32,
-     .doc =
-         "Mean error of the forecasts that came due, in percent of the mean demand. Absent before any has.",
+     .doc = "Mean error of the forecasts that came due, in percent of the mean demand. Absent before any has.",
      OPT(pa_forecast_status, error_percent)},
     {.name = "coveragePercent",
      .type = SCHEMA_INT32,
-     .doc = "Share of windows in which demand stayed below the bound that drives scaling. Absent before "
-            "any has passed.",
+     .doc = "Share of windows in which demand stayed below the bound that drives scaling. Absent before any has "
+            "passed.",
      OPT(pa_forecast_status, coverage_percent)},
     {.name = "peak",
      .type = SCHEMA_OBJECT,
@@ -225,8 +202,7 @@ static const struct schema_object forecast = SCHEMA_OBJECT_OF(forecast_fields);
 
 /* ---- conditions (metav1.Condition) ---- */
 
-static const char *const condition_statuses[] = {"Unknown", "False", "True",
-                                                 NULL}; /* enum condition_status */
+static const char *const condition_statuses[] = {"Unknown", "False", "True", NULL}; /* enum condition_status */
 static const struct schema_field condition_fields[] = {
     {.name = "type",
      .type = SCHEMA_STRING,
@@ -235,8 +211,8 @@ static const struct schema_field condition_fields[] = {
      .max = 316,
      .format = &schema_reason,
      .news = SCHEMA_LOUD,
-     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, Conflict, "
-            "Paused or ConfigValid.",
+     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, Conflict, Paused or "
+            "ConfigValid.",
      AT(pa_condition, type)},
     {.name = "status",
      .type = SCHEMA_ENUM,

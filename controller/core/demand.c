@@ -52,8 +52,7 @@ struct demand_seasons demand_seasons(const struct demand_config *c)
         if (m[i] >= 2 && 2 * m[i] <= c->slots)
             twice = MAX(twice, m[i]);
     }
-    struct demand_seasons out = {.season = twice ? twice : once,
-                                 .searches = c->seasonality == DEMAND_SEASON_AUTO};
+    struct demand_seasons out = {.season = twice ? twice : once, .searches = c->seasonality == DEMAND_SEASON_AUTO};
     for (uint32_t i = 0; i < n; i++)
         if (m[i] >= 2 && m[i] <= out.season / 4)
             out.shorter = MAX(out.shorter, m[i]);
@@ -91,7 +90,7 @@ struct demand *demand_new(const struct demand_config *config)
     struct demand *d = xcalloc(1, sizeof *d);
     d->config = *config;
     d->last_us = INT64_MIN;
-    d->lead_s = 120;
+    d->lead_s = d->judged_lead_s = 120;
     demand_parts_init(d);
     return d;
 }
@@ -183,8 +182,9 @@ struct path {
 static double path_point(struct path *p, int64_t i)
 {
     const struct demand *d = p->d;
-    if (i < 0)
-        return d->model.now.gap == 0 ? (double)d->model.now.last : path_point(p, 0);
+    if (i < 0 && d->model.now.gap == 0)
+        return (double)d->model.now.last;
+    i = MAX(i, 0);
     uint32_t lead = (uint32_t)i + 1, at = lead & 1;
     if (p->lead[at] != lead) {
         p->lead[at] = lead;
@@ -240,8 +240,7 @@ static int64_t gap_us(const struct demand *d)
 static void drive_with(struct demand *d, int64_t time_us, double value, enum driver_sample kind, bool start)
 {
     struct driver_finished done[DRIVER_WINDOWS];
-    uint32_t n =
-        driver_observe(&d->driver, time_us, value, kind, gap_us(d), level_of(d), demand_season_s(d), done);
+    uint32_t n = driver_observe(&d->driver, time_us, value, kind, gap_us(d), level_of(d), demand_season_s(d), done);
     for (uint32_t i = 0; i < n; i++) {
         if (!done[i].scores)
             continue;
@@ -255,8 +254,7 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
     }
     struct driver_path path;
     if (start && driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
-        driver_start(&d->driver, d->lead_s, &path, level_of(d), demand_season_s(d),
-                     12 * d->config.interval_s);
+        driver_start(&d->driver, d->lead_s, &path, level_of(d), demand_season_s(d), 12 * d->config.interval_s);
 }
 
 /* ---- feeding ---- */
@@ -267,8 +265,7 @@ static int64_t slot_of(const struct demand *d, int64_t time_us)
     return slot - (time_us % len < 0);
 }
 
-uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags,
-                        uint32_t lead_s)
+uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s)
 {
     /* Times beyond these are no times; within them no sum below overflows. */
     const int64_t limit = INT64_C(1) << 60;
@@ -277,6 +274,8 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
     d->lead_s = MAX(lead_s, 1u);
     uint32_t closed = advance(d, slot_of(d, time_us));
     d->last_us = time_us;
+    if (closed > 0)
+        demand_follow_lead(d);
     if (sample.kind != SAMPLE_VALUE || !isfinite(sample.value))
         return closed;
     double value = MAX(-SERIES_MAX, MIN(sample.value, SERIES_MAX));
@@ -321,6 +320,8 @@ void demand_push_slot(struct demand *d, int64_t slot, double value, uint32_t lea
     if (slot > limit || slot < -limit || (d->series.n && slot < d->series.next))
         return;
     d->lead_s = MAX(lead_s, 1u);
+    if (d->series.n == 0)
+        d->judged_lead_s = d->lead_s;
     demand_take_slot(d, slot, value, 0);
 }
 
@@ -351,8 +352,7 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
     struct driver_path path;
     if (!look_along(d, now_us, lead_s, &path))
         return (struct demand_drive){0};
-    struct driver_answer a =
-        driver_answer(&d->driver, now_us, gap_us(d), &path, level_of(d), demand_season_s(d));
+    struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, level_of(d), demand_season_s(d));
     double least = d->model.negative ? -SERIES_MAX : 0;
     double mean = MAX(least, MIN(a.expected, SERIES_MAX));
     return (struct demand_drive){
@@ -367,8 +367,8 @@ struct demand_trust demand_trust(const struct demand *d)
     enum forecast_model kind = model_kind(&d->model, &d->series);
     bool seasoned = d->model.season == 0 ? kind >= FORECAST_TREND : kind >= FORECAST_SHAPE;
     bool enough = (uint64_t)d->series.n * d->config.interval_s >= d->config.min_history_s;
-    return trust_state(&d->trust, d->config.max_error_percent, d->config.min_coverage_percent,
-                       seasoned && enough, d->model.now.gap >= 12);
+    return trust_state(&d->trust, d->config.max_error_percent, d->config.min_coverage_percent, seasoned && enough,
+                       d->model.now.gap >= 12);
 }
 
 uint32_t demand_history(const struct demand *d, int64_t *ret_first_slot, float *values, uint32_t cap)

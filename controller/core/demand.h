@@ -62,17 +62,18 @@ enum demand_flags {
 
 /* A measurement at `time_us` (Unix, strictly after the last one; an earlier one is ignored). `lead_s` is the
  * lead in use. Returns the number of slots that it closed. */
-uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags,
-                        uint32_t lead_s);
+uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s);
 
 /* A whole slot at once: backfill and offline series. `value` NaN is no data. Slots must increase; skipped
  * ones are no data. */
 void demand_push_slot(struct demand *d, int64_t slot, double value, uint32_t lead_s);
 
-/* Puts `n` slots that begin with `first_slot` behind the history where that has no value, and plays the whole through the model
- * with the lead `lead_s`, so that trust is what it would be had they been seen. NaN is no data; slots that are not over by
- * the last observation, or `now_s` when there was none, are left out. Returns how many values were taken. */
-uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values, uint32_t n, int64_t now_s, uint32_t lead_s);
+/* Puts `n` slots that begin with `first_slot` behind the history where that has no value, and plays the whole through
+ * the model with the lead `lead_s`, so that trust is what it would be had they been seen. NaN is no data; slots that
+ * are not over by the last observation, or `now_s` when there was none, are left out. Returns how many values were
+ * taken. */
+uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values, uint32_t n, int64_t now_s,
+                       uint32_t lead_s);
 
 /* The forecast after the last closed slot; made when a slot has closed since, otherwise the cached one.
  * Borrowed until the next change of `d`. n == 0 when there is nothing to go by. */
@@ -104,8 +105,7 @@ struct demand_trust {
     double last_value_error_percent;
 };
 struct demand_trust demand_trust(const struct demand *d);
-const char *demand_trust_reason_name(
-    enum demand_trust_reason reason); /* "NoHistory" "Learning" "Earned" ... */
+const char *demand_trust_reason_name(enum demand_trust_reason reason); /* "NoHistory" "Learning" "Earned" ... */
 
 /* History, oldest first: for plots, anomaly detection and export. Gives the number of slots; NaN is no data.
  */
@@ -121,8 +121,7 @@ uint32_t demand_filled_slots(const struct demand *d); /* slots with a value */
 void demand_encode_tail(const struct demand *d, struct codec_writer *w);
 void demand_encode_segment(const struct demand *d, int64_t index, struct codec_writer *w);
 int64_t demand_first_segment(const struct demand *d); /* oldest closed segment that the ring still holds */
-int64_t demand_open_segment(
-    const struct demand *d); /* the segment that is being filled: encoded in the tail */
+int64_t demand_open_segment(const struct demand *d);  /* the segment that is being filled: encoded in the tail */
 int demand_decode_tail(struct demand *d, struct codec_reader *r);
 int demand_decode_segment(struct demand *d, int64_t index, struct codec_reader *r);
 void demand_decode_done(struct demand *d);

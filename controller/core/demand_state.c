@@ -42,8 +42,7 @@ static void play(struct demand *d, const struct series *from, uint32_t from_inte
             float v = series_raw(from, k);
             if (isnan(v))
                 continue;
-            double shared =
-                (double)(MIN(end_s, (k + 1) * from_interval_s) - MAX(begin_s, k * from_interval_s));
+            double shared = (double)(MIN(end_s, (k + 1) * from_interval_s) - MAX(begin_s, k * from_interval_s));
             sum += shared * (double)v;
             time += shared;
             marks |= series_marks(from, k);
@@ -63,11 +62,28 @@ void demand_replay(struct demand *d, const struct demand_config *config, struct 
     d->config = *config;
     demand_parts_init(d);
     d->last_us = INT64_MIN;
+    d->judged_lead_s = d->lead_s;
     play(d, from ? from : &old, old_interval_s);
     d->last_us = MAX(d->last_us, last_us);
     if (old_interval_s == config->interval_s)
         d->open = open;
     series_done(&old);
+}
+
+/* Errors of windows of three minutes say little of windows of half a minute. A measured start-up time and the age of
+ * metrics move a little all the time, so only a lasting change by half counts. */
+#define OTHER_LEAD_SLOTS 3
+
+void demand_follow_lead(struct demand *d)
+{
+    uint32_t lo = MIN(d->lead_s, d->judged_lead_s), hi = MAX(d->lead_s, d->judged_lead_s);
+    d->other_lead_slots = hi > lo + lo / 2 ? d->other_lead_slots + 1 : 0;
+    if (d->series.filled == 0)
+        d->judged_lead_s = d->lead_s;
+    if (d->other_lead_slots < OTHER_LEAD_SLOTS || d->series.filled == 0)
+        return;
+    d->other_lead_slots = 0;
+    demand_replay(d, &d->config, NULL);
 }
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
@@ -151,12 +167,13 @@ static bool decode_slots(struct series *s, int64_t segment, struct codec_reader 
     int64_t from = codec_get_i64(r);
     uint32_t n = codec_get_u16(r);
     if (r->failed || n > DEMAND_SEGMENT || from < segment * DEMAND_SEGMENT ||
-        from + n > (segment + 1) * DEMAND_SEGMENT)
+        from > (segment + 1) * DEMAND_SEGMENT - (int64_t)n)
         return false;
     struct codec_reader values = *r, marks = *r;
-    if (r->len - r->pos < n * 4u + (n + 3) / 4)
+    size_t value_bytes = (size_t)n * 4;
+    if (r->len - r->pos < value_bytes + (n + 3) / 4)
         return false;
-    marks.pos += n * 4u;
+    marks.pos += value_bytes;
     unsigned bits = 0;
     for (uint32_t i = 0; i < n; i++) {
         if ((i & 3) == 0)
@@ -176,6 +193,8 @@ static void encode_series(const struct demand *d, struct codec_writer *w)
     codec_f64(w, s->sum);
     codec_i64(w, d->last_us);
     codec_u32(w, d->lead_s);
+    codec_u32(w, d->judged_lead_s);
+    codec_u32(w, d->other_lead_slots);
     encode_slots(s, demand_open_segment(d) * DEMAND_SEGMENT, s->next, w);
 }
 
@@ -188,6 +207,9 @@ static bool decode_series(struct demand *d, struct codec_reader *r)
     d->last_us = codec_get_i64(r);
     uint32_t lead_s = codec_get_u32(r);
     d->lead_s = MAX(lead_s, 1u);
+    uint32_t judged_lead_s = codec_get_u32(r);
+    d->judged_lead_s = MAX(judged_lead_s, 1u);
+    d->other_lead_slots = codec_get_u32(r);
     const int64_t limit = INT64_C(1) << 60;
     if (r->failed || n > s->cap || sum_n > n || next > limit / 1000000 || next < -limit / 1000000 ||
         (d->last_us != INT64_MIN && (d->last_us > limit || d->last_us < -limit)))
@@ -393,8 +415,7 @@ int demand_decode_tail(struct demand *d, struct codec_reader *r)
     d->config = config;
     demand_parts_init(d);
 
-    unsigned seen = 0,
-             all = 1u << TAG_SERIES | 1u << TAG_OPEN | 1u << TAG_MODEL | 1u << TAG_DRIVER | 1u << TAG_TRUST;
+    unsigned seen = 0, all = 1u << TAG_SERIES | 1u << TAG_OPEN | 1u << TAG_MODEL | 1u << TAG_DRIVER | 1u << TAG_TRUST;
     bool good = true;
     while (good && codec_get_section(r, &tag, &section))
         good = take_section(d, tag, &section, &seen);

@@ -82,8 +82,7 @@ static void finish(struct driver *d, struct driver_window *w, double level, uint
 {
     double e = (double)w->highest - (double)w->expected;
     double share = MIN((double)w->weight / season_s, 0.02); /* of a season */
-    struct residuals_rates rates = {
-        .weight = share / 3, .fast = MIN(24 * share, 0.3), .slow = MIN(2 * share, 0.1)};
+    struct residuals_rates rates = {.weight = share / 3, .fast = MIN(24 * share, 0.3), .slow = MIN(2 * share, 0.1)};
     residuals_take(&d->errors, e, (double)w->scale, 0.25 * fabs((double)w->expected), &rates);
     float *phase = &d->phase[phase_of(w->end_us, season_s)];
     double rate = MIN(DRIVER_PHASES * share * 0.7, 0.5);
@@ -124,8 +123,8 @@ static uint32_t feed_windows(struct driver *d, int64_t time_us, double value, do
             continue;
         double at_end = value;
         if (time_us > w->end_us) /* the line from the last value to this one, where the window ends */
-            at_end = (double)d->last + (value - (double)d->last) * (double)(w->end_us - d->last_us) /
-                                           (double)(time_us - d->last_us);
+            at_end = (double)d->last +
+                     (value - (double)d->last) * (double)(w->end_us - d->last_us) / (double)(time_us - d->last_us);
         w->highest = (float)MAX((double)w->highest, at_end);
         if (time_us >= w->end_us)
             finish(d, w, level, season_s, &out[n++]);
@@ -133,9 +132,8 @@ static uint32_t feed_windows(struct driver *d, int64_t time_us, double value, do
     return n;
 }
 
-uint32_t driver_observe(struct driver *d, int64_t time_us, double value, enum driver_sample kind,
-                        int64_t gap_us, double level, uint32_t season_s,
-                        struct driver_finished out[DRIVER_WINDOWS])
+uint32_t driver_observe(struct driver *d, int64_t time_us, double value, enum driver_sample kind, int64_t gap_us,
+                        double level, uint32_t season_s, struct driver_finished out[DRIVER_WINDOWS])
 {
     if (kind == DRIVER_EXCLUDED || (d->last_us != NEVER && time_us - d->last_us > gap_us))
         driver_skip(d);
@@ -169,8 +167,7 @@ bool driver_wants(const struct driver *d, uint32_t lead_s)
     return d->last_start_us == NEVER || d->last_us - d->last_start_us >= every;
 }
 
-static double expect(const struct driver *d, double value, const struct driver_path *path,
-                     double x[DRIVER_FEATURES])
+static double expect(const struct driver *d, double value, const struct driver_path *path, double x[DRIVER_FEATURES])
 {
     double growth = value - (double)d->lag;
     x[0] = path->highest - path->now;
@@ -189,8 +186,8 @@ static double quantile_of(const struct driver *d, double expected, double scale,
     return MAX(expected + residuals_quantile(&d->errors, l) * scale, floor);
 }
 
-void driver_start(struct driver *d, uint32_t lead_s, const struct driver_path *path, double level,
-                  uint32_t season_s, uint32_t score_every_s)
+void driver_start(struct driver *d, uint32_t lead_s, const struct driver_path *path, double level, uint32_t season_s,
+                  uint32_t score_every_s)
 {
     struct driver_window *w = NULL;
     for (uint32_t i = 0; i < DRIVER_WINDOWS && !w; i++)
@@ -209,8 +206,7 @@ void driver_start(struct driver *d, uint32_t lead_s, const struct driver_path *p
         .scale = (float)scale,
         .highest = d->last,
         .weight = (float)since,
-        .scores =
-            d->last_score_us == NEVER || d->last_us - d->last_score_us >= (int64_t)score_every_s * 1000000,
+        .scores = d->last_score_us == NEVER || d->last_us - d->last_score_us >= (int64_t)score_every_s * 1000000,
     };
     for (uint32_t i = 0; i < DRIVER_FEATURES; i++)
         w->x[i] = (float)x[i];

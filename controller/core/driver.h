@@ -41,7 +41,7 @@ struct driver {
     int64_t last_start_us; /* of the last window; INT64_MIN: none */
     int64_t last_score_us; /* of the last window that counts for trust */
     float last;
-    float lag; /* exponential mean of the values over one lead: on a straight line, the value one lead ago */
+    float lag;      /* exponential mean of the values over one lead: on a straight line, the value one lead ago */
     uint32_t lag_s; /* that lead */
     struct residuals errors;
     float phase[DRIVER_PHASES]; /* mean absolute error by time of the season; < 0: none yet */
@@ -75,14 +75,13 @@ enum driver_sample {
 };
 /* A measurement. Windows that it finishes are reported (at most DRIVER_WINDOWS). `gap_us`: a longer silence
  * drops all windows. `level` is c, `season_s` the time of which a third of the errors is forgotten. */
-uint32_t driver_observe(struct driver *d, int64_t time_us, double value, enum driver_sample kind,
-                        int64_t gap_us, double level, uint32_t season_s,
-                        struct driver_finished out[DRIVER_WINDOWS]);
+uint32_t driver_observe(struct driver *d, int64_t time_us, double value, enum driver_sample kind, int64_t gap_us,
+                        double level, uint32_t season_s, struct driver_finished out[DRIVER_WINDOWS]);
 void driver_skip(struct driver *d); /* time without measurements: what was there is no start any more */
 /* Whether a window should start at the value just taken. */
 bool driver_wants(const struct driver *d, uint32_t lead_s);
-void driver_start(struct driver *d, uint32_t lead_s, const struct driver_path *path, double level,
-                  uint32_t season_s, uint32_t score_every_s);
+void driver_start(struct driver *d, uint32_t lead_s, const struct driver_path *path, double level, uint32_t season_s,
+                  uint32_t score_every_s);
 /* Q for a window that starts at `time_us`; with no value to start from (none yet, or a gap), from the path
  * alone. */
 struct driver_answer driver_answer(const struct driver *d, int64_t time_us, int64_t gap_us,

@@ -89,8 +89,7 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     }
     static const double alpha[2] = {2.0 / (3 + 1), 2.0 / (24 + 1)};
     for (uint32_t i = 0; i < 2; i++)
-        now->level[i] =
-            now->seen ? (float)((double)now->level[i] + alpha[i] * (y - (double)now->level[i])) : value;
+        now->level[i] = now->seen ? (float)((double)now->level[i] + alpha[i] * (y - (double)now->level[i])) : value;
     now->last = value;
     now->seen = MIN(now->seen + 1, 65536u);
 }

@@ -28,10 +28,9 @@ struct forecast {
     uint32_t interval_s;
     uint32_t n; /* slots; 0: there is no forecast */
     enum forecast_model model;
-    enum forecast_trend
-        trend; /* the mean of the horizon against the last hour's, beyond what the interval explains */
-    uint32_t period_s;                /* the longest season in use, 0: none */
-    float *mean;                      /* [n] */
+    enum forecast_trend trend; /* the mean of the horizon against the last hour's, beyond what the interval explains */
+    uint32_t period_s;         /* the longest season in use, 0: none */
+    float *mean;               /* [n] */
     float *quantile[FORECAST_LEVELS]; /* [n] each */
 };
 

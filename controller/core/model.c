@@ -261,11 +261,11 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     f->trend = FORECAST_STEADY;
     if (f->n == 0)
         return;
-    double offset[MODEL_KNOTS][FORECAST_LEVELS];
+    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}};
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {
-        double share, mean = model_mean(m, s, h + 1), before = -INFINITY;
+        double share, mean = model_mean(m, s, h + 1), before = -(double)INFINITY;
         uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
         double middle = mean + (1 - share) * offset[i][MEDIAN] + share * offset[up][MEDIAN];
         if (!m->negative && !(middle > 0))

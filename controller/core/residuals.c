@@ -38,8 +38,7 @@ static uint32_t bin_of(double z)
     return z < 0 ? HALF - 1 - i : HALF + i;
 }
 
-void residuals_take(struct residuals *r, double error, double scale, double least,
-                    const struct residuals_rates *rates)
+void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates)
 {
     double a = fabs(error), most = MAX(RESIDUALS_CLIP * residuals_scale(r), least);
     if (r->fast < 0) {

@@ -34,8 +34,7 @@ struct residuals_rates {
  * is; a larger one counts for at most RESIDUALS_CLIP scales, so that one spike does not leave a wide interval
  * behind, while errors that stay large soon make the scale their own. */
 #define RESIDUALS_CLIP 10.0
-void residuals_take(struct residuals *r, double error, double scale, double least,
-                    const struct residuals_rates *rates);
+void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates);
 /* z at `level` in (0, 1): non-decreasing in the level. */
 double residuals_quantile(const struct residuals *r, double level);
 

@@ -6,8 +6,8 @@
 #include <math.h>
 
 #define USUAL_RATE 0.02 /* of the running mean absolute error */
-#define ROW_MAX                                                                                              \
-    1e8               /* in usual errors; a row beyond says nothing, and its squares leave float32           \
+#define ROW_MAX                                                                                                        \
+    1e8               /* in usual errors; a row beyond says nothing, and its squares leave float32                     \
                        */
 #define DELTA_MAX 4.0 /* no coefficient strays further from the prior */
 

@@ -15,8 +15,7 @@
 void series_init(struct series *s, uint32_t cap)
 {
     assert(cap > 0);
-    *s = (struct series){
-        .cap = cap, .value = xcalloc(cap, sizeof *s->value), .marks = xcalloc((cap + 3) / 4, 1)};
+    *s = (struct series){.cap = cap, .value = xcalloc(cap, sizeof *s->value), .marks = xcalloc((cap + 3) / 4, 1)};
     series_reset(s, 0, 0);
 }
 
@@ -136,7 +135,7 @@ void series_skip_to(struct series *s, int64_t slot)
         return;
     }
     while (s->next < slot)
-        series_push(s, NAN, 0);
+        series_push(s, (double)NAN, 0);
 }
 
 void series_set(struct series *s, int64_t slot, float value, unsigned marks)

@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define USUAL_LEAD_S 180 /* until the autoscaler has measured its own: start-up 120 s, a sync, a sample's age */
-
 /* A Backfill object as the informer keeps it: short-lived, so whole. */
 struct backfill_object {
     struct object object;
@@ -109,7 +107,8 @@ static void reject(struct backfill *b, const struct backfill_object *o, const ch
 
 /* The samples as values of the ring's slots. A backfill with a finer grid is averaged into slots, a coarser
  * one gives each of its slots' value to all that it covers. */
-static uint32_t import(struct demand *d, const struct pa_backfill *grid, const float *samples, size_t n, int64_t now_s)
+static uint32_t import(struct demand *d, const struct pa_backfill *grid, const float *samples, size_t n, int64_t now_s,
+                       uint32_t lead_s)
 {
     const struct demand_config *config = demand_config(d);
     int64_t interval = config->interval_s, first = grid->start_us / USEC_PER_SEC;
@@ -130,7 +129,7 @@ static uint32_t import(struct demand *d, const struct pa_backfill *grid, const f
         }
         values[slot - from_slot] = count ? (float)(sum / (double)count) : NAN;
     }
-    uint32_t taken = demand_import(d, from_slot, values, (uint32_t)(to_slot - from_slot + 1), now_s, USUAL_LEAD_S);
+    uint32_t taken = demand_import(d, from_slot, values, (uint32_t)(to_slot - from_slot + 1), now_s, lead_s);
     free(values);
     return taken;
 }
@@ -150,7 +149,8 @@ static void take_in(struct backfill *b, const struct backfill_object *o, struct 
         reject(b, o, error_text(&err));
     } else {
         uint32_t taken =
-            import(d, &c->backfill, samples, (size_t)n, loop_real_us(kube_client_loop(b->client)) / USEC_PER_SEC);
+            import(d, &c->backfill, samples, (size_t)n, loop_real_us(kube_client_loop(b->client)) / USEC_PER_SEC,
+                   b->config.lead_s(b->config.data, key));
         _cleanup_(freep) char *note =
             xasprintf("imported %u samples into the history of %s", taken, c->backfill.metric);
         tell(b, o, EVENT_NORMAL, "BackfillImported", note);

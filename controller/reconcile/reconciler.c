@@ -283,6 +283,13 @@ static struct core_state *state_of(void *data, const char *key)
     return a && a->phase == STATE_READY ? a->state : NULL;
 }
 
+static uint32_t lead_of(void *data, const char *key)
+{
+    struct reconciler *r = data;
+    struct autoscaler *a = map_get(&r->records, key);
+    return a ? autoscaler_lead_s(a) : 0;
+}
+
 static void on_imported(void *data, const char *key, uint32_t samples)
 {
     struct reconciler *r = data;
@@ -372,7 +379,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                .data = r};
     r->annotated = annotated_new(client, &annotated, r->recorder, log);
     const struct backfill_config backfill = {
-        .namespaces = config->namespaces, .state = state_of, .imported = on_imported, .data = r};
+        .namespaces = config->namespaces, .state = state_of, .lead_s = lead_of, .imported = on_imported, .data = r};
     r->backfill = backfill_new(client, &backfill, r->recorder, log, metrics);
     r->queue = workqueue_new(r->loop, "predictiveautoscaler", PARALLEL_SYNCS, process, r, metrics);
     workqueue_pause(r->queue, true);

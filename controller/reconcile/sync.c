@@ -91,6 +91,21 @@ static void note_metric_age(struct autoscaler *a, const struct core_observation 
         a->metric_age_s += (age - a->metric_age_s) / 8;
 }
 
+static uint32_t metric_age_s(const struct autoscaler *a)
+{
+    return (uint32_t)ceil(a->metric_age_s / METRIC_AGE_STEP) * METRIC_AGE_STEP;
+}
+
+static uint32_t startup_s(const struct autoscaler *a)
+{
+    return pods_startup_p90_s(a->r->pods, a->pa->object.meta.namespace_, a->selector_text);
+}
+
+uint32_t autoscaler_lead_s(const struct autoscaler *a)
+{
+    return core_lead_s(&a->spec, startup_s(a), metric_age_s(a));
+}
+
 static bool other_owner(struct autoscaler *a)
 {
     const char *name;
@@ -138,8 +153,8 @@ static void decide(struct autoscaler *a)
                       .scale = &a->scale,
                       .usage_failed = a->finding.usage_error.kind != ERROR_NONE,
                       .time_us = now,
-                      .metric_age_s = (uint32_t)ceil(a->metric_age_s / METRIC_AGE_STEP) * METRIC_AGE_STEP,
-                      .startup_s = pods_startup_p90_s(r->pods, a->pa->object.meta.namespace_, a->selector_text),
+                      .metric_age_s = metric_age_s(a),
+                      .startup_s = startup_s(a),
                   },
                   &seen);
     note_metric_age(a, &seen);

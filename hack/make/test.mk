@@ -53,19 +53,9 @@ $(O)/test/%: $(O)/obj/test/helpers/%.o $(foreach l,$(layers),$(call archive,$(l)
 	$(Q)$(CC) -o $@ $(filter %.o,$^) $(foreach l,$(layers),$(call archive,$(l))) $(ALL_LDFLAGS) $(libs_base)
 test-helpers: $(helpers)
 
-# Benchmarks: test/bench/bench_NAME.c, always optimised. B=NAME runs one.
-# help: make bench                    time, instructions, memory, beside their goals (B=NAME runs one)
-benches := $(patsubst test/bench/%.c,$(O)/bench/%,$(wildcard test/bench/bench_*.c))
-$(O)/bench/%: $(O)/obj/test/bench/%.o $(foreach l,$(layers),$(call archive,$(l)))
-	$(call say,LD,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $(filter %.o,$^) $(foreach l,$(layers),$(call archive,$(l))) $(ALL_LDFLAGS) $(libs_base)
-bench: $(benches) all
-	@for b in $(if $(B),$(filter %/bench_$(B),$(benches)),$(benches)); do $$b || exit 1; done
-
 # help: make deps                     installs what is missing, or prints the command that does
 deps:
 	@hack/deps
 
 .SECONDARY:
-.PHONY: unit unit-programs list-unit test test-long integration test-helpers bench deps
+.PHONY: unit unit-programs list-unit test test-long integration test-helpers deps

@@ -75,8 +75,8 @@ int file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_len, s
     else if (S_ISDIR(st.st_mode))
         r = error_errno(err, EISDIR, "reading %s", path);
     else
-        r = read_all(fd, path, max_bytes, S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 4096,
-                     ret, ret_len, err);
+        r = read_all(fd, path, max_bytes, S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size : 4096, ret,
+                     ret_len, err);
     (void)close(fd);
     return r;
 }

@@ -40,8 +40,10 @@ static int describe_connect(const struct http_failure *f, struct error *err)
                         "can't connect to %s: connection refused; is it running there, is the port right?", place);
     else if (e == ENETUNREACH || e == EHOSTUNREACH)
         (void)error_set(err, ERROR_IO, "can't connect to %s: no route to it; check the address and the network", place);
+    else if (e)
+        return error_errno(err, e, "can't connect to %s", place);
     else
-        (void)error_set(err, ERROR_IO, "can't connect to %s: %s", place, e ? strerror(e) : own_words(f));
+        (void)error_set(err, ERROR_IO, "can't connect to %s: %s", place, own_words(f));
     if (err)
         err->code = e;
     return -1;

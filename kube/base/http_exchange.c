@@ -22,6 +22,9 @@ enum {
     /* libcurl's own is a day: a renewed bundle would not be seen for as long. */
     CA_CACHE_S = 300,
     CONNECTION_LIFETIME_S = 3600,
+    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on what
+     * it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
+    STREAM_BUFFER = 1024,
 };
 #define DEFAULT_CONNECT_TIMEOUT_US (10 * USEC_PER_SEC)
 #define DEFAULT_TOTAL_TIMEOUT_US   (30 * USEC_PER_SEC)
@@ -440,6 +443,8 @@ static CURLcode set_request(struct exchange *ex)
     if (ex->headers[0].data)
         SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, ex->http->user_agent);
+    if (ex->request.on_data)
+        SET(CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     if (!ex->request.verbatim_encoding)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     SET(CURLOPT_PRIVATE, ex);

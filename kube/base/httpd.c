@@ -229,9 +229,7 @@ static int parse_address(const char *text, struct address *ret, struct error *er
     ret->any = len == 0 && !bracketed;
     if (len < sizeof(host))
         memcpy(host, text, len);
-    if (ret->any)
-        set_address(ret, AF_INET6, ip, (uint16_t)port);
-    else if (bracketed && inet_pton(AF_INET6, host, ip) == 1)
+    if (ret->any || (bracketed && inet_pton(AF_INET6, host, ip) == 1))
         set_address(ret, AF_INET6, ip, (uint16_t)port);
     else if (!bracketed && inet_pton(AF_INET, streq(host, "localhost") ? "127.0.0.1" : host, ip) == 1)
         set_address(ret, AF_INET, ip, (uint16_t)port);

@@ -90,11 +90,11 @@ static void must(int r)
 
 static struct level *level_of(struct loop *loop, enum loop_priority priority)
 {
-    for (size_t i = 0; i < N_LEVELS; i++)
-        if (level_priority[i] == priority)
-            return &loop->levels[i];
-    assert(!"a priority of enum loop_priority");
-    return NULL;
+    size_t i = 0;
+    while (i < N_LEVELS && level_priority[i] != priority)
+        i++;
+    assert(i < N_LEVELS);
+    return &loop->levels[i];
 }
 
 /* Timers */

@@ -35,8 +35,8 @@ static int64_t unix_seconds(const ASN1_TIME *t)
     struct tm tm;
     if (!t || ASN1_TIME_to_tm(t, &tm) != 1)
         return 0;
-    return days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 86400 + tm.tm_hour * 3600 + tm.tm_min * 60 +
-           tm.tm_sec;
+    int64_t hours = days_from_civil(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 24 + tm.tm_hour;
+    return (hours * 60 + tm.tm_min) * 60 + tm.tm_sec;
 }
 
 static void format_name(const X509_NAME *name, char *out, size_t cap)

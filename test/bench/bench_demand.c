@@ -41,8 +41,7 @@ static void meter_end(struct meter *m)
         if (read(m->fd, &count, sizeof count) != sizeof count)
             count = 0;
     }
-    m->us[m->n] =
-        (double)(now.tv_sec - m->began.tv_sec) * 1e6 + (double)(now.tv_nsec - m->began.tv_nsec) / 1e3;
+    m->us[m->n] = (double)(now.tv_sec - m->began.tv_sec) * 1e6 + (double)(now.tv_nsec - m->began.tv_nsec) / 1e3;
     m->instructions[m->n++] = (double)count;
 }
 
@@ -57,8 +56,8 @@ static bool meter_print(struct meter *m, const char *what, double target_us)
     qsort(m->us, m->n, sizeof *m->us, by_value);
     qsort(m->instructions, m->n, sizeof *m->instructions, by_value);
     double us = m->us[m->n / 2];
-    printf("%-52s %9.2f us (least %8.2f, p99 %8.2f)  target %7.0f us  %s", what, us, m->us[0],
-           m->us[m->n * 99 / 100], target_us, us <= target_us ? "met" : "MISSED");
+    printf("%-52s %9.2f us (least %8.2f, p99 %8.2f)  target %7.0f us  %s", what, us, m->us[0], m->us[m->n * 99 / 100],
+           target_us, us <= target_us ? "met" : "MISSED");
     if (m->fd >= 0)
         printf("  %9.0f instructions\n", m->instructions[m->n / 2]);
     else
@@ -142,9 +141,8 @@ int main(void)
     }
     met &= meter_print(&m, "rebuild of 2016 samples", 2000);
     (void)demand_forecast(d);
-    printf("%-52s %9zu bytes            target   14336 bytes  %s\n",
-           "memory of one metric, forecast included", demand_memory(d),
-           demand_memory(d) <= 14336 ? "met" : "MISSED");
+    printf("%-52s %9zu bytes            target   14336 bytes  %s\n", "memory of one metric, forecast included",
+           demand_memory(d), demand_memory(d) <= 14336 ? "met" : "MISSED");
     demand_free(d);
     return met && sum > 0 ? 0 : 1;
 }

@@ -91,8 +91,7 @@ int main(int argc, char **argv)
           : opt == 'c' ? &percent
           : opt == 'i' ? &interval
                        : &warmup) = (uint32_t)strtoul(optarg, NULL, 10);
-    printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed",
-           "us");
+    printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed", "us");
     double sums[4] = {0};
     uint32_t count = 0;
     for (int i = optind; i < argc; i++) {
@@ -143,15 +142,13 @@ int main(int argc, char **argv)
         qsort(ratio, m, sizeof *ratio, by_value);
         double fixed = ratio[MIN(covered, m - 1)] * value_sum / high_sum;
         printf("%-44.44s %7.3f %7.3f %7.3f | %8.3f %8.3f %7.2f\n", name, (double)covered / m,
-               rising ? (double)rising_covered / rising : 1, (double)rising / m, q_sum / high_sum, fixed,
-               us / m);
+               rising ? (double)rising_covered / rising : 1, (double)rising / m, q_sum / high_sum, fixed, us / m);
         sums[0] += (double)covered / m;
         sums[1] += q_sum / high_sum;
         sums[2] += MIN(fixed, 10.0);
         count++;
         free(ratio);
     }
-    printf("%-44s %7.3f %7s %7s | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[1] / count,
-           sums[2] / count);
+    printf("%-44s %7.3f %7s %7s | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[1] / count, sums[2] / count);
     return 0;
 }

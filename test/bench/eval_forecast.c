@@ -122,8 +122,8 @@ static void score(struct figures *g, const struct forecast *f, const double *y, 
     }
 }
 
-static void dump_rows(const struct options *o, const struct demand *d, const double *y, uint32_t n,
-                      double scale, uint32_t series)
+static void dump_rows(const struct options *o, const struct demand *d, const double *y, uint32_t n, double scale,
+                      uint32_t series)
 {
     static const uint32_t leads[] = {1, 2, 3, 5, 7, 13, 19, 29, 43, 59, 71, 107, 149, 211, 287};
     for (uint32_t i = 0; i < ARRAY_SIZE(leads); i++) {
@@ -184,8 +184,8 @@ int main(int argc, char **argv)
               : opt == 'h' ? &o.horizon
                            : &o.start) = (uint32_t)strtoul(optarg, NULL, 10);
     }
-    printf("%-58s %6s %6s %6s %6s %6s | %5s %5s %5s\n", "series", "MASE", "pb.5", "pb.9", "pb.95", "pb.975",
-           "cov95", "cov80", "b.95");
+    printf("%-58s %6s %6s %6s %6s %6s | %5s %5s %5s\n", "series", "MASE", "pb.5", "pb.9", "pb.95", "pb.975", "cov95",
+           "cov80", "b.95");
     double sum[COLUMNS] = {0}, logs = 0, worst = 1;
     uint32_t count = 0;
     for (int i = optind; i < argc; i++) {
@@ -207,8 +207,8 @@ int main(int argc, char **argv)
                              g.inside / g.n,
                              (g.below[4] - g.below[2]) / g.n,
                              g.below[5] / g.n};
-        printf("%-58.58s %6.3f %6.3f %6.3f %6.3f %6.3f | %5.3f %5.3f %5.3f\n", name, v[0], v[1], v[2], v[3],
-               v[4], v[5], v[6], v[7]);
+        printf("%-58.58s %6.3f %6.3f %6.3f %6.3f %6.3f | %5.3f %5.3f %5.3f\n", name, v[0], v[1], v[2], v[3], v[4], v[5],
+               v[6], v[7]);
         for (uint32_t j = 0; j < COLUMNS; j++)
             sum[j] += v[j];
         logs += log(v[0]);
@@ -217,10 +217,8 @@ int main(int argc, char **argv)
     }
     for (uint32_t j = 0; j < COLUMNS; j++)
         sum[j] /= MAX(count, 1u);
-    printf(
-        "%-58s %6.3f %6.3f %6.3f %6.3f %6.3f | %5.3f %5.3f %5.3f\ngeometric MASE %.3f, least coverage %.3f\n",
-        "mean", sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7], exp(logs / MAX(count, 1u)),
-        worst);
+    printf("%-58s %6.3f %6.3f %6.3f %6.3f %6.3f | %5.3f %5.3f %5.3f\ngeometric MASE %.3f, least coverage %.3f\n",
+           "mean", sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7], exp(logs / MAX(count, 1u)), worst);
     if (o.dump)
         (void)fclose(o.dump);
     return 0;

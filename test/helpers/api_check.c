@@ -56,8 +56,7 @@ static int check_line(const char *line, size_t len, struct json_emit *j)
     else if (before && pa_spec_decode(before, API_STRICT, &old, &problems) < 0)
         return -1; /* the test's fault */
     else
-        (void)pa_spec_decode_update(json_object_get(root, "new"), before ? &old : NULL, API_STRICT, &spec,
-                                    &problems);
+        (void)pa_spec_decode_update(json_object_get(root, "new"), before ? &old : NULL, API_STRICT, &spec, &problems);
     json_emit_bool(j, "ok", problems.total == 0);
     if (problems.total > 0)
         answer_problems(j, &problems);
@@ -158,14 +157,13 @@ static int print_status(const char *namespace_, const char *name)
     s->desired_replicas = 6;
     s->last_scale_us = NOW_US - HOUR_US;
     s->has_replica_proposals = s->has_last_decision = s->has_forecast = true;
-    s->replica_proposals = (struct pa_proposals){
-        .has_reactive = true, .has_predicted = true, .reactive = 4, .predicted = 7, .final = 6};
+    s->replica_proposals =
+        (struct pa_proposals){.has_reactive = true, .has_predicted = true, .reactive = 4, .predicted = 7, .final = 6};
     fill_decision(&s->last_decision);
     fill_metrics(s);
     fill_forecast(&s->forecast);
     for (int i = 0; i < PA_N_CONDITION_TYPES; i++)
-        pa_condition_set(s, (enum pa_condition_type)i, CONDITION_TRUE, "BecauseOfThis",
-                         "message with \"quotes\"");
+        pa_condition_set(s, (enum pa_condition_type)i, CONDITION_TRUE, "BecauseOfThis", "message with \"quotes\"");
     pa_conditions_stamp(&times, s, NOW_US);
     struct buf out = BUF_INIT(MAX_ANSWER);
     pa_status_apply_body(s, namespace_, name, &out);

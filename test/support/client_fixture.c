@@ -38,8 +38,8 @@ int fixture_set_up(void **state)
         .field_manager = "ai4k8s",
         .metrics = f->metrics,
         .rng = &f->rng,
-        .log = log_new(&(struct log_config){
-            .fd = f->log_fd, .format = LOG_JSON, .level = LOG_DEBUG, .clock = &f->clock.clock}),
+        .log = log_new(
+            &(struct log_config){.fd = f->log_fd, .format = LOG_JSON, .level = LOG_DEBUG, .clock = &f->clock.clock}),
     };
     (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_client.XXXXXX");
     assert_non_null(mkdtemp(f->dir));

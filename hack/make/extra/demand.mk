@@ -2,11 +2,6 @@
 # help: make bench-demand             time and instructions per sample, forecast, rebuild and drive
 # help: make eval-forecast DATA=DIR   MASE, pinball loss and coverage over the series of a folder
 
-$(O)/bench/%: $(O)/obj/test/bench/%.o $(call archive,core) $(call archive,base)
-	$(call say,LD,$@)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -o $@ $< $(call archive,core) $(call archive,base) $(ALL_LDFLAGS) -lm
-
 bench-demand: $(O)/bench/bench_demand
 	$<
 

@@ -302,12 +302,12 @@ static void test_queueing_is_not_connecting(void **state UNUSED)
     enum { N = 24 };
     struct fixture f = fixture_new(NULL);
     struct script *s = script_new();
-    script_delay(s, 60);
+    script_delay(s, 250);
     script_reply(s, 200, NULL, "x");
     server_default(f.server, NULL, "*", s);
     struct call calls[N] = {0};
     for (size_t i = 0; i < N; i++)
-        call_start(&f, &calls[i], (struct http_request){.connect_timeout_us = 100 * MS});
+        call_start(&f, &calls[i], (struct http_request){.connect_timeout_us = 500 * MS});
     for (size_t i = 0; i < N; i++) {
         call_wait(&calls[i]);
         if (calls[i].err.kind != ERROR_NONE)

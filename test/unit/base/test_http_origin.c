@@ -473,9 +473,11 @@ static void test_secrets_are_wiped(void **state UNUSED)
     struct http_origin *o = make("https://h", &err);
     fill(text, inverted[0], 24);
     assert_int_equal(http_origin_set_bearer(o, text, &err), 0);
+    explicit_bzero(text, sizeof(text));
     assert_int_equal(count_in_memory(inverted[0], 24), 1);
     fill(text, inverted[1], 24);
     assert_int_equal(http_origin_set_bearer(o, text, &err), 0);
+    explicit_bzero(text, sizeof(text));
     assert_int_equal(count_in_memory(inverted[0], 24), 0);
     assert_int_equal(count_in_memory(inverted[1], 24), 1);
     http_origin_unref(o);

@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,7 +71,9 @@ static bool client_tls(struct client *c, const struct server *s, const char *nam
     c->ssl = SSL_new(c->ctx);
     if (alpn)
         SSL_set_alpn_protos(c->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
-    SSL_set_tlsext_host_name(c->ssl, name);
+    char sni[64]; /* OpenSSL's macro casts const away */
+    (void)snprintf(sni, sizeof(sni), "%s", name);
+    SSL_set_tlsext_host_name(c->ssl, sni);
     SSL_set1_host(c->ssl, name);
     SSL_set_fd(c->ssl, c->fd);
     return SSL_connect(c->ssl) == 1;

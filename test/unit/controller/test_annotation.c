@@ -28,8 +28,8 @@ static void only_what_is_annotated_is_applied(void **state UNUSED)
 {
     struct buf body;
     struct error err;
-    assert_int_equal(
-        render("true", "{\"max\":10,\"min\":2,\"prediction\":{\"confidencePercent\":95}}", &body, &err), 0);
+    assert_int_equal(render("true", "{\"max\":10,\"min\":2,\"prediction\":{\"confidencePercent\":95}}", &body, &err),
+                     0);
     assert_string_equal(
         buf_str(&body),
         "{\"apiVersion\":\"ai4k8s.io/"
@@ -79,8 +79,7 @@ static void bad_ones_say_what_to_mend(void **state UNUSED)
         {"true", "{}", CONFIG "maxReplicas: is required"},
         {"true", "[]", CONFIG "want a JSON object such as {\"max\": 10}"},
         {"true", "10", CONFIG "want a JSON object such as {\"max\": 10}"},
-        {"true", "{\"min\":2,\"max\":10",
-         CONFIG "invalid JSON at line 1, column 17: '}' expected near end of file"},
+        {"true", "{\"min\":2,\"max\":10", CONFIG "invalid JSON at line 1, column 17: '}' expected near end of file"},
         {"true", "{\"max\":10,\"max\":11}",
          CONFIG "invalid JSON at line 1, column 15: duplicate object key near '\"max\"'"},
         {"true", "{\"min\":5,\"max\":2}", CONFIG "maxReplicas: must be >= minReplicas (5)"},

@@ -39,12 +39,11 @@ static void values_are_taken(void **state UNUSED)
 {
     struct operator_config c;
     struct error err;
-    assert_int_equal(
-        load("apiVersion: ai4k8s.io/v1alpha1\nkind: OperatorConfiguration\ncheckpointIntervalSeconds: 60\n"
-             "checkpointWritesPerSecond: 1\nstatusWritesPerSecond: 2\napiQPS: 3\napiBurst: 4\n"
-             "cpuInitializationPeriodSeconds: 0\ninitialReadinessDelaySeconds: 5\n",
-             &c, &err),
-        0);
+    assert_int_equal(load("apiVersion: ai4k8s.io/v1alpha1\nkind: OperatorConfiguration\ncheckpointIntervalSeconds: 60\n"
+                          "checkpointWritesPerSecond: 1\nstatusWritesPerSecond: 2\napiQPS: 3\napiBurst: 4\n"
+                          "cpuInitializationPeriodSeconds: 0\ninitialReadinessDelaySeconds: 5\n",
+                          &c, &err),
+                     0);
     assert_int_equal(c.checkpoint_interval_s, 60);
     assert_int_equal(c.checkpoint_writes_per_second, 1);
     assert_int_equal(c.status_writes_per_second, 2);

@@ -89,10 +89,7 @@ static void bad_samples_are_refused(void **state UNUSED)
 
 static void a_state_reads_back(void **state UNUSED)
 {
-    struct pa_checkpoint c = {.part = PA_PART_TAIL,
-                              .time_us = NOW,
-                              .expire_us = NOW + 1000000,
-                              .has_target = true},
+    struct pa_checkpoint c = {.part = PA_PART_TAIL, .time_us = NOW, .expire_us = NOW + 1000000, .has_target = true},
                          read;
     const struct pa_checkpoint_owner owner = {PA_API_VERSION, PA_KIND, "web", "u-1"};
     struct error err = ERROR_INIT;
@@ -121,8 +118,7 @@ static void bad_objects_are_refused(void **state UNUSED)
     static const struct {
         const char *spec, *message;
     } cases[] = {
-        {"{" BACKFILL ",\"data\":\"AAAA\"}",
-         "spec.backfill: is required when part is Backfill, and only then"},
+        {"{" BACKFILL ",\"data\":\"AAAA\"}", "spec.backfill: is required when part is Backfill, and only then"},
         {"{" BACKFILL ",\"data\":\"AAA\"}", "spec.data: is too short"},
         {"{" BACKFILL ",\"data\":\"AA=A\"}", "spec.data: is not base64"},
         {"{" BACKFILL ",\"data\":\"AA AA===\"}", "spec.data: is not base64"},

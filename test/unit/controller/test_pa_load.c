@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#define ENVELOPE                                                                                             \
-    "apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: web\n  namespace: "      \
+#define ENVELOPE                                                                                                       \
+    "apiVersion: ai4k8s.io/v1alpha1\nkind: PredictiveAutoscaler\nmetadata:\n  name: web\n  namespace: "                \
     "shop\n" /* 5 lines */
 #define TARGET "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n"
 
@@ -45,10 +45,9 @@ static void messages_have_file_and_line(void **state UNUSED)
     } cases[] = {
         {ENVELOPE "spec:\n" TARGET "  minReplicas: 3\n  maxReplicas: 2\n",
          "pa.yaml:9: spec.maxReplicas: must be >= minReplicas (3)\n"},
-        {ENVELOPE
-         "spec:\n" TARGET
-         "  maxReplicas: 2\n  metrics:\n  - name: a\n    type: Resource\n    resource:\n      name: cpu\n"
-         "      target:\n        type: Utilization\n        averageUtilization: 0\n",
+        {ENVELOPE "spec:\n" TARGET
+                  "  maxReplicas: 2\n  metrics:\n  - name: a\n    type: Resource\n    resource:\n      name: cpu\n"
+                  "      target:\n        type: Utilization\n        averageUtilization: 0\n",
          "pa.yaml:16: spec.metrics[0].resource.target.averageUtilization: must be 1 to 1000, not 0\n"},
         /* what is missing stands where it should have been */
         {ENVELOPE "spec:\n" TARGET, "pa.yaml:6: spec.maxReplicas: is required\n"},

@@ -144,18 +144,17 @@ static void formats_take_what_their_patterns_say(void **state UNUSED)
                  (const char *const[]){"", "-", "-a", "a-", "A", "a.b", "a_b", "a\n", "\xc3\xa9", NULL});
     check_format(&schema_dns_subdomain, (const char *const[]){"a", "a.b", "a-b.c-d.0", NULL},
                  (const char *const[]){"", ".", "a.", ".a", "a..b", "a-.b", "a.-b", "A.b", "a/b", NULL});
-    check_format(
-        &schema_api_version, (const char *const[]){"v1", "apps/v1", "a.b/v1beta1", "x/stable", NULL},
-        (const char *const[]){"", "/", "/v1", "apps/", "apps/1", "apps/v1/x", "Apps/v1", "apps/v1-", NULL});
+    check_format(&schema_api_version, (const char *const[]){"v1", "apps/v1", "a.b/v1beta1", "x/stable", NULL},
+                 (const char *const[]){"", "/", "/v1", "apps/", "apps/1", "apps/v1/x", "Apps/v1", "apps/v1-", NULL});
     check_format(&schema_kind, (const char *const[]){"A", "Deployment", "X509", NULL},
                  (const char *const[]){"", "deployment", "A-b", "A b", "1A", "A\n", NULL});
     check_format(&schema_reason, (const char *const[]){"A", "a", "A_", "A,b", "A1", NULL},
                  (const char *const[]){"", "1", "_A", "A,", "A:", "A b", NULL});
     check_format(&schema_quantity_format,
-                 (const char *const[]){"1", "0", "+1", "1.", ".5", "1.5", "500m", "1Ki", "1E", "1e3", "1E3",
-                                       "1e-3", "1e+99", "100n", "1u", "1k", NULL},
-                 (const char *const[]){"", ".", "+", "-1", "1K", "1ki", "1mi", "1e", "1e+", "1e100", "1e1.5",
-                                       "1 ", "Ki", "e3", "1\n", "0x1", "1kk", "1EiB", NULL});
+                 (const char *const[]){"1", "0", "+1", "1.", ".5", "1.5", "500m", "1Ki", "1E", "1e3", "1E3", "1e-3",
+                                       "1e+99", "100n", "1u", "1k", NULL},
+                 (const char *const[]){"", ".", "+", "-1", "1K", "1ki", "1mi", "1e", "1e+", "1e100", "1e1.5", "1 ",
+                                       "Ki", "e3", "1\n", "0x1", "1kk", "1EiB", NULL});
 }
 
 static void quantity_bounds_are_exact(void **state UNUSED)

@@ -18,13 +18,12 @@
 
 static struct pa_status sample(void)
 {
-    struct pa_status s = {
-        .observed_generation = 3, .current_replicas = 4, .desired_replicas = 6, .last_scale_us = NOW};
+    struct pa_status s = {.observed_generation = 3, .current_replicas = 4, .desired_replicas = 6, .last_scale_us = NOW};
     (void)str_copy(s.selector, sizeof s.selector, "app=web");
     s.has_replica_proposals = s.has_last_decision = s.has_forecast = true;
     s.replica_proposals = (struct pa_proposals){.has_reactive = true, .reactive = 4, .final = 6};
-    s.last_decision = (struct pa_decision){
-        .time_us = NOW, .direction = PA_UP, .raw_replicas = 6, .n_stages = 1, .n_limits = 1};
+    s.last_decision =
+        (struct pa_decision){.time_us = NOW, .direction = PA_UP, .raw_replicas = 6, .n_stages = 1, .n_limits = 1};
     (void)str_copy(s.last_decision.reason, 48, "MetricAboveTarget");
     (void)str_copy(s.last_decision.limits[0], 32, "Tolerance");
     (void)str_copy(s.last_decision.stages[0].name, 24, "Reactive");
@@ -95,13 +94,12 @@ static void a_status_that_comes_back_is_no_news(void **state UNUSED)
 
 static void foreign_statuses_do_no_harm(void **state UNUSED)
 {
-    static const char *const cases[] = {
-        "{}",
-        "{\"status\":null}",
-        "{\"status\":[]}",
-        "{\"status\":{\"conditions\":[{\"type\":\"Ready\"},7,null]}}",
-        "{\"status\":{\"currentReplicas\":\"x\",\"desiredReplicas\":5}}",
-        "{\"status\":{\"lastDecision\":{\"stages\":[1,2,3,4,5,6,7,8,9,10,11,12]}}}"};
+    static const char *const cases[] = {"{}",
+                                        "{\"status\":null}",
+                                        "{\"status\":[]}",
+                                        "{\"status\":{\"conditions\":[{\"type\":\"Ready\"},7,null]}}",
+                                        "{\"status\":{\"currentReplicas\":\"x\",\"desiredReplicas\":5}}",
+                                        "{\"status\":{\"lastDecision\":{\"stages\":[1,2,3,4,5,6,7,8,9,10,11,12]}}}"};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error err = ERROR_INIT;
         struct pa_status s;
@@ -282,11 +280,10 @@ static void two_digits_count(void **state UNUSED)
     static const struct {
         double a, b;
         bool same;
-    } cases[] = {
-        {0, 0, true},       {0, 1e-9, false},         {0.3547, 0.351, false},    {0.354, 0.3501, true},
-        {99.4, 99.1, true}, {99.4, 98.4, false},      {99.6, 100, true},         {104, 100, true},
-        {106, 100, false},  {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {0.99, 9.9, false},
-        {99, 990, false},   {9.22e9, 9.23e9, true},   {9.2e9, 9.3e9, false},     {-0.35, 0.35, false}};
+    } cases[] = {{0, 0, true},       {0, 1e-9, false},         {0.3547, 0.351, false},    {0.354, 0.3501, true},
+                 {99.4, 99.1, true}, {99.4, 98.4, false},      {99.6, 100, true},         {104, 100, true},
+                 {106, 100, false},  {1.23e12, 1.21e12, true}, {1.23e12, 1.26e12, false}, {0.99, 9.9, false},
+                 {99, 990, false},   {9.22e9, 9.23e9, true},   {9.2e9, 9.3e9, false},     {-0.35, 0.35, false}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct pa_status s = sample();
         s.current_metrics[0].resource.current.average_value = pa_status_quantity(cases[i].a);
@@ -301,9 +298,9 @@ static void two_digits_count(void **state UNUSED)
 static void quantities_are_finite(void **state UNUSED)
 {
     char text[QUANTITY_CAP];
-    quantity_format(text, pa_status_quantity(NAN));
+    quantity_format(text, pa_status_quantity((double)NAN));
     assert_string_equal(text, "0");
-    quantity_format(text, pa_status_quantity(INFINITY));
+    quantity_format(text, pa_status_quantity((double)INFINITY));
     assert_string_equal(text, "0");
     quantity_format(text, pa_status_quantity(1234567));
     assert_string_equal(text, "1230k");

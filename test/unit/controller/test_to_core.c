@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#define HEAD                                                                                                 \
-    "\"scaleTargetRef\":{\"apiVersion\":\"apps/"                                                             \
+#define HEAD                                                                                                           \
+    "\"scaleTargetRef\":{\"apiVersion\":\"apps/"                                                                       \
     "v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":9"
 
 static struct core_spec core_of(const char *members, bool paused)
@@ -148,8 +148,7 @@ static void modes_are_the_cores(void **state UNUSED)
         assert_int_equal(core_of(cases[i].members, false).mode, cases[i].mode);
     static const enum demand_seasonality want[] = {DEMAND_SEASON_AUTO, DEMAND_SEASON_NONE};
     assert_int_equal(core_of("'prediction':{'seasonality':{}}", false).prediction.seasonality, want[0]);
-    assert_int_equal(core_of("'prediction':{'seasonality':{'mode':'None'}}", false).prediction.seasonality,
-                     want[1]);
+    assert_int_equal(core_of("'prediction':{'seasonality':{'mode':'None'}}", false).prediction.seasonality, want[1]);
     assert_int_equal(
         core_of("'behavior':{'scaleUp':{'policies':[{'type':'Percent','value':1,'periodSeconds':1}]}}", false)
             .up.policies[0]

@@ -19,8 +19,7 @@ static struct kube_request get(void)
 
 static struct kube_request patch(void)
 {
-    return (struct kube_request){
-        .verb = KUBE_PATCH_MERGE, .path = SCALE, .body = "{\"spec\":{}}", .body_len = 11};
+    return (struct kube_request){.verb = KUBE_PATCH_MERGE, .path = SCALE, .body = "{\"spec\":{}}", .body_len = 11};
 }
 
 static struct server_request *take(struct fixture *f)
@@ -85,10 +84,8 @@ static void test_writes(void **state)
         {KUBE_POST, "POST", JSON, "?fieldManager=ai4k8s&fieldValidation=Strict"},
         {KUBE_PUT, "PUT", JSON, "?fieldManager=ai4k8s&fieldValidation=Strict"},
         {KUBE_DELETE, "DELETE", JSON, ""},
-        {KUBE_PATCH_MERGE, "PATCH", "application/merge-patch+json",
-         "?fieldManager=ai4k8s&fieldValidation=Strict"},
-        {KUBE_PATCH_JSON, "PATCH", "application/json-patch+json",
-         "?fieldManager=ai4k8s&fieldValidation=Strict"},
+        {KUBE_PATCH_MERGE, "PATCH", "application/merge-patch+json", "?fieldManager=ai4k8s&fieldValidation=Strict"},
+        {KUBE_PATCH_JSON, "PATCH", "application/json-patch+json", "?fieldManager=ai4k8s&fieldValidation=Strict"},
         {KUBE_PATCH_APPLY, "PATCH", "application/apply-patch+yaml",
          "?fieldManager=ai4k8s&fieldValidation=Strict&force=true"},
     };
@@ -100,8 +97,7 @@ static void test_writes(void **state)
         struct outcome o;
         char body[] = "{\"a\":1}", path[] = PATH;
         begin(f, &o,
-              (struct kube_request){
-                  .verb = cases[i].verb, .path = path, .body = body, .body_len = 7, .force = true});
+              (struct kube_request){.verb = cases[i].verb, .path = path, .body = body, .body_len = 7, .force = true});
         memset(body, 'x', sizeof(body) - 1); /* they were copied */
         memset(path, 'x', sizeof(path) - 1);
         finish(&o);
@@ -135,26 +131,22 @@ static void test_refusals(void **state)
          "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"pods \\\"web\\\" is forbidden: User "
          "\\\"x\\\" cannot get\"}",
          "pods \"web\" is forbidden: User \"x\" cannot get (HTTP 403 Forbidden)", STATUS_FORBIDDEN, false},
-        {404, JSON, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"no\"}",
-         "no (HTTP 404 NotFound)", STATUS_NOT_FOUND, false},
-        {409, JSON,
-         "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"the object has been modified\"}",
+        {404, JSON, "{\"kind\":\"Status\",\"reason\":\"NotFound\",\"message\":\"no\"}", "no (HTTP 404 NotFound)",
+         STATUS_NOT_FOUND, false},
+        {409, JSON, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"the object has been modified\"}",
          "the object has been modified (HTTP 409 Conflict)", STATUS_CONFLICT, false},
         {409, JSON, "{\"kind\":\"Status\",\"reason\":\"AlreadyExists\",\"message\":\"e\"}",
          "e (HTTP 409 AlreadyExists)", STATUS_ALREADY_EXISTS, false},
-        {422, JSON, "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"bad\"}",
-         "bad (HTTP 422 Invalid)", STATUS_INVALID, false},
+        {422, JSON, "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"bad\"}", "bad (HTTP 422 Invalid)",
+         STATUS_INVALID, false},
         {502, "text/html", "<html><head><title>502 Bad Gateway</title>", "502 Bad Gateway (HTTP 502 Unknown)",
          STATUS_UNKNOWN, true},
         {504, JSON, "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"t\"}", "t (HTTP 504 Timeout)",
          STATUS_TIMEOUT, true},
         {500, "text/plain", "boom", "boom (HTTP 500 InternalError)", STATUS_INTERNAL_ERROR, true},
-        {503, "text/plain", "", "ServiceUnavailable (HTTP 503 ServiceUnavailable)",
-         STATUS_SERVICE_UNAVAILABLE, false},
-        {401, "text/plain", "Unauthorized", "Unauthorized (HTTP 401 Unauthorized)", STATUS_UNAUTHORIZED,
-         false},
-        {307, "text/plain", "", "the server refused without saying why (HTTP 307 Unknown)", STATUS_UNKNOWN,
-         false},
+        {503, "text/plain", "", "ServiceUnavailable (HTTP 503 ServiceUnavailable)", STATUS_SERVICE_UNAVAILABLE, false},
+        {401, "text/plain", "Unauthorized", "Unauthorized (HTTP 401 Unauthorized)", STATUS_UNAUTHORIZED, false},
+        {307, "text/plain", "", "the server refused without saying why (HTTP 307 Unknown)", STATUS_UNKNOWN, false},
     };
     size_t seen = 0;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -258,8 +250,7 @@ static void test_not_waited_for(void **state)
     ask(f, &o, q);
     assert_int_equal(o.err.retry_after_ms, 1000);
 
-    server_on(f->server, NULL, "/*",
-              with_header(503, "Retry-After: 3600\r\n", "")); /* an hour is not for us */
+    server_on(f->server, NULL, "/*", with_header(503, "Retry-After: 3600\r\n", "")); /* an hour is not for us */
     ask(f, &o, get());
     assert_int_equal(o.err.retry_after_ms, 3600000);
 
@@ -563,23 +554,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_get),
-        T(test_writes),
-        T(test_refusals),
-        T(test_not_the_api_server),
-        T(test_retry_after),
-        T(test_ten_retries),
-        T(test_not_waited_for),
-        T(test_get_cut),
-        T(test_get_cut_no_retry),
-        T(test_write_cut),
-        T(test_server_down),
-        T(test_stall),
-        T(test_body_cap),
-        T(test_bad_path),
-        T(test_fence),
-        T(test_fence_flips),
-        T(test_fenced_deadline),
+        T(test_get),         T(test_writes),          T(test_refusals), T(test_not_the_api_server), T(test_retry_after),
+        T(test_ten_retries), T(test_not_waited_for),  T(test_get_cut),  T(test_get_cut_no_retry),   T(test_write_cut),
+        T(test_server_down), T(test_stall),           T(test_body_cap), T(test_bad_path),           T(test_fence),
+        T(test_fence_flips), T(test_fenced_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,8 +90,7 @@ static void test_401(void **state)
         put_file(f, "token", after);
         server_on(f->server, NULL, "/*", script_answer(401, JSON, "{}"));
         ask(f, &o,
-            (struct kube_request){
-                .verb = verbs[i], .path = PATH, .body = "{}", .body_len = 2, .no_retry = true});
+            (struct kube_request){.verb = verbs[i], .path = PATH, .body = "{}", .body_len = 2, .no_retry = true});
         assert_false(o.has_error);
         assert_string_equal(o.body, "{\"ok\":1}");
         check_bearer(f, before);
@@ -101,8 +100,7 @@ static void test_401(void **state)
     /* Once: two refusals are an answer. */
     put_file(f, "token", SECRET "-x");
     server_on(f->server, NULL, "/*", script_answer(401, JSON, "{}"));
-    server_on(f->server, NULL, "/*",
-              script_answer(401, JSON, "{\"kind\":\"Status\",\"message\":\"nobody\"}"));
+    server_on(f->server, NULL, "/*", script_answer(401, JSON, "{\"kind\":\"Status\",\"message\":\"nobody\"}"));
     ask(f, &o, get);
     assert_int_equal(o.err.code, 401);
     assert_string_equal(o.response.status.message, "nobody");
@@ -166,8 +164,7 @@ static void test_401_of_two(void **state)
 static void use_pair(struct fixture *f, const char *name, int64_t until_s)
 {
     struct pki_pair pair;
-    server_issue(f->server,
-                 &(struct pki_leaf){.common_name = name, .organization = "team", .until_s = until_s}, &pair);
+    server_issue(f->server, &(struct pki_leaf){.common_name = name, .organization = "team", .until_s = until_s}, &pair);
     put_file(f, "client.crt", pair.cert_pem);
     put_file(f, "client.key", pair.key_pem);
     free(f->config.cert_pem);
@@ -237,8 +234,7 @@ static void test_client_certificate(void **state)
     assert_int_equal(count_in(log, "certificates were replaced"), 1);
     assert_null(strstr(log, "PRIVATE KEY"));
     free(log);
-    assert_true(
-        metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"updated\"}") < 0);
+    assert_true(metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"updated\"}") < 0);
     free_pair(f);
 }
 
@@ -266,8 +262,7 @@ static void test_bad_material(void **state)
 {
     struct fixture *f = *state;
     struct error err;
-    f->config.ca_pem =
-        (char *)(uintptr_t) "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n";
+    f->config.ca_pem = (char *)(uintptr_t) "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n";
     assert_null(kube_client_new(f->loop, f->http, &f->config, &f->options, &err));
     assert_true(str_starts(err.message, "test: "));
     f->config.ca_pem = NULL;
@@ -294,8 +289,7 @@ static void test_ca_rotation(void **state)
     assert_false(kube_client_reachable(f->client));
 
     /* Nonsense does not replace it; nor does an empty file, which a half-written volume looks like. */
-    static const char *const nonsense[] = {"", "x",
-                                           "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+    static const char *const nonsense[] = {"", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
     for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
         put_file(f, "ca.crt", nonsense[i]);
         pass(f, 300 * USEC_PER_SEC);
@@ -320,13 +314,10 @@ static void test_ca_rotation(void **state)
     assert_int_equal(o.err.kind, ERROR_TLS);
     assert_true(server_accepted(f->server) > accepted);
 
+    assert_true(metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"updated\"}") ==
+                2000);
     assert_true(
-        metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"updated\"}") ==
-        2000);
-    assert_true(
-        metric_milli(f,
-                     "rest_client_transport_ca_reload_total{result=\"failure\",reason=\"ca_parse_error\"}") ==
-        3000);
+        metric_milli(f, "rest_client_transport_ca_reload_total{result=\"failure\",reason=\"ca_parse_error\"}") == 3000);
     free(f->config.ca_file);
     pki_free(other);
 }
@@ -345,9 +336,8 @@ static void test_ca_unchanged(void **state)
         put_file(f, "ca.crt", server_ca_pem(f->server));
         pass(f, 301 * USEC_PER_SEC);
     }
-    assert_true(
-        metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"unchanged\"}") ==
-        2000);
+    assert_true(metric_milli(f, "rest_client_transport_ca_reload_total{result=\"success\",reason=\"unchanged\"}") ==
+                2000);
     char *log = logged(f);
     assert_int_equal(count_in(log, "certificates were replaced"), 0);
     free(log);

@@ -273,8 +273,7 @@ static void test_qps(void **state)
     assert_int_equal(count_in(log, "our own limit"), 3);
     free(log);
     char series[128];
-    (void)snprintf(series, sizeof(series),
-                   "rest_client_rate_limiter_duration_seconds_sum{verb=\"GET\",host=\"%s\"}",
+    (void)snprintf(series, sizeof(series), "rest_client_rate_limiter_duration_seconds_sum{verb=\"GET\",host=\"%s\"}",
                    server_url(f->server) + 8);
     assert_int_equal(metric_milli(f, series), 12000); /* 2 + 4 + 6 s */
 }

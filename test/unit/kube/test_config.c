@@ -109,8 +109,8 @@ static void test_full(void **state)
     assert_true(c->disable_compression);
     assert_false(c->insecure_skip_verify);
     assert_false(c->in_cluster);
-    static const char *const headers[] = {"Impersonate-User: boss", "Impersonate-Uid: 7",
-                                          "Impersonate-Group: g1", "Impersonate-Group: g2"};
+    static const char *const headers[] = {"Impersonate-User: boss", "Impersonate-Uid: 7", "Impersonate-Group: g1",
+                                          "Impersonate-Group: g2"};
     size_t n = 0, extra = 0;
     for (; c->impersonate[n]; n++) {
         if (n < ARRAY_SIZE(headers))
@@ -171,8 +171,8 @@ static void test_merge(void **state)
     put(d, "sub/t", "T");
     put(d, "z", "current-context: zzz\n");
     char list[400];
-    (void)snprintf(list, sizeof(list), ":%s/missing::%s/a:%s/empty:%s/sub/b:%s/z:", d->path, d->path, d->path,
-                   d->path, d->path);
+    (void)snprintf(list, sizeof(list), ":%s/missing::%s/a:%s/empty:%s/sub/b:%s/z:", d->path, d->path, d->path, d->path,
+                   d->path);
     struct kube_environment env = {
         .kubeconfig = list, .home = "/nowhere", .service_host = "10.0.0.1", .service_port = "443"};
     struct kube_config *c = load(&env, NULL, NULL);
@@ -282,14 +282,12 @@ static void test_mistakes(void **state)
         {"users:\n- user: {}\n", ":2: users: want a name (a text) in each entry"},
         {"users:\n- name: 3\n", ":2: users: want a name (a text) in each entry"},
         {"users:\n- name: a\n- name: b\n- name: a\n", ":4: users: \"a\" is defined twice"},
-        {"current-context: k\ncontexts:\n- name: k\n",
-         ":3: context \"k\" names no cluster: add \"cluster: NAME\""},
+        {"current-context: k\ncontexts:\n- name: k\n", ":3: context \"k\" names no cluster: add \"cluster: NAME\""},
         {"current-context: k\ncontexts:\n- name: k\n  context:\n    cluster: c\n",
          ":5: context \"k\" names cluster \"c\", which is not defined: add it under clusters"},
         {"current-context: k\ncontexts:\n- name: k\n  context:\n    user: u\n    cluster: 7\n",
          ":6: cluster: want a text (put it in quotes)"},
-        {CONTEXT "clusters:\n- name: c\n",
-         ":4: cluster \"c\" has no server: add \"server: https://HOST:PORT\""},
+        {CONTEXT "clusters:\n- name: c\n", ":4: cluster \"c\" has no server: add \"server: https://HOST:PORT\""},
         {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: ''\n",
          ":6: cluster \"c\" has no server: add \"server: https://HOST:PORT\""},
         {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: 10.0.0.1:6443\n",
@@ -302,18 +300,14 @@ static void test_mistakes(void **state)
          ":6: server: a URL without spaces, query and fragment is wanted"},
         {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: https://h\n    proxy-url: x\n",
          ":7: proxy-url: \"x\" is not a URL of the form http://HOST:PORT"},
-        {CONTEXT
-         "clusters:\n- name: c\n  cluster:\n    server: https://h\n    insecure-skip-tls-verify: 'yes'\n",
+        {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: https://h\n    insecure-skip-tls-verify: 'yes'\n",
          ":7: insecure-skip-tls-verify: want true or false"},
-        {CONTEXT
-         "clusters:\n- name: c\n  cluster:\n    server: https://h\n    insecure-skip-tls-verify: true\n"
-         "    certificate-authority-data: " PEM64 "\n",
+        {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: https://h\n    insecure-skip-tls-verify: true\n"
+                 "    certificate-authority-data: " PEM64 "\n",
          ":7: insecure-skip-tls-verify and a certificate authority exclude each other: remove one of them"},
-        {CONTEXT
-         "clusters:\n- name: c\n  cluster:\n    server: https://h\n    certificate-authority-data: '!!!'\n",
+        {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: https://h\n    certificate-authority-data: '!!!'\n",
          ":7: certificate-authority-data: not valid base64"},
-        {CONTEXT
-         "clusters:\n- name: c\n  cluster:\n    server: https://h\n    certificate-authority: /nowhere/ca\n",
+        {CONTEXT "clusters:\n- name: c\n  cluster:\n    server: https://h\n    certificate-authority: /nowhere/ca\n",
          ":7: certificate-authority: opening /nowhere/ca: No such file or directory"},
         {CONTEXT CLUSTER, ":2: context \"k\" names user \"u\", which is not defined: add it under users"},
         {CLUSTER "current-context: k\ncontexts:\n- name: k\n  context:\n    cluster: c\n",
@@ -335,14 +329,12 @@ static void test_mistakes(void **state)
          ":7: tokenFile: opening /nowhere/t: No such file or directory"},
         {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    tokenFile: /tmp\n",
          ":7: tokenFile: /tmp is not a regular file"},
-        {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    token: 12345\n",
-         ":7: token: want a text (put it in quotes)"},
+        {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    token: 12345\n", ":7: token: want a text (put it in quotes)"},
         {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    as-groups: [g]\n",
          ":6: as-uid, as-groups and as-user-extra need \"as: USER\""},
         {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    as: \"a\\r\\nEvil: 1\"\n",
          ":7: as: a control character in a text"},
-        {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    as: a\n    as-groups: [[g]]\n",
-         ":8: as-groups: want texts"},
+        {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    as: a\n    as-groups: [[g]]\n", ":8: as-groups: want texts"},
         {CONTEXT CLUSTER "users:\n- name: u\n  user:\n    as: a\n    as-user-extra: [x]\n",
          ":8: as-user-extra: want lists of texts by name"},
         {"current-context: k\ncontexts: [{name: k, context: {cluster: c, user: u, namespace: 'A b'}}]\n",

@@ -185,7 +185,7 @@ static void test_emit(void **state)
     json_close(&j, ']');
     json_emit_int(&j, NULL, INT64_MIN);
     json_emit_double(&j, NULL, 0.1);
-    json_emit_double(&j, NULL, NAN);
+    json_emit_double(&j, NULL, (double)NAN);
     json_emit_bool(&j, NULL, false);
     json_open(&j, NULL, '{');
     json_emit_raw(&j, "raw", "[1]", 3);

@@ -161,42 +161,38 @@ static void test_status(void **state)
          "{\"kind\":\"Status\",\"status\":\"Failure\",\"message\":\"too old resource version: 1 "
          "(17)\",\"reason\":\"Expired\",\"code\":410}",
          410, STATUS_EXPIRED, -1, false, false, "too old resource version: 1 (17)"},
-        {0, "{\"kind\":\"Status\",\"reason\":\"Gone\",\"code\":410}", 410, STATUS_GONE, -1, false, false,
-         "Gone"},
-        {429, "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"details\":{\"retryAfterSeconds\":32}}",
-         429, STATUS_TOO_MANY_REQUESTS, 32000, false, false, "TooManyRequests"},
+        {0, "{\"kind\":\"Status\",\"reason\":\"Gone\",\"code\":410}", 410, STATUS_GONE, -1, false, false, "Gone"},
+        {429, "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"details\":{\"retryAfterSeconds\":32}}", 429,
+         STATUS_TOO_MANY_REQUESTS, 32000, false, false, "TooManyRequests"},
         {429, "{\"kind\":\"Status\",\"details\":{\"retryAfterSeconds\":9000000000000000000}}", 429,
          STATUS_TOO_MANY_REQUESTS, 86400000, false, false, "TooManyRequests"},
-        {429, "{\"kind\":\"Status\",\"details\":{\"retryAfterSeconds\":-5}}", 429, STATUS_TOO_MANY_REQUESTS,
-         -1, false, false, "TooManyRequests"},
+        {429, "{\"kind\":\"Status\",\"details\":{\"retryAfterSeconds\":-5}}", 429, STATUS_TOO_MANY_REQUESTS, -1, false,
+         false, "TooManyRequests"},
         {422, "{\"kind\":\"Status\",\"reason\":\"SomethingNew\",\"message\":\"a\\u001b[31mb\\nc\"}", 422,
          STATUS_INVALID, -1, false, false, NULL},
         /* not a Status */
         {401, "Unauthorized", 401, STATUS_UNAUTHORIZED, -1, false, false, "Unauthorized"},
-        {502, "<html><head><title>502 Bad Gateway</title></head><body>x</body></html>", 502, STATUS_UNKNOWN,
-         -1, false, false, "502 Bad Gateway"},
-        {502, "<html>no title", 502, STATUS_UNKNOWN, -1, false, false,
-         "the server refused without saying why"},
-        {502, "<title>unclosed", 502, STATUS_UNKNOWN, -1, false, false,
-         "the server refused without saying why"},
+        {502, "<html><head><title>502 Bad Gateway</title></head><body>x</body></html>", 502, STATUS_UNKNOWN, -1, false,
+         false, "502 Bad Gateway"},
+        {502, "<html>no title", 502, STATUS_UNKNOWN, -1, false, false, "the server refused without saying why"},
+        {502, "<title>unclosed", 502, STATUS_UNKNOWN, -1, false, false, "the server refused without saying why"},
         {503, "", 503, STATUS_SERVICE_UNAVAILABLE, -1, false, false, "ServiceUnavailable"},
         {503, NULL, 503, STATUS_SERVICE_UNAVAILABLE, -1, false, false, "ServiceUnavailable"},
-        {500, "{\"kind\":\"Pod\",\"reason\":\"NotFound\",\"message\":\"x\"}", 500, STATUS_INTERNAL_ERROR, -1,
-         false, false, "InternalError"},
+        {500, "{\"kind\":\"Pod\",\"reason\":\"NotFound\",\"message\":\"x\"}", 500, STATUS_INTERNAL_ERROR, -1, false,
+         false, "InternalError"},
         {500, "{\"kind\":\"Status\",", 500, STATUS_INTERNAL_ERROR, -1, false, false, "InternalError"},
-        {403, "{\"kind\":\"Status\",\"reason\":7,\"message\":[],\"details\":\"x\"}", 403, STATUS_FORBIDDEN,
-         -1, false, false, "Forbidden"},
+        {403, "{\"kind\":\"Status\",\"reason\":7,\"message\":[],\"details\":\"x\"}", 403, STATUS_FORBIDDEN, -1, false,
+         false, "Forbidden"},
         {418, "short and stout\n", 418, STATUS_UNKNOWN, -1, false, false, NULL},
         {413, "", 413, STATUS_TOO_LARGE, -1, false, false, "RequestEntityTooLarge"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct kube_status s;
         kube_status_decode(cases[i].code, cases[i].body, cases[i].body ? strlen(cases[i].body) : 0, &s);
-        if (s.code != cases[i].want_code || s.reason != cases[i].reason ||
-            s.retry_after_ms != cases[i].retry_ms || s.too_large_resource_version != cases[i].too_large ||
-            s.field_manager_conflict != cases[i].manager)
-            fail_msg("case %zu: %d %s %lld %d %d", i, s.code, status_reason_name(s.reason),
-                     (long long)s.retry_after_ms, s.too_large_resource_version, s.field_manager_conflict);
+        if (s.code != cases[i].want_code || s.reason != cases[i].reason || s.retry_after_ms != cases[i].retry_ms ||
+            s.too_large_resource_version != cases[i].too_large || s.field_manager_conflict != cases[i].manager)
+            fail_msg("case %zu: %d %s %lld %d %d", i, s.code, status_reason_name(s.reason), (long long)s.retry_after_ms,
+                     s.too_large_resource_version, s.field_manager_conflict);
         if (cases[i].message)
             assert_string_equal(s.message, cases[i].message);
         for (const char *c = s.message; *c; c++)
@@ -224,8 +220,7 @@ static void test_status_sizes(void **state)
     assert_true(str_is_utf8(err.message, strlen(err.message)));
     buf_done(&b);
 
-    const char slow[] =
-        "{\"kind\":\"Status\",\"message\":\"slow down\",\"details\":{\"retryAfterSeconds\":2}}";
+    const char slow[] = "{\"kind\":\"Status\",\"message\":\"slow down\",\"details\":{\"retryAfterSeconds\":2}}";
     kube_status_decode(429, slow, strlen(slow), &s);
     assert_true(kube_status_error(&s, &err) < 0);
     assert_string_equal(err.message, "slow down (HTTP 429 TooManyRequests)");
@@ -260,8 +255,7 @@ static void test_selector(void **state)
         {"{\"matchLabels\":{\"a/b/c\":\"1\"}}", "!selector: \"a/b/c\" is not a label key"},
         {"{\"matchLabels\":{\"A.com/b\":\"1\"}}", "!selector: \"A.com/b\" is not a label key"},
         {"{\"matchLabels\":{\"a\":\"-x\"}}", "!selector: a: not a label value"},
-        {"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\"}]}",
-         "!selector: a: operator In needs values"},
+        {"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\"}]}", "!selector: a: operator In needs values"},
         {"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\",\"values\":[\"ok\",\"b)\"]}]}",
          "!selector: a: value 1 is not a label value"},
         {"{\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"In\",\"values\":[3]}]}",
@@ -308,8 +302,7 @@ static void test_names(void **state)
         /* every name reads back as its reason */
         struct kube_status s;
         struct buf b = BUF_INIT(200);
-        (void)buf_printf(&b, "{\"kind\":\"Status\",\"reason\":\"%s\"}",
-                         status_reason_name((enum status_reason)r));
+        (void)buf_printf(&b, "{\"kind\":\"Status\",\"reason\":\"%s\"}", status_reason_name((enum status_reason)r));
         kube_status_decode(299, b.data, b.len, &s);
         assert_int_equal(s.reason, r);
         buf_done(&b);
@@ -319,9 +312,8 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_object_meta),  cmocka_unit_test(test_bad_meta),
-        cmocka_unit_test(test_keys),         cmocka_unit_test(test_status),
-        cmocka_unit_test(test_status_sizes), cmocka_unit_test(test_selector),
+        cmocka_unit_test(test_object_meta), cmocka_unit_test(test_bad_meta),     cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_status),      cmocka_unit_test(test_status_sizes), cmocka_unit_test(test_selector),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,8 +153,7 @@ static void test_round_trip(void **state)
         if (again.nano != q.nano)
             fail_msg("%s does not read back", text);
         quantity_format(twice, again);
-        if (!q.binary ||
-            text[strlen(text) - 1] == 'i') /* a whole number without a suffix reads as a decimal */
+        if (!q.binary || text[strlen(text) - 1] == 'i') /* a whole number without a suffix reads as a decimal */
             assert_string_equal(text, twice);
     }
     char text[QUANTITY_CAP];
@@ -235,12 +234,12 @@ static void test_of_double(void **state)
         assert_string_equal(text, cases[i].want);
         assert_false(q.saturated);
     }
-    static const double beyond[] = {INFINITY, -INFINITY, 1e300, -1e300, 1.7976931348623157e308, 0x1p127};
+    static const double beyond[] = {HUGE_VAL, -HUGE_VAL, 1e300, -1e300, 1.7976931348623157e308, 0x1p127};
     for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
         struct quantity q = quantity_of_double(beyond[i], 3);
         assert_true(q.saturated && (q.nano < 0) == (beyond[i] < 0));
     }
-    assert_true(quantity_of_double(NAN, 3).saturated && quantity_of_double(NAN, 3).nano == 0);
+    assert_true(quantity_of_double((double)NAN, 3).saturated && quantity_of_double((double)NAN, 3).nano == 0);
 }
 
 static void test_of_json(void **state)
@@ -277,9 +276,8 @@ static void test_of_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_apimachinery), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_hazards),         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_numbers),         cmocka_unit_test(test_of_double),
+        cmocka_unit_test(test_as_apimachinery), cmocka_unit_test(test_refused), cmocka_unit_test(test_hazards),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_numbers), cmocka_unit_test(test_of_double),
         cmocka_unit_test(test_of_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,7 @@ static void test_query(void **state)
     (void)buf_puts(&b, "/api/v1/pods");
     resource_query(&b, "labelSelector", "a=b,c in (d,e),!f");
     resource_query(&b, "limit", "500");
-    assert_string_equal(buf_str(&b),
-                        "/api/v1/pods?labelSelector=a%3Db%2Cc%20in%20%28d%2Ce%29%2C%21f&limit=500");
+    assert_string_equal(buf_str(&b), "/api/v1/pods?labelSelector=a%3Db%2Cc%20in%20%28d%2Ce%29%2C%21f&limit=500");
     buf_done(&b);
 }
 

@@ -34,8 +34,7 @@ static int take(void *data, const char *json, size_t len, struct error *err)
 }
 
 /* `step` 0: random pieces. Every piece is a copy of its own, so that a read past its end is seen. */
-static unsigned run(enum split_mode mode, const char *text, size_t len, size_t step, struct rng *rng,
-                    struct buf *ret)
+static unsigned run(enum split_mode mode, const char *text, size_t len, size_t step, struct rng *rng, struct buf *ret)
 {
     struct outcome o = {.text = BUF_INIT((size_t)64 << 20)};
     struct split s;
@@ -82,8 +81,7 @@ static void test_lists(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"{\"kind\":\"L\",\"items\":[{\"a\":1},{\"b\":2}]}",
-         "{\"a\":1}|{\"b\":2}|#{\"kind\":\"L\",\"items\":[]}"},
+        {"{\"kind\":\"L\",\"items\":[{\"a\":1},{\"b\":2}]}", "{\"a\":1}|{\"b\":2}|#{\"kind\":\"L\",\"items\":[]}"},
         {"{\"items\":[]}", "#{\"items\":[]}"},
         {"{\"items\":null,\"x\":1}", "#{\"items\":null,\"x\":1}"},
         {"{}", "#{}"},
@@ -185,8 +183,7 @@ static void random_value(struct buf *out, struct rng *rng, unsigned depth, bool 
             (void)buf_putc(out, ',');
         space(out, rng);
         if (!kind) /* a number makes the names differ, "items" alone may be one */
-            (void)(i == 0 && rng_below(rng, 2) ? buf_puts(out, "\"items\"")
-                                               : buf_printf(out, "\"k%u\"", (unsigned)i));
+            (void)(i == 0 && rng_below(rng, 2) ? buf_puts(out, "\"items\"") : buf_printf(out, "\"k%u\"", (unsigned)i));
         if (!kind) {
             space(out, rng);
             (void)buf_putc(out, ':');

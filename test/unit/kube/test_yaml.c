@@ -34,8 +34,7 @@ static void test_values(void **state)
         {"[.5, 5., 1e3, 1.5E-3, -.5]", "[0.5,5.0,1000.0,0.0015,-0.5]"},
         {"[., -, 1e, e3, 1.2.3, --1, +, 12:30, 2026-11-21, 1e3x]",
          "[\".\",\"-\",\"1e\",\"e3\",\"1.2.3\",\"--1\",\"+\",\"12:30\",\"2026-11-21\",\"1e3x\"]"},
-        {"a: |\n  line 1\n  line 2\nb: >-\n  folded\n  text\n",
-         "{\"a\":\"line 1\\nline 2\\n\",\"b\":\"folded text\"}"},
+        {"a: |\n  line 1\n  line 2\nb: >-\n  folded\n  text\n", "{\"a\":\"line 1\\nline 2\\n\",\"b\":\"folded text\"}"},
         {"1: a\ntrue: b\n\"<<\": c\n", "{\"1\":\"a\",\"<<\":\"c\",\"true\":\"b\"}"},
         {"\xef\xbb\xbf"
          "a: \xc3\xa4\n",

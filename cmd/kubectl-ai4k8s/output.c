@@ -1,0 +1,80 @@
+/* Standard output and standard error; see output.h. */
+#include "output.h"
+
+#include "command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define USUAL_WIDTH 100u
+
+int output_failed(const struct error *err)
+{
+    (void)fprintf(stderr, "kubectl-ai4k8s: %s\n", error_text(err));
+    return STATUS_FAILED;
+}
+
+int output_bad_input(const struct error *err)
+{
+    (void)output_failed(err);
+    return err->kind == ERROR_IO ? STATUS_FAILED : STATUS_USAGE;
+}
+
+void output_note(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)fputs("kubectl-ai4k8s: ", stderr);
+    (void)vfprintf(stderr, fmt, args);
+    (void)fputc('\n', stderr);
+    va_end(args);
+}
+
+void output_text(const struct buf *text)
+{
+    (void)fwrite(buf_str(text), 1, text->len, stdout);
+}
+
+int output_end(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno != EPIPE) /* a reader such as `head` that has enough is no news */
+        (void)fprintf(stderr, "kubectl-ai4k8s: writing standard output: %s\n", strerrordesc_np(errno));
+    return status == STATUS_OK ? STATUS_FAILED : status;
+}
+
+bool output_is_terminal(void)
+{
+    return isatty(STDOUT_FILENO) == 1;
+}
+
+bool output_has_colour(void)
+{
+    const char *no = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread, and nobody calls setenv() */
+    return output_is_terminal() && !(no && no[0]);
+}
+
+unsigned output_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return USUAL_WIDTH;
+    return MAX(40u, MIN((unsigned)size.ws_col, 200u));
+}
+
+void output_progress(const char *label, uint64_t part, uint64_t whole)
+{
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    if (part >= whole)
+        (void)fputs("\r\033[K", stderr);
+    else
+        (void)fprintf(stderr, "\r\033[K%.60s %d %%", label, (int)(100 * part / whole));
+    (void)fflush(stderr);
+}

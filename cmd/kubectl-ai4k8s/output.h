@@ -1,0 +1,31 @@
+/* What the program says, and to what: results on standard output, messages and progress on standard error. The only
+ * file that asks about terminals and reads the environment about them. */
+#ifndef PLUGIN_OUTPUT_H
+#define PLUGIN_OUTPUT_H
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Says what went wrong, once, and gives the exit status: STATUS_FAILED. */
+int output_failed(const struct error *err);
+/* The same for what the user gave us to read: STATUS_USAGE for contents that are wrong, STATUS_FAILED where reading
+ * failed. */
+int output_bad_input(const struct error *err);
+/* A remark on standard error. */
+void output_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* Writes all of it to standard output. */
+void output_text(const struct buf *text);
+/* At the very end: `status`, or STATUS_FAILED with a message when standard output could not take everything. */
+int output_end(int status);
+
+bool output_is_terminal(void); /* standard output */
+bool output_has_colour(void);  /* a terminal, and NO_COLOR is not set */
+unsigned output_width(void);   /* columns; 100 where there is no terminal */
+
+/* "LABEL 42 %" on a terminal's standard error, overwritten by the next one; nothing elsewhere. `part` == `whole` takes
+ * it away. */
+void output_progress(const char *label, uint64_t part, uint64_t whole);
+
+#endif

@@ -1,0 +1,143 @@
+/* Plots in block characters; see plot_text.h. */
+#include "lab/plot_text.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_WIDTH 7u
+#define BLUE        "\033[34m"
+#define DIM         "\033[2m"
+#define PLAIN       "\033[0m"
+
+static const char *const up[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+static const char *const right[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+
+struct column {
+    double solid, mean, upper; /* NaN: nothing there */
+};
+
+/* The mean over the slots that a column covers; of an interval its highest end. */
+static void sum_up(const struct plot *p, const struct plot_panel *panel, struct column *columns, unsigned n)
+{
+    for (unsigned c = 0; c < n; c++) {
+        uint32_t from = (uint32_t)((uint64_t)c * p->n / n),
+                 to = MAX((uint32_t)((uint64_t)(c + 1) * p->n / n), from + 1);
+        columns[c] = (struct column){(double)NAN, (double)NAN, (double)NAN};
+        for (unsigned k = 0; k < panel->n_items; k++) {
+            const struct plot_item *item = &panel->items[k];
+            const double *y = item->upper ? item->upper : item->y;
+            double sum = 0, highest = -(double)INFINITY;
+            unsigned count = 0;
+            for (uint32_t t = MAX(from, item->first); t < to && t < item->first + item->n; t++) {
+                if (!isfinite(y[t - item->first]))
+                    continue;
+                sum += y[t - item->first];
+                highest = fmax(highest, y[t - item->first]);
+                count++;
+            }
+            if (count == 0)
+                continue;
+            if (item->upper)
+                columns[c].upper = highest;
+            else
+                *(item->role == PLOT_FORECAST ? &columns[c].mean : &columns[c].solid) = sum / count;
+        }
+    }
+}
+
+/* How many eighths of a row's cell a value fills. */
+static int eighths(double value, const struct plot_axis *axis, unsigned height, unsigned row)
+{
+    double rows = (value - axis->low) / (axis->high - axis->low) * height;
+    return isfinite(value) ? (int)fmax(0, fmin(8, round((rows - row) * 8))) : 0;
+}
+
+static void draw_cell(const struct column *c, const struct plot_axis *axis, unsigned height, unsigned row, bool colour,
+                      struct buf *out)
+{
+    int solid = eighths(c->solid, axis, height, row);
+    const char *cell = up[solid], *shade = "";
+    if (solid == 0 && eighths(c->mean, axis, height, row) >= 4) {
+        cell = "▓";
+        shade = BLUE;
+    } else if (solid == 0 && eighths(c->upper, axis, height, row) >= 4) {
+        cell = "░";
+        shade = BLUE DIM;
+    }
+    if (colour && *shade)
+        (void)buf_printf(out, "%s%s" PLAIN, shade, cell);
+    else
+        (void)buf_puts(out, cell);
+}
+
+/* The tick that is nearest to the upper edge of this row, within half a row. */
+static bool row_label(const struct plot_axis *axis, unsigned height, unsigned row, char out[16])
+{
+    double edge = axis->low + (axis->high - axis->low) * (row + 0.5) / height,
+           half = (axis->high - axis->low) / height / 2;
+    double tick = axis->low + round((edge - axis->low) / axis->step) * axis->step;
+    if (fabs(tick - edge) > half * 1.0001 || (row > 0 && tick <= edge - half * 0.9999))
+        return false;
+    plot_value_label(out, tick, axis->step);
+    return true;
+}
+
+static void write_times(const struct plot *p, unsigned n, struct buf *out)
+{
+    struct plot_time_axis times = plot_time_axis(p, n / 14 + 2);
+    double slot_us = (double)p->interval_s * 1e6;
+    char *line = xcalloc((size_t)n + 32, 1), label[24];
+    unsigned used = 0;
+    memset(line, ' ', n);
+    bool first = true;
+    for (int64_t t = times.first_us;; t += times.step_us) {
+        double at = (double)(t - p->start_us) / slot_us / p->n * n;
+        plot_time_label(label, &times, t, first);
+        unsigned len = (unsigned)strlen(label), column = (unsigned)at;
+        if (at + len > n)
+            break;
+        if (column >= used) {
+            memcpy(line + column, label, len);
+            used = column + len + 1;
+            first = false;
+        }
+    }
+    (void)buf_printf(out, "%*s  %s\n", (int)LABEL_WIDTH, "UTC", line);
+    free(line);
+}
+
+void plot_text(const struct plot *p, unsigned width, unsigned height, bool colour, struct buf *out)
+{
+    const struct plot_panel *panel = &p->panels[0];
+    unsigned n = MAX(MIN(width, 400u), LABEL_WIDTH + 12) - LABEL_WIDTH - 2;
+    n = MIN(n, MAX(p->n, 1u));
+    struct plot_axis axis = plot_value_axis(panel, MAX(height / 2, 2u));
+    struct column *columns = xcalloc(n, sizeof *columns);
+    sum_up(p, panel, columns, n);
+    for (unsigned row = height; row-- > 0;) {
+        char label[16] = "";
+        bool tick = row_label(&axis, height, row, label);
+        (void)buf_printf(out, "%*s %s", (int)LABEL_WIDTH, label, tick ? "┤" : "│");
+        for (unsigned c = 0; c < n; c++)
+            draw_cell(&columns[c], &axis, height, row, colour, out);
+        (void)buf_putc(out, '\n');
+    }
+    write_times(p, n, out);
+    free(columns);
+}
+
+void plot_text_bar(double value, double whole, unsigned width, struct buf *out)
+{
+    unsigned parts = whole > 0 ? (unsigned)fmax(0, fmin(width, value / whole * width) * 8 + 0.5) : 0, used = parts / 8;
+    for (unsigned i = 0; i < used; i++)
+        (void)buf_puts(out, up[8]);
+    (void)buf_puts(out, right[parts % 8]);
+    used += parts % 8 != 0;
+    for (; used < width; used++)
+        (void)buf_putc(out, ' ');
+}
