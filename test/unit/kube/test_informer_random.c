@@ -36,8 +36,7 @@ static void change(struct schedule *s)
     if (below(s, 3) == 0)
         (void)api_delete(s->api, &api_pods, ns, name);
     else
-        (void)api_put(s->api, &api_pods, ns, name,
-                      below(s, 10) ? "{\"spec\":{\"x\":[1,{}]}}" : "{\"unwanted_\":1}");
+        (void)api_put(s->api, &api_pods, ns, name, below(s, 10) ? "{\"spec\":{\"x\":[1,{}]}}" : "{\"unwanted_\":1}");
 }
 
 static void order_fault(struct schedule *s)
@@ -48,8 +47,7 @@ static void order_fault(struct schedule *s)
         {.how = API_RESET},
         {.how = API_SAY, .body = "<html>"},
         {.how = API_SAY, .body = ""},
-        {.how = API_SAY,
-         .body = "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{}"},
+        {.how = API_SAY, .body = "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{}"},
         {.how = API_SAY, .body = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n"},
         {.status = 429, .reason = "TooManyRequests", .retry_after_s = 3},
         {.status = 410, .reason = "Expired"},
@@ -115,8 +113,7 @@ static void step(struct schedule *s)
         world_listen(s->w->world, 1);
     if (below(s, 20) == 0)
         clock_fake_advance(&s->w->world->clock, (int64_t)below(s, 100) * USEC_PER_SEC);
-    while (http_active(s->w->world->http) == 0 &&
-           loop_jump(s->w->world->loop, &s->w->world->clock, INT64_MAX))
+    while (http_active(s->w->world->http) == 0 && loop_jump(s->w->world->loop, &s->w->world->clock, INT64_MAX))
         ;
 }
 
