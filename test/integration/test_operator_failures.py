@@ -34,13 +34,14 @@ def log(plane):
     return AuditLog(plane.audit_log)
 
 
-def web(plane, load, replicas=3, **options):
-    """An autoscaler in namespace default that has scaled to that many."""
-    create_deployment(plane.client, "default", "web", 1)
+def web(plane, load, replicas=3, start=3, **options):
+    """An autoscaler in namespace default with the load for that many; it may begin with fewer."""
+    create_deployment(plane.client, "default", "web", start)
     load.set_demand("default", "web", (replicas - 0.3) * PER_POD)
     create(plane.client, "default", "web", "web", **options)
     await_replicas(plane.client, "default", "web", replicas)
-    eventually(lambda: condition(get(plane.client, "default", "web"), "Ready")[0] == "True")
+    await_condition(plane.client, "default", "web", "ScalingActive", "True", timeout=60)
+    await_condition(plane.client, "default", "web", "Ready", "True")
 
 
 def test_metrics_server_stopped(plane, load, log, make_operator):
@@ -179,7 +180,7 @@ def test_a_right_is_missing(plane, load, log, make_operator):
                           "resources": {"requests": {"cpu": "100m"}}}]}}}}
     api.post("/apis/apps/v1/namespaces/default/statefulsets", body)
     create(api, "default", "db", "db", kind="StatefulSet", minimum=2)
-    web(plane, load)
+    web(plane, load, start=1)
     item = await_condition(api, "default", "db", "AbleToScale", "False", "FailedUpdateScale")
     message = condition(item, "AbleToScale")[2]
     assert "statefulsets/scale" in message and "patch" in message, message
