@@ -532,6 +532,8 @@ static void delete_if_expired(struct checkpoints *c, const json_t *object)
     object_meta_done(&meta);
 }
 
+static void list_expiring(struct checkpoints *c, const char *continuation);
+
 static void on_expiring(void *data, const struct kube_response *response, const struct error *err)
 {
     struct checkpoints *c = data;
@@ -542,6 +544,25 @@ static void on_expiring(void *data, const struct kube_response *response, const 
     size_t i;
     json_t *item;
     json_array_foreach((json_t *)(uintptr_t)json_at(root, "items"), i, item) delete_if_expired(c, item);
+    const char *continuation = json_str(root, "metadata.continue");
+    if (continuation && *continuation)
+        list_expiring(c, continuation);
+}
+
+static void list_expiring(struct checkpoints *c, const char *continuation)
+{
+    struct buf path = BUF_INIT(16 * 1024);
+    resource_path(&path, &resource_checkpoints, NULL, NULL, NULL);
+    resource_query(&path, "labelSelector", PA_CHECKPOINT_LABEL_EXPIRES "=true");
+    resource_query(&path, "limit", "20");
+    if (continuation)
+        resource_query(&path, "continue", continuation);
+    if (!path.failed)
+        c->collecting = kube_client_start(
+            c->client,
+            &(struct kube_request){
+                .verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
+    buf_done(&path);
 }
 
 void checkpoints_collect(struct checkpoints *c)
@@ -550,14 +571,7 @@ void checkpoints_collect(struct checkpoints *c)
     if (c->collecting != 0 || (c->collected_us != 0 && now - c->collected_us < COLLECT_US))
         return;
     c->collected_us = now;
-    struct buf path = BUF_INIT(4096);
-    resource_path(&path, &resource_checkpoints, NULL, NULL, NULL);
-    resource_query(&path, "labelSelector", PA_CHECKPOINT_LABEL_EXPIRES "=true");
-    resource_query(&path, "limit", "20");
-    c->collecting = kube_client_start(
-        c->client, &(struct kube_request){
-                       .verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
-    buf_done(&path);
+    list_expiring(c, NULL);
 }
 
 /* ---- life ---- */

@@ -445,6 +445,27 @@ static void test_freed_with_work_under_way(void **state)
     assert_int_equal(http_active(f->world->http), 0);
 }
 
+/* What is news by its note: each size is an event, the same one again a series, and the budget holds for all. */
+static void test_each_note_is_an_event(void **state)
+{
+    struct fixture *f = *state;
+    for (int size = 4; size <= 6; size += 2)
+        recorder_event_each(f->recorder, &web, NULL, EVENT_NORMAL, "SuccessfulRescale", "Rescale", "New size: %d",
+                            size);
+    written(f);
+    assert_int_equal(count(f, API_CREATE), 2);
+    _json_cleanup_ json_t *second = body(f, API_CREATE, 1);
+    assert_str(second, "note", "New size: 6");
+    recorder_event_each(f->recorder, &web, NULL, EVENT_NORMAL, "SuccessfulRescale", "Rescale", "New size: 4");
+    written(f);
+    assert_int_equal(count(f, API_CREATE), 2);
+    for (int size = 10; size < 100; size++)
+        recorder_event_each(f->recorder, &web, NULL, EVENT_NORMAL, "SuccessfulRescale", "Rescale", "New size: %d",
+                            size);
+    written(f);
+    assert_int_equal(count(f, API_CREATE), 24); /* of 25, one went into the series */
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -454,6 +475,7 @@ int main(void)
         TEST(test_names),
         TEST(test_notes_are_cleaned_and_cut),
         TEST(test_series),
+        TEST(test_each_note_is_an_event),
         TEST(test_what_makes_another_event),
         TEST(test_long_series_is_refreshed),
         TEST(test_second_overtakes_nothing),
