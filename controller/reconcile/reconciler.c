@@ -129,8 +129,13 @@ static void claim_target(struct autoscaler *a)
     if (!a->target_key)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
-    owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
-                 a->pa->object.meta.creation_us);
+    /* One that evaluates nothing scales nothing, and keeps no one else from it. */
+    if (a->spec.mode == CORE_OFF)
+        owners_release(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
+    else
+        owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
+                     a->pa->object.meta.creation_us);
+    wake_target(a->r, a->target_key);
 }
 
 static void record_update(struct reconciler *r, const struct pa_object *pa)
@@ -151,10 +156,12 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
     if (before)
         object_unref((struct object *)(uintptr_t)&before->object);
-    if (!a->times_known) {
-        a->times_known = true;
+    /* Until we are the one who tells, what was told last is what the leader wrote. */
+    if (is_new || !r->running) {
         a->times = pa->status_times;
         a->scaled_us = pa->status_scaled_us;
+        a->told_current = pa->status_current;
+        a->told_desired = pa->status_desired;
     }
     if (pa->has_status)
         status_writer_seen(r->writer, key, &pa->status_digest);
@@ -165,9 +172,8 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         pa_object_resources(pa, a->resources);
         claim_target(a);
     }
+    a->outdated = true;
     workqueue_add(r->queue, key);
-    if (is_new && a->target_key)
-        wake_target(r, a->target_key);
 }
 
 static void on_autoscaler(void *data, enum informer_event event, const struct object *now,
@@ -249,6 +255,8 @@ void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
         a->due_us = now - (int64_t)rng_below(r->rng, (uint64_t)period / 2);
     while (a->due_us <= now)
         a->due_us += period;
+    if (a->due_us - now > period) /* the period was shortened */
+        a->due_us = now + period;
     int64_t wait = a->due_us - now;
     if (again_us >= 0)
         wait = MIN(wait, again_us);
@@ -272,7 +280,8 @@ static void look(void *data)
         let_run(r);
     else if (r->running)
         checkpoints_collect(r->checkpoints);
-    loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
+    if (r->leading) /* a standby has nothing to look for */
+        loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
 }
 
 static struct core_state *state_of(void *data, const char *key)
@@ -419,7 +428,6 @@ void reconciler_start(struct reconciler *r)
     }
     targets_start(r->targets);
     backfill_start(r->backfill);
-    loop_timer_arm(&r->look, LOOK_FAST_US);
 }
 
 static void name_unsynced(struct buf *out, const char *what, bool synced, const struct error *err)
