@@ -11,6 +11,7 @@
 #include "reconcile/annotated.h"
 #include "reconcile/backfill.h"
 #include "reconcile/checkpoint.h"
+#include "reconcile/expiry.h"
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
@@ -32,6 +33,7 @@ struct reconciler {
     struct pods *pods;
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
+    struct expiry *expiry;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;
@@ -40,6 +42,8 @@ struct reconciler {
     struct map records;     /* key -> struct autoscaler */
     struct loop_timer look; /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
+    void (*stopped)(void *data); /* told when the checkpoints are saved */
+    void *stopped_data;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;

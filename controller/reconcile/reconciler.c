@@ -279,7 +279,7 @@ static void look(void *data)
     if (!r->running && r->leading && !r->stopping && reconciler_synced(r))
         let_run(r);
     else if (r->running)
-        checkpoints_collect(r->checkpoints);
+        expiry_collect(r->expiry);
     if (r->leading) /* a standby has nothing to look for */
         loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
 }
@@ -289,6 +289,13 @@ static struct core_state *state_of(void *data, const char *key)
     struct reconciler *r = data;
     struct autoscaler *a = map_get(&r->records, key);
     return a && a->phase == STATE_READY ? a->state : NULL;
+}
+
+static const char *uid_of(void *data, const char *key)
+{
+    struct reconciler *r = data;
+    const struct autoscaler *a = map_get(&r->records, key);
+    return a ? a->pa->object.meta.uid : NULL;
 }
 
 static uint32_t lead_of(void *data, const char *key)
@@ -379,6 +386,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                        (int64_t)r->config->checkpoint_interval_s * USEC_PER_SEC,
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
+    r->expiry = expiry_new(client, config->namespaces, log);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
     const struct annotated_config annotated = {.targets = r->targets,
                                                .autoscalers = r->autoscalers,
@@ -386,8 +394,12 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                .changed = wake_record,
                                                .data = r};
     r->annotated = annotated_new(client, &annotated, r->recorder, log);
-    const struct backfill_config backfill = {
-        .namespaces = config->namespaces, .state = state_of, .lead_s = lead_of, .imported = on_imported, .data = r};
+    const struct backfill_config backfill = {.namespaces = config->namespaces,
+                                             .state = state_of,
+                                             .uid = uid_of,
+                                             .lead_s = lead_of,
+                                             .imported = on_imported,
+                                             .data = r};
     r->backfill = backfill_new(client, &backfill, r->recorder, log, metrics);
     r->queue = workqueue_new(r->loop, "predictiveautoscaler", PARALLEL_SYNCS, process, r, metrics);
     workqueue_pause(r->queue, true);
@@ -405,6 +417,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     backfill_free(r->backfill);
     annotated_free(r->annotated);
     status_writer_free(r->writer);
+    expiry_free(r->expiry);
     checkpoints_free(r->checkpoints);
     pod_metrics_free(r->usage);
     pods_free(r->pods);
@@ -462,18 +475,11 @@ void reconciler_lead(struct reconciler *r)
     loop_timer_arm(&r->look, 0);
 }
 
-struct stop {
-    void (*done)(void *data);
-    void *data;
-    struct log *log;
-};
-
 static void on_flushed(void *data, size_t written, size_t left)
 {
-    struct stop *s = data;
-    log_info(s->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
-    s->done(s->data);
-    free(s);
+    struct reconciler *r = data;
+    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
+    r->stopped(r->stopped_data);
 }
 
 void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void *data), void *data)
@@ -490,7 +496,7 @@ void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void 
             workqueue_finish(r->queue, a->key);
         }
     }
-    struct stop *s = xcalloc(1, sizeof(*s));
-    *s = (struct stop){.done = done, .data = data, .log = r->log};
-    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, s);
+    r->stopped = done;
+    r->stopped_data = data;
+    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, r);
 }
