@@ -384,6 +384,14 @@ static struct group *group_of(struct pod_metrics *m, const char *namespace_)
     return g;
 }
 
+static bool selects(const struct group *g, const char *selector)
+{
+    list_for_each (it, &g->members)
+        if (streq(CONTAINER_OF(it, struct interest, member)->selector_text, selector))
+            return true;
+    return false;
+}
+
 void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *namespace_, const char *selector,
                           int64_t period_us)
 {
@@ -404,7 +412,7 @@ void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *na
         i->selector = selector_parse("", NULL);
     struct group *g = i->group;
     /* The next refresh must know the new selector's pods; a round for the whole namespace knows them. */
-    g->fetched = g->fetched && !g->partial;
+    g->fetched = g->fetched && (!g->partial || selects(g, selector));
     g->interval_us = 0;
     list_init(&i->waiting);
     list_init(&i->member);
