@@ -271,7 +271,7 @@ static void let_run(struct reconciler *r)
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);
-    checkpoints_collect(r->checkpoints);
+    expiry_collect(r->expiry);
 }
 
 static void look(void *data)

@@ -20,8 +20,8 @@ enum {
     KEEPALIVE_COUNT = 3,
     USER_TIMEOUT_MS = 45000,
     CONNECTION_LIFETIME_S = 3600,
-    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on what
-     * it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
+    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on
+     * what it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
     STREAM_BUFFER = 1024,
 };
 #define DEFAULT_CONNECT_TIMEOUT_US (10 * USEC_PER_SEC)
@@ -444,7 +444,9 @@ static CURLcode set_request(struct exchange *ex)
     if (ex->headers[0].data)
         SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, ex->http->user_agent);
-    if (ex->request.on_data)
+    /* Not with HTTP/2: libcurl 7.88 leaves what does not fit into the buffer in its own layers, and no event comes for
+     * it. */
+    if (ex->request.on_data && ex->request.connection == HTTP_DEDICATED)
         SET(CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     if (!ex->request.verbatim_encoding)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
