@@ -20,8 +20,8 @@ enum {
     KEEPALIVE_COUNT = 3,
     USER_TIMEOUT_MS = 45000,
     CONNECTION_LIFETIME_S = 3600,
-    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on what
-     * it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
+    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on
+     * what it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
     STREAM_BUFFER = 1024,
 };
 #define DEFAULT_CONNECT_TIMEOUT_US (10 * USEC_PER_SEC)
