@@ -444,7 +444,9 @@ static CURLcode set_request(struct exchange *ex)
     if (ex->headers[0].data)
         SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, ex->http->user_agent);
-    if (ex->request.on_data)
+    /* Not with HTTP/2: libcurl 7.88 leaves what does not fit into the buffer in its own layers, and no event comes for
+     * it. */
+    if (ex->request.on_data && ex->request.connection == HTTP_DEDICATED)
         SET(CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
     if (!ex->request.verbatim_encoding)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
