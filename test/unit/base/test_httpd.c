@@ -246,7 +246,7 @@ static void test_a_slow_reader_holds_up_nobody(void **state UNUSED)
 {
     struct fixture *f = fixture_new();
     int slow = connect_to(httpd_port(f->httpd));
-    send_text(slow, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    send_text(slow, "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     for (int i = 0; i < 20; i++)
         (void)loop_turn(f->loop, MS);
     (void)loop_longest_dispatch_us(f->loop);
