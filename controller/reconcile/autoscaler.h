@@ -11,6 +11,7 @@
 #include "reconcile/annotated.h"
 #include "reconcile/backfill.h"
 #include "reconcile/checkpoint.h"
+#include "reconcile/expiry.h"
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
@@ -32,6 +33,7 @@ struct reconciler {
     struct pods *pods;
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
+    struct expiry *expiry;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;

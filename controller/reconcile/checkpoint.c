@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define KEEP_US        (INT64_C(24) * 3600 * USEC_PER_SEC) /* after an annotated autoscaler went */
-#define COLLECT_US     (INT64_C(3600) * USEC_PER_SEC)
 #define MAX_OBJECT     (256 * 1024)
 #define FLUSH_PARALLEL 8
 #define NO_VERSION     INT64_MIN
@@ -68,7 +67,7 @@ struct checkpoints {
     struct loop *loop;
     struct log *log;
     struct rng *rng;
-    int64_t interval_us, collected_us, collecting;
+    int64_t interval_us;
     struct ratelimit bucket;
     struct map tracked;
     struct list queue, loads;
@@ -498,82 +497,6 @@ void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(vo
         flush_step(c);
 }
 
-/* ---- collection ---- */
-
-static void on_deleted(void *data, const struct kube_response *response, const struct error *err)
-{
-    struct checkpoints *c = data;
-    if (err && response->code != 404)
-        log_warn(c->log, "an expired checkpoint was not deleted", LOG_ERR(err));
-}
-
-static void delete_if_expired(struct checkpoints *c, const json_t *object)
-{
-    struct pa_checkpoint cp;
-    struct object_meta meta = {0};
-    if (pa_checkpoint_decode(object, &cp, NULL) < 0)
-        return;
-    bool expired = cp.expire_us != 0 && cp.expire_us < loop_real_us(c->loop);
-    pa_checkpoint_done(&cp);
-    if (!expired || object_meta_decode(object, &meta, NULL) < 0)
-        return;
-    struct buf path = BUF_INIT(4096), body = BUF_INIT(1024);
-    resource_path(&path, &resource_checkpoints, meta.namespace_, meta.name, NULL);
-    /* Only this very version: it may have come to life again in between. */
-    (void)buf_printf(&body, "{\"preconditions\":{\"resourceVersion\":\"%s\"}}", meta.resource_version);
-    (void)kube_client_start(c->client, &(struct kube_request){.verb = KUBE_DELETE,
-                                                              .path = buf_str(&path),
-                                                              .body = body.data,
-                                                              .body_len = body.len,
-                                                              .done = on_deleted,
-                                                              .data = c});
-    buf_done(&path);
-    buf_done(&body);
-    object_meta_done(&meta);
-}
-
-static void list_expiring(struct checkpoints *c, const char *continuation);
-
-static void on_expiring(void *data, const struct kube_response *response, const struct error *err)
-{
-    struct checkpoints *c = data;
-    c->collecting = 0;
-    if (err)
-        return; /* next time */
-    _json_cleanup_ json_t *root = json_parse(response->body, response->body_len, NULL);
-    size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)json_at(root, "items"), i, item) delete_if_expired(c, item);
-    const char *continuation = json_str(root, "metadata.continue");
-    if (continuation && *continuation)
-        list_expiring(c, continuation);
-}
-
-static void list_expiring(struct checkpoints *c, const char *continuation)
-{
-    struct buf path = BUF_INIT(16 * 1024);
-    resource_path(&path, &resource_checkpoints, NULL, NULL, NULL);
-    resource_query(&path, "labelSelector", PA_CHECKPOINT_LABEL_EXPIRES "=true");
-    resource_query(&path, "limit", "20");
-    if (continuation)
-        resource_query(&path, "continue", continuation);
-    if (!path.failed)
-        c->collecting = kube_client_start(
-            c->client,
-            &(struct kube_request){
-                .verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
-    buf_done(&path);
-}
-
-void checkpoints_collect(struct checkpoints *c)
-{
-    int64_t now = loop_now_us(c->loop);
-    if (c->collecting != 0 || (c->collected_us != 0 && now - c->collected_us < COLLECT_US))
-        return;
-    c->collected_us = now;
-    list_expiring(c, NULL);
-}
-
 /* ---- life ---- */
 
 struct checkpoints *checkpoints_new(struct kube_client *client, const struct checkpoints_config *config,
@@ -601,7 +524,6 @@ struct checkpoints *checkpoints_free(struct checkpoints *c)
         return NULL;
     loop_timer_disarm(&c->pump);
     loop_timer_disarm(&c->flush.deadline);
-    kube_client_cancel(c->client, c->collecting);
     list_for_each_safe (it, after, &c->loads) {
         struct load *l = CONTAINER_OF(it, struct load, node);
         kube_client_cancel(c->client, l->request);

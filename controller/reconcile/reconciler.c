@@ -263,7 +263,7 @@ static void let_run(struct reconciler *r)
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);
-    checkpoints_collect(r->checkpoints);
+    expiry_look(r->expiry);
 }
 
 static void look(void *data)
@@ -272,7 +272,7 @@ static void look(void *data)
     if (!r->running && r->leading && !r->stopping && reconciler_synced(r))
         let_run(r);
     else if (r->running)
-        checkpoints_collect(r->checkpoints);
+        expiry_look(r->expiry);
     loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
 }
 
@@ -371,6 +371,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                        (int64_t)r->config->checkpoint_interval_s * USEC_PER_SEC,
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
+    r->expiry = expiry_new(client, log);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
     const struct annotated_config annotated = {.targets = r->targets,
                                                .autoscalers = r->autoscalers,
@@ -397,6 +398,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     backfill_free(r->backfill);
     annotated_free(r->annotated);
     status_writer_free(r->writer);
+    expiry_free(r->expiry);
     checkpoints_free(r->checkpoints);
     pod_metrics_free(r->usage);
     pods_free(r->pods);
