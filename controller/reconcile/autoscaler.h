@@ -42,6 +42,8 @@ struct reconciler {
     struct map records;     /* key -> struct autoscaler */
     struct loop_timer look; /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
+    void (*stopped)(void *data); /* told when the checkpoints are saved */
+    void *stopped_data;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;
@@ -59,6 +61,7 @@ struct pa_object {
     struct schema_digest status_digest;
     struct pa_condition_times status_times;
     int64_t status_scaled_us;
+    int32_t status_current, status_desired;
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
@@ -97,6 +100,7 @@ struct autoscaler {
     bool watching_pods;
     char *written_rv; /* of our last write: an older cache is not believed */
     bool read_live;   /* the next read must be a live one */
+    bool reading_live;
     struct {
         bool active;
         int32_t from, to;
@@ -104,6 +108,8 @@ struct autoscaler {
 
     /* the sync under way */
     bool syncing;
+    bool outdated; /* the spec changed after the decision: it is made again, not carried out */
+    bool off;      /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
     int64_t started_us, due_us; /* CLOCK_BOOTTIME */
     int64_t last_time_us;       /* Unix, of the last observation */
@@ -114,9 +120,9 @@ struct autoscaler {
 
     /* what was told last */
     struct pa_condition_times times;
-    bool times_known; /* from the stored status, once */
     char foreign_writer[128];
     int64_t scaled_us; /* Unix, of our last write */
+    int32_t told_current, told_desired;
 };
 
 /* sync.c */

@@ -39,6 +39,7 @@ struct tracked {
     int64_t history_version; /* that was written; NO_VERSION: none */
     int64_t history_sending; /* that is under way */
     int64_t tail_written_us; /* CLOCK_BOOTTIME; 0: never */
+    bool again;              /* wanted while it was being written */
     bool flushing;           /* counted by the flush under way */
     bool flushed;            /* its turn in the flush has been */
 };
@@ -55,7 +56,7 @@ struct load {
 };
 
 struct flush {
-    bool active;
+    bool active, stepping;
     void (*done)(void *data, size_t written, size_t left);
     void *data;
     size_t written, running;
@@ -165,6 +166,11 @@ static void write_next_part(struct tracked *t);
 static void arm(struct tracked *t)
 {
     int64_t interval = t->owner->interval_us;
+    if (t->again) {
+        t->again = false;
+        loop_timer_arm(&t->due, 0);
+        return;
+    }
     loop_timer_arm(&t->due, interval - interval / 10 + (int64_t)rng_below(t->owner->rng, (uint64_t)interval / 5 + 1));
 }
 
@@ -275,7 +281,10 @@ void checkpoints_track(struct checkpoints *c, const char *key, const struct chec
 void checkpoints_save_soon(struct checkpoints *c, const char *key)
 {
     struct tracked *t = map_get(&c->tracked, key);
-    if (t && t->request == 0)
+    if (!t)
+        return;
+    t->again = t->request != 0;
+    if (!t->again)
         loop_timer_arm(&t->due, 0);
 }
 
@@ -432,13 +441,18 @@ void checkpoints_cancel(struct checkpoints *c, int64_t id)
 
 /* ---- the last ones ---- */
 
+static bool waits_for_flush(const struct tracked *t)
+{
+    return t->request == 0 && !t->flushed && t->state(t->data);
+}
+
 static struct tracked *oldest_unflushed(struct checkpoints *c)
 {
     struct tracked *oldest = NULL;
     struct map_iter it = map_iter(&c->tracked);
     for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;) {
         struct tracked *t = e->value;
-        if (t->request != 0 || t->flushed || !t->state(t->data))
+        if (!waits_for_flush(t))
             continue;
         if (!oldest || t->tail_written_us < oldest->tail_written_us)
             oldest = t;
@@ -449,14 +463,14 @@ static struct tracked *oldest_unflushed(struct checkpoints *c)
 static void flush_ended(struct checkpoints *c)
 {
     struct flush *f = &c->flush;
-    struct tracked *t;
     size_t left = f->running;
     if (!f->active)
         return;
     f->active = false;
     loop_timer_disarm(&f->deadline);
-    for (; (t = oldest_unflushed(c)) != NULL; left++)
-        t->flushed = true;
+    struct map_iter it = map_iter(&c->tracked);
+    for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;)
+        left += waits_for_flush(e->value);
     f->done(f->data, f->written, left);
 }
 
@@ -464,11 +478,15 @@ static void flush_step(struct checkpoints *c)
 {
     struct flush *f = &c->flush;
     struct tracked *t;
+    if (f->stepping)
+        return; /* one that could not even be sent: the loop below goes on */
+    f->stepping = true;
     while (f->active && f->running < FLUSH_PARALLEL && (t = oldest_unflushed(c)) != NULL) {
         t->flushing = t->flushed = true;
         f->running++;
         write_next_part(t);
     }
+    f->stepping = false;
     if (f->running == 0)
         flush_ended(c);
 }
@@ -488,6 +506,9 @@ void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(vo
         struct tracked *t = e->value;
         loop_timer_disarm(&t->due);
         list_remove(&t->node);
+        /* What is being written is waited for, its tail comes behind it. */
+        t->flushing = t->flushed = t->request != 0;
+        f->running += t->flushing;
     }
     f->active = true;
     f->done = done;

@@ -1,14 +1,15 @@
-/* Checkpoints have an end where an annotation went: its history is kept for a day. What is past its expireTime is
- * deleted by the leader. */
+/* The end of checkpoints that were kept for an annotation that might come back: deletes what has expired, in
+ * the namespaces that are looked after. */
 #ifndef RECONCILE_EXPIRY_H
 #define RECONCILE_EXPIRY_H
 
 #include "kube/client.h"
 
 struct expiry;
-struct expiry *expiry_new(struct kube_client *client, struct log *log); /* borrows both */
-struct expiry *expiry_free(struct expiry *e);
-/* Called as often as one likes; looks at most once an hour. */
-void expiry_look(struct expiry *e);
+/* `namespaces` is NULL-terminated and borrowed; NULL: all. */
+struct expiry *expiry_new(struct kube_client *client, const char *const *namespaces, struct log *log);
+struct expiry *expiry_free(struct expiry *x);
+/* To be called now and then: looks at most once per hour. */
+void expiry_collect(struct expiry *x);
 
 #endif

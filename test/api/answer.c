@@ -148,7 +148,8 @@ static bool parse_kind(const char *at, const struct api_kind *kind, struct call 
 
 static bool parse(const struct server_request *r, struct call *ret)
 {
-    static const struct api_kind *const kinds[] = {&api_pods, &api_leases, &api_events};
+    static const struct api_kind *const kinds[] = {&api_pods, &api_leases, &api_events, &api_pod_metrics,
+                                                   &api_autoscalers};
     char watching[8];
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         *ret = (struct call){.r = r};

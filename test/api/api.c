@@ -215,7 +215,7 @@ uint64_t api_version(struct api *a)
     return version;
 }
 
-void api_digest(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out)
+void api_contents(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out)
 {
     api_lock(a);
     api_objects_digest(a->objects, kind, ns, out);

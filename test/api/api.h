@@ -30,7 +30,7 @@ uint64_t api_delete(struct api *a, const struct api_kind *kind, const char *ns, 
 bool api_has(struct api *a, const struct api_kind *kind, const char *ns, const char *name);
 char *api_get(struct api *a, const struct api_kind *kind, const char *ns, const char *name); /* free(); NULL: absent */
 uint64_t api_version(struct api *a);
-void api_digest(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out);
+void api_contents(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out);
 void api_compact(struct api *a);                  /* watches can't begin before now */
 void api_expire_pages(struct api *a);             /* continue tokens that were given are gone */
 void api_rewind(struct api *a, uint64_t version); /* as after a restore of a backup */

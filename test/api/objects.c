@@ -14,6 +14,10 @@
 const struct api_kind api_pods = {"/api/v1", "pods", "Pod", "v1"};
 const struct api_kind api_leases = {"/apis/coordination.k8s.io/v1", "leases", "Lease", "coordination.k8s.io/v1"};
 const struct api_kind api_events = {"/apis/events.k8s.io/v1", "events", "Event", "events.k8s.io/v1"};
+const struct api_kind api_pod_metrics = {"/apis/metrics.k8s.io/v1beta1", "pods", "PodMetrics",
+                                         "metrics.k8s.io/v1beta1"};
+const struct api_kind api_autoscalers = {"/apis/ai4k8s.io/v1alpha1", "predictiveautoscalers",
+                                         "PredictiveAutoscaler", "ai4k8s.io/v1alpha1"};
 
 struct stored {
     const struct api_kind *kind;

@@ -13,7 +13,7 @@
 struct api_kind {
     const char *prefix, *plural, *kind, *api_version;
 };
-extern const struct api_kind api_pods, api_leases, api_events;
+extern const struct api_kind api_pods, api_leases, api_events, api_pod_metrics, api_autoscalers;
 
 struct api_event {
     const struct api_kind *kind;

@@ -216,7 +216,7 @@ bool watcher_agrees(void *data)
     struct watcher *w = data;
     struct buf ours = BUF_INIT(TEXT_MAX), theirs = BUF_INIT(TEXT_MAX);
     watcher_digest(w, &ours);
-    api_digest(w->world->api, &api_pods, w->config.namespace_, &theirs);
+    api_contents(w->world->api, &api_pods, w->config.namespace_, &theirs);
     bool same = streq(buf_str(&ours), buf_str(&theirs)) && believed_as_stored(w);
     buf_done(&ours);
     buf_done(&theirs);
@@ -232,7 +232,7 @@ static void fail_with_state(const struct watcher *w, const char *what)
 {
     struct buf ours = BUF_INIT(TEXT_MAX), theirs = BUF_INIT(TEXT_MAX);
     watcher_digest(w, &ours);
-    api_digest(w->world->api, &api_pods, w->config.namespace_, &theirs);
+    api_contents(w->world->api, &api_pods, w->config.namespace_, &theirs);
     const struct error *err = informer_error(w->informer);
     fail_msg("%s\n told:   %s\n store:  %.400s\n server: %.400s\n error:  %s", what, buf_str(&w->told), buf_str(&ours),
              buf_str(&theirs), err ? error_text(err) : "none");

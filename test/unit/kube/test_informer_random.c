@@ -137,7 +137,7 @@ static void run(uint64_t seed)
     if (!world_until(w->world, watcher_agrees, w)) {
         struct buf ours = BUF_INIT(1 << 20), theirs = BUF_INIT(1 << 20);
         watcher_digest(w, &ours);
-        api_digest(s.api, &api_pods, NULL, &theirs);
+        api_contents(s.api, &api_pods, NULL, &theirs);
         fail_msg("seed %d\n store:  %s\n server: %s", (int)seed, buf_str(&ours), buf_str(&theirs));
     }
     assert_int_equal(w->synced, 1);
