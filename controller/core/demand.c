@@ -32,30 +32,44 @@ static void check(const struct demand_config *c)
     assert(c->n_periods <= DEMAND_MAX_PERIODS);
 }
 
-/* Of the periods asked for, in slots: the longest of which the ring holds two, else the longest that it
- * holds; and the longest below a quarter of that. */
-struct demand_seasons demand_seasons(const struct demand_config *c)
+/* Of the periods asked for, in slots: the longest of which the ring holds two, else the longest that it holds; and the
+ * longest below a quarter of that. A week beside the day is no season of its own: seven days with their own levels. */
+static struct features_cycles cycles_of(const uint32_t *m, uint32_t n, uint32_t slots, uint32_t week)
 {
-    const uint32_t day = DAY_S, *periods = &day;
-    uint32_t n = 1;
-    if (c->seasonality == DEMAND_SEASON_FIXED) {
-        n = c->n_periods;
-        periods = c->periods_s;
-    } else if (c->seasonality == DEMAND_SEASON_NONE) {
-        n = 0;
-    }
-    uint32_t m[DEMAND_MAX_PERIODS], once = 0, twice = 0;
+    uint32_t once = 0, twice = 0;
+    struct features_cycles out = {.week = week};
     for (uint32_t i = 0; i < n; i++) {
-        m[i] = (periods[i] + c->interval_s / 2) / c->interval_s;
-        if (m[i] >= 2 && m[i] <= c->slots)
+        if (m[i] == week)
+            continue;
+        if (m[i] >= 2 && m[i] <= slots)
             once = MAX(once, m[i]);
-        if (m[i] >= 2 && 2 * m[i] <= c->slots)
+        if (m[i] >= 2 && 2 * m[i] <= slots)
             twice = MAX(twice, m[i]);
     }
-    struct demand_seasons out = {.season = twice ? twice : once, .searches = c->seasonality == DEMAND_SEASON_AUTO};
+    out.season = twice ? twice : once;
     for (uint32_t i = 0; i < n; i++)
         if (m[i] >= 2 && m[i] <= out.season / 4)
             out.shorter = MAX(out.shorter, m[i]);
+    return out;
+}
+
+struct features_cycles demand_cycles(const struct demand_config *c)
+{
+    static const uint32_t usual[] = {DAY_S, 7 * DAY_S};
+    bool automatic = c->seasonality == DEMAND_SEASON_AUTO;
+    const uint32_t *periods = automatic ? usual : c->periods_s;
+    uint32_t n = automatic ? ARRAY_SIZE(usual) : c->seasonality == DEMAND_SEASON_FIXED ? c->n_periods : 0;
+    uint32_t m[DEMAND_MAX_PERIODS];
+    bool day = false, week = false;
+    for (uint32_t i = 0; i < n; i++) {
+        m[i] = (periods[i] + c->interval_s / 2) / c->interval_s;
+        day |= periods[i] == DAY_S;
+        week |= periods[i] == 7 * DAY_S;
+    }
+    uint32_t week_slots = 7 * ((DAY_S + c->interval_s / 2) / c->interval_s);
+    struct features_cycles out = cycles_of(m, n, c->slots, day && week ? week_slots : 0);
+    if (out.week > c->slots || out.week != 7 * out.season)
+        out.week = 0;
     return out;
 }
 
@@ -68,8 +82,8 @@ void demand_parts_init(struct demand *d)
 {
     series_init(&d->series, d->config.slots);
     d->open = (struct demand_open){0};
-    struct demand_seasons seasons = demand_seasons(&d->config);
-    model_init(&d->model, seasons.season, seasons.shorter, seasons.searches, d->config.horizon);
+    struct features_cycles cycles = demand_cycles(&d->config);
+    model_init(&d->model, &cycles, d->config.seasonality == DEMAND_SEASON_AUTO, d->config.horizon);
     driver_init(&d->driver);
     d->trust = (struct trust){0};
     d->cache = NULL;
@@ -112,7 +126,7 @@ const struct demand_config *demand_config(const struct demand *d)
 
 static size_t cache_floats(const struct demand *d)
 {
-    return (size_t)d->config.horizon * (FORECAST_LEVELS + 1);
+    return (size_t)d->config.horizon * FORECAST_LEVELS;
 }
 
 size_t demand_memory(const struct demand *d)
@@ -336,10 +350,10 @@ const struct forecast *demand_forecast(struct demand *d)
     d->forecast = (struct forecast){
         .interval_s = d->config.interval_s,
         .period_s = d->model.season * d->config.interval_s,
-        .mean = d->cache,
     };
     for (uint32_t i = 0; i < FORECAST_LEVELS; i++)
-        d->forecast.quantile[i] = d->cache + (size_t)d->config.horizon * (i + 1);
+        d->forecast.quantile[i] = d->cache + (size_t)d->config.horizon * i;
+    d->forecast.mean = d->forecast.quantile[FORECAST_MEDIAN];
     model_forecast(&d->model, &d->series, &d->forecast);
     if (d->forecast.model < FORECAST_SHAPE)
         d->forecast.period_s = 0;

@@ -114,10 +114,10 @@ uint32_t demand_filled_slots(const struct demand *d); /* slots with a value */
 
 /* The history in closed segments of DEMAND_SEGMENT slots, and all the rest (open segment, model sums,
  * windows) as the tail, so that a checkpoint rewrites the large part rarely. `demand_segment` encodes segment
- * `index` (slot / 288); decode takes the tail first, then the segments in any order; a segment that is
+ * `index` (slot / 144); decode takes the tail first, then the segments in any order; a segment that is
  * missing is no data, and the model is rebuilt from what is there when any is. Returns 0, or -1 for bytes
  * that are not ours. */
-#define DEMAND_SEGMENT 288
+#define DEMAND_SEGMENT 144
 void demand_encode_tail(const struct demand *d, struct codec_writer *w);
 void demand_encode_segment(const struct demand *d, int64_t index, struct codec_writer *w);
 int64_t demand_first_segment(const struct demand *d); /* oldest closed segment that the ring still holds */

@@ -35,12 +35,8 @@ struct demand {
     uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
 };
 
-/* The seasons that a configuration asks for and its ring can hold, in slots; 0: none. */
-struct demand_seasons {
-    uint32_t season, shorter;
-    bool searches; /* for a shorter one */
-};
-struct demand_seasons demand_seasons(const struct demand_config *config);
+/* What a configuration lets repeat and its ring can hold. */
+struct features_cycles demand_cycles(const struct demand_config *config);
 uint32_t demand_season_s(const struct demand *d); /* for what repeats: the season, or a day */
 /* Empties everything but the configuration and the ring's memory. */
 void demand_parts_init(struct demand *d);

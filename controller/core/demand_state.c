@@ -88,9 +88,10 @@ void demand_follow_lead(struct demand *d)
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
 {
-    struct demand_seasons sa = demand_seasons(a), sb = demand_seasons(b);
+    struct features_cycles sa = demand_cycles(a), sb = demand_cycles(b);
     return a->interval_s == b->interval_s && a->slots == b->slots && a->horizon == b->horizon &&
-           sa.season == sb.season && sa.shorter == sb.shorter && sa.searches == sb.searches;
+           sa.season == sb.season && sa.shorter == sb.shorter && sa.week == sb.week &&
+           (a->seasonality == DEMAND_SEASON_AUTO) == (b->seasonality == DEMAND_SEASON_AUTO);
 }
 
 void demand_reconfigure(struct demand *d, const struct demand_config *config)

@@ -1,23 +1,19 @@
 /* Scores and hysteresis; see trust.h. */
 #include "core/trust.h"
 
-#include <math.h>
-#include <string.h>
+#include "core/bfloat.h"
 
+#include <math.h>
+
+/* An error beyond what is kept is as large as errors get here. */
 static uint16_t pack(double v)
 {
-    float f = (float)fabs(v);
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return (uint16_t)(bits >> 16);
+    return bfloat_pack((float)MIN(fabs(v), 1e38));
 }
 
 static double unpack(uint16_t v)
 {
-    uint32_t bits = (uint32_t)v << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return (double)f;
+    return (double)bfloat_unpack(v);
 }
 
 struct sums {

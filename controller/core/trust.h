@@ -17,7 +17,7 @@
 #define TRUST_EARN   12
 #define TRUST_LOSE   3
 
-/* The last scores, as bfloat16 (the upper half of a float32): they are for percentages. */
+/* The last scores, as bfloat.h has them: they are for percentages. */
 struct trust {
     uint16_t error[TRUST_SCORES], actual[TRUST_SCORES], last_value[TRUST_SCORES];
     uint64_t covered; /* one bit a score */
