@@ -38,6 +38,7 @@ struct reconciler {
     struct owners owners;
     struct workqueue *queue;
     struct map records;     /* key -> struct autoscaler */
+    struct observer observer; /* a decision takes no turn of the loop: one serves all */
     struct loop_timer look; /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
 
@@ -45,12 +46,17 @@ struct reconciler {
     struct metrics_series *reconcile_seconds;
 };
 
-/* The cached object: a PredictiveAutoscaler as the informer keeps it. */
+/* The cached object: what of a PredictiveAutoscaler is needed after decoding, no more. */
 struct pa_object {
     struct object object;
-    struct pa pa;
-    bool valid;           /* `pa` is usable */
-    struct error problem; /* kind NONE: the spec obeys all rules */
+    struct pa_object_target {
+        char *api_version, *kind, *name; /* "" when not valid */
+    } target;
+    struct core_spec spec; /* the core's defaults when not valid */
+    enum observed_resource resources[CORE_MAX_METRICS];
+    bool paused, paused_unclear, annotated; /* as in struct pa */
+    bool valid;
+    char *problem; /* which rules the spec breaks; NULL: it is valid */
     /* What the API server has as status: nothing of it need be written again, and a restart is no transition.
      */
     bool has_status;
@@ -77,12 +83,17 @@ struct finding {
     char owner_name[254];
 };
 
+/* What is there only while a sync is under way: several KiB, of which a thousand autoscalers need a handful. */
+struct sync_work {
+    int64_t started_us; /* CLOCK_BOOTTIME */
+    struct core_plan plan;
+    struct finding finding;
+};
+
 struct autoscaler {
     struct reconciler *r;
     char *key, *target_key;
     const struct pa_object *pa; /* the newest; a reference */
-    struct core_spec spec;
-    enum observed_resource resources[CORE_MAX_METRICS];
 
     enum state_phase phase;
     struct core_state *state;
@@ -100,15 +111,11 @@ struct autoscaler {
         int32_t from, to;
     } unsure; /* a write whose answer was lost */
 
-    /* the sync under way */
-    bool syncing;
+    struct sync_work *work; /* NULL: no sync is under way */
     int64_t op_target, op_checkpoint, op_writer;
-    int64_t started_us, due_us; /* CLOCK_BOOTTIME */
-    int64_t last_time_us;       /* Unix, of the last observation */
+    int64_t due_us;       /* CLOCK_BOOTTIME */
+    int64_t last_time_us; /* Unix, of the last observation */
     double metric_age_s;
-    struct observer observer;
-    struct core_plan plan;
-    struct finding finding;
 
     /* what was told last */
     struct pa_condition_times times;
@@ -124,7 +131,7 @@ void sync_abandon(struct autoscaler *a); /* gives up what is under way; no callb
 /* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
-/* report.c: status, conditions, events and metrics of the finding and the plan. */
+/* report.c: status, conditions, events and metrics of the finding and the plan in `work`. */
 void report_sync(struct autoscaler *a);
 void report_done(struct autoscaler *a); /* forgets its metrics */
 

@@ -2,7 +2,6 @@
  * period. */
 #include "reconcile/reconciler.h"
 
-#include "api/to_core.h"
 #include "base/alloc.h"
 #include "base/str.h"
 #include "reconcile/autoscaler.h"
@@ -19,7 +18,7 @@
 
 struct target_ref autoscaler_target(const struct autoscaler *a)
 {
-    const struct pa_target_ref *ref = &a->pa->pa.spec.scale_target_ref;
+    const struct pa_object_target *ref = &a->pa->target;
     return (struct target_ref){.api_version = ref->api_version,
                                .kind = ref->kind,
                                .namespace_ = a->pa->object.meta.namespace_,
@@ -48,7 +47,6 @@ static void record_free(void *value)
     object_unref((struct object *)(uintptr_t)&a->pa->object);
     target_scale_done(&a->scale);
     selector_free(a->selector);
-    observer_done(&a->observer);
     free(a->selector_text);
     free(a->state_target_uid);
     free(a->written_rv);
@@ -66,7 +64,7 @@ static char *key_of(const struct object *o)
 
 static enum owner_kind owner_kind_of(const struct pa_object *pa)
 {
-    return pa->pa.annotated ? OWNER_PA_ANNOTATED : OWNER_PA;
+    return pa->annotated ? OWNER_PA_ANNOTATED : OWNER_PA;
 }
 
 static void wake_record(void *data, const char *key)
@@ -103,7 +101,7 @@ static void record_remove(struct reconciler *r, const char *key)
         owners_release(&r->owners, target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     checkpoints_untrack(r->checkpoints, key, true);
     status_writer_forget(r->writer, key);
-    bool syncing = a->syncing;
+    bool syncing = a->work != NULL;
     sync_abandon(a);
     if (syncing)
         workqueue_finish(r->queue, key);
@@ -146,7 +144,7 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     if (is_new)
         a = record_new(r, key);
     bool same_spec = !is_new && a->pa->object.meta.generation == pa->object.meta.generation &&
-                     a->pa->pa.paused == pa->pa.paused && a->pa->pa.annotated == pa->pa.annotated;
+                     a->pa->paused == pa->paused && a->pa->annotated == pa->annotated;
     const struct pa_object *before = a->pa;
     a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
     if (before)
@@ -160,11 +158,8 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         status_writer_seen(r->writer, key, &pa->status_digest);
     if (same_spec)
         return; /* our own status, most likely */
-    if (pa->valid) {
-        pa_to_core(&pa->pa, r->config, &a->spec);
-        pa_object_resources(pa, a->resources);
+    if (pa->valid)
         claim_target(a);
-    }
     workqueue_add(r->queue, key);
     if (is_new && a->target_key)
         wake_target(r, a->target_key);
@@ -228,8 +223,10 @@ static void process(void *data, const char *key)
         return;
     }
     if (!a->pa->valid) {
-        a->finding = (struct finding){.target = TARGET_OK};
+        a->work = xcalloc(1, sizeof(*a->work));
+        a->work->finding.target = TARGET_OK;
         report_sync(a);
+        free(TAKE_PTR(a->work));
         workqueue_finish(r->queue, key); /* until it is changed */
         return;
     }
@@ -239,10 +236,10 @@ static void process(void *data, const char *key)
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
-    int64_t now = loop_now_us(r->loop), period = (int64_t)a->spec.sync_period_s * USEC_PER_SEC;
-    bool failed = a->finding.target != TARGET_OK || a->finding.write_error.kind != ERROR_NONE;
+    int64_t now = loop_now_us(r->loop), period = (int64_t)a->pa->spec.sync_period_s * USEC_PER_SEC;
+    bool failed = a->work->finding.target != TARGET_OK || a->work->finding.write_error.kind != ERROR_NONE;
     metrics_add(metrics_get(r->reconciles, "predictiveautoscaler", failed ? "error" : "requeue_after", NULL), 1);
-    metrics_observe(r->reconcile_seconds, (double)(now - a->started_us) / 1e6);
+    metrics_observe(r->reconcile_seconds, (double)(now - a->work->started_us) / 1e6);
     /* The first period is shortened by chance, so that autoscalers that came together don't sync together for
      * ever. */
     if (a->due_us == 0)
@@ -392,6 +389,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
         return NULL;
     loop_timer_disarm(&r->look);
     map_done(&r->records);
+    observer_done(&r->observer);
     workqueue_free(r->queue);
     backfill_free(r->backfill);
     annotated_free(r->annotated);
@@ -477,7 +475,7 @@ void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void 
     struct map_iter it = map_iter(&r->records);
     for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
         struct autoscaler *a = e->value;
-        if (a->syncing) {
+        if (a->work) {
             sync_abandon(a);
             workqueue_finish(r->queue, a->key);
         }
