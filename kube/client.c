@@ -199,6 +199,8 @@ static void on_headers(void *data, const struct http_result *head)
     c->status = head->status;
     buf_clear(&c->refusal);
     client_report_warnings(&c->client->report, head);
+    if (is_success(head->status) && c->request.on_open)
+        c->request.on_open(c->request.data);
 }
 
 /* What is not 2xx is not what the caller asked for: it is kept for the Status. */

@@ -30,16 +30,14 @@
 #define WATCH_MAX_BYTES   (SIZE_MAX / 2) /* a stream is capped by its time; its events have a cap each */
 #define SHORT_WATCH_US    USEC_PER_SEC
 #define INTERNAL_RETRY_US (60 * USEC_PER_SEC)
-/* A watch that has not failed after the time it may take to connect is taken for open, though it may be
- * silent for a minute until the first bookmark. */
-#define SETTLED_US   (12 * USEC_PER_SEC)
-#define VERSION_CAP  128
-#define CONTINUE_CAP (64 * 1024)
+#define VERSION_CAP       128
+#define CONTINUE_CAP      (64 * 1024)
 
 enum state { IDLE, LISTING, TAKING, WATCHING, PAUSING };
 enum ending {
     END_CLEAN,
     END_CUT,
+    END_SILENT,
     END_SHORT,
     END_NO_ANSWER,
     END_BUSY,
@@ -71,12 +69,14 @@ struct reflector {
     bool unpaged; /* the pages expired under us: all in one */
 
     int64_t watch_began_us, internal_since_us;
+    bool opened;      /* the answer of this watch has begun */
+    bool heard;       /* ... and brought something */
     bool progress;    /* of this watch: the resourceVersion moved */
     bool has_refusal; /* an ERROR event came */
     struct kube_status refusal;
 
     struct backoff backoff;
-    struct loop_timer pause_timer, settle_timer;
+    struct loop_timer pause_timer;
     int64_t active_us;
     bool failing;
     enum state failing_in; /* LISTING or WATCHING */
@@ -88,7 +88,6 @@ struct reflector {
 static void start_list(struct reflector *r);
 static void start_watch(struct reflector *r);
 static void on_pause_over(void *data);
-static void on_settled(void *data);
 
 struct reflector *reflector_new(struct kube_client *client, const struct reflector_config *config,
                                 struct log *log)
@@ -105,7 +104,6 @@ struct reflector *reflector_new(struct kube_client *client, const struct reflect
         r->config.page_size = PAGE_SIZE;
     backoff_init(&r->backoff, config->backoff ? config->backoff : &backoff_reflector);
     loop_timer_init(&r->pause_timer, r->loop, LOOP_NORMAL, on_pause_over, r);
-    loop_timer_init(&r->settle_timer, r->loop, LOOP_NORMAL, on_settled, r);
     return r;
 }
 
@@ -123,7 +121,6 @@ struct reflector *reflector_free(struct reflector *r)
     if (r->request)
         kube_client_cancel(r->client, r->request);
     loop_timer_disarm(&r->pause_timer);
-    loop_timer_disarm(&r->settle_timer);
     drop_split(r);
     free(r->next_page);
     free(r->namespace_);
@@ -177,18 +174,11 @@ static void failed(struct reflector *r, enum state in, const struct error *err)
 /* What failed in this state works again. */
 static void recovered(struct reflector *r, enum state in)
 {
-    loop_timer_disarm(&r->settle_timer);
     if (!r->failing || r->failing_in != in)
         return;
     r->failing = false;
     log_info(r->log, in == LISTING ? "list works again" : "watch works again",
              LOG_S("resource", r->config.resource->plural));
-}
-
-static void on_settled(void *data)
-{
-    struct reflector *r = data;
-    recovered(r, WATCHING);
 }
 
 static void changed(struct reflector *r)
@@ -280,7 +270,7 @@ static void start_page(struct reflector *r)
         .timeout_us = LIST_TIMEOUT_US,
         .idle_timeout_us = LIST_IDLE_US,
         .max_body = LIST_MAX_BYTES,
-        .connection = HTTP_SHARED,
+        .connection = HTTP_DEDICATED, /* the watch takes it over, and a long list is in nobody's way */
         .accept = r->config.metadata_only ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
                                           : NULL,
         .on_data = on_list_data,
@@ -317,6 +307,9 @@ static int end_of_page(struct reflector *r, struct error *err)
     const char *kind = json_str(root, "kind");
     if (!kind || !str_ends(kind, "List"))
         return error_set(err, ERROR_PARSE, "the answer is no list but \"%.60s\"", kind ? kind : "");
+    const json_t *items = json_object_get(root, "items"); /* null is how some servers write an empty one */
+    if (!json_is_array(items) && !json_is_null(items))
+        return error_set(err, ERROR_PARSE, "the list has no items");
     const char *version = json_str(root, "metadata.resourceVersion"),
                *next = json_str(root, "metadata.continue");
     if (!version || !*version || strlen(version) >= VERSION_CAP)
@@ -324,13 +317,11 @@ static int end_of_page(struct reflector *r, struct error *err)
     /* Pages of one list agree. If they don't, the oldest is the one from which no event is missed. */
     if (!r->list_version[0] || resource_version_older(version, r->list_version))
         (void)str_copy(r->list_version, sizeof(r->list_version), version);
-    free(r->next_page);
-    r->next_page = NULL;
-    if (!next || !*next)
-        return 0;
-    if (++r->n_pages >= MAX_PAGES || strlen(next) >= CONTINUE_CAP)
+    bool more = next && *next;
+    if (more && (++r->n_pages >= MAX_PAGES || strlen(next) >= CONTINUE_CAP || streq0(next, r->next_page)))
         return error_set(err, ERROR_LIMIT, "the list does not end");
-    r->next_page = xstrdup(next);
+    free(r->next_page);
+    r->next_page = more ? xstrdup(next) : NULL;
     return 0;
 }
 
@@ -353,7 +344,7 @@ static bool is_gone(const struct kube_status *s)
 
 static void list_failed(struct reflector *r, const struct kube_response *response, const struct error *err)
 {
-    const struct kube_status *status = response && response->code >= 300 ? &response->status : NULL;
+    const struct kube_status *status = response->code >= 300 ? &response->status : NULL;
     bool gone = status && is_gone(status), too_large = status && status->too_large_resource_version;
     bool at_version = r->version[0] && !r->version_unavailable;
     r->stats.errors++;
@@ -457,11 +448,17 @@ static int on_event(void *data, const char *json, size_t len, struct error *err)
 static int on_watch_data(void *data, const char *bytes, size_t len, struct error *err)
 {
     struct reflector *r = data;
+    r->heard = true;
     int result = split_feed(&r->split, bytes, len, err);
-    if (result == 0)
-        recovered(r, WATCHING);
     changed(r);
     return result;
+}
+
+static void on_watch_open(void *data)
+{
+    struct reflector *r = data;
+    r->opened = true;
+    recovered(r, WATCHING);
 }
 
 static void on_watch_done(void *data, const struct kube_response *response, const struct error *err);
@@ -489,6 +486,7 @@ static void start_watch(struct reflector *r)
         .connection = HTTP_DEDICATED,
         .accept =
             r->config.metadata_only ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : NULL,
+        .on_open = on_watch_open,
         .on_data = on_watch_data,
         .done = on_watch_done,
     };
@@ -497,10 +495,8 @@ static void start_watch(struct reflector *r)
     r->splitting = true;
     r->state = WATCHING;
     r->watch_began_us = loop_now_us(r->loop);
-    r->progress = r->has_refusal = false;
+    r->opened = r->heard = r->progress = r->has_refusal = false;
     r->stats.watches++;
-    if (r->failing)
-        loop_timer_arm(&r->settle_timer, SETTLED_US);
     send(r, &request, &path);
     buf_done(&path);
 }
@@ -530,12 +526,14 @@ static enum ending ending_of(const struct reflector *r, const struct kube_respon
         return ending_of_status(&r->refusal);
     if (!err)
         return is_short ? END_SHORT : END_CLEAN;
-    if (response && response->code >= 300)
+    if (response->code >= 300)
         return ending_of_status(&response->status);
     if (err->kind == ERROR_PARSE || err->kind == ERROR_LIMIT || err->kind == ERROR_CONFIG)
         return END_OTHER;
-    if (!response || response->code == 0)
+    if (!r->opened)
         return END_NO_ANSWER;
+    if (!r->heard && err->kind == ERROR_TIMEOUT)
+        return END_SILENT;
     return is_short ? END_SHORT : END_CUT;
 }
 
@@ -569,6 +567,7 @@ static void watch_again_or_list(struct reflector *r, enum ending ending, uint32_
         r->version_unavailable = true;
         pause_before(r, false, retry_after_ms);
         break;
+    case END_SILENT:
     case END_EXPIRED:
     case END_OTHER:
         pause_before(r, false, retry_after_ms);
@@ -582,7 +581,6 @@ static void on_watch_done(void *data, const struct kube_response *response, cons
     struct error own = ERROR_INIT;
     enum ending ending = ending_of(r, response, err);
     r->request = 0;
-    loop_timer_disarm(&r->settle_timer);
     if (!err && ending == END_CLEAN && split_finish(&r->split, &own) < 0) {
         ending = END_CUT; /* in the middle of an event */
         err = &own;

@@ -74,8 +74,7 @@ static int32_t window_extreme(const struct behavior_window *w, int sign, int64_t
 {
     for (uint32_t i = 0; i < w->n; i++)
         if (w->entries[i].time_us >= first_us)
-            return (int64_t)w->entries[i].replicas * sign > (int64_t)desired * sign ? w->entries[i].replicas
-                                                                                    : desired;
+            return (int64_t)w->entries[i].replicas * sign > (int64_t)desired * sign ? w->entries[i].replicas : desired;
     return desired;
 }
 
@@ -115,8 +114,8 @@ void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t n
 
 /* stabilizeRecommendationWithBehaviors: younger than each window, without its very edge.
  * stabilizeRecommendation: one window, with its edge, and never below. */
-static int32_t stabilize(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
-                         int32_t current, int32_t desired)
+static int32_t stabilize(const struct core_spec *spec, const struct behavior *b, int64_t now_us, int32_t current,
+                         int32_t desired)
 {
     int64_t down_cutoff_us = now_us - spec->down.stabilization_s * SECOND_US;
     if (!spec->behavior)
@@ -140,8 +139,8 @@ static int64_t change_within(const struct behavior_events *e, int64_t now_us, ui
 }
 
 /* calculateScaleUpLimitWithScalingRules (`sign` 1), calculateScaleDownLimitWithBehaviors (-1) */
-static int32_t policy_limit(const struct core_rules *rules, const struct behavior *b, int64_t now_us,
-                            int32_t current, int sign)
+static int32_t policy_limit(const struct core_rules *rules, const struct behavior *b, int64_t now_us, int32_t current,
+                            int sign)
 {
     if (rules->select == CORE_SELECT_DISABLED)
         return current;
@@ -167,12 +166,10 @@ static int32_t policy_limit(const struct core_rules *rules, const struct behavio
 }
 
 /* convertDesiredReplicasWithBehaviorRate */
-static struct behavior_answer limit_rate(const struct core_spec *spec, const struct behavior *b,
-                                         int64_t now_us, int32_t current, int32_t stabilized, int32_t min,
-                                         int32_t max)
+static struct behavior_answer limit_rate(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
+                                         int32_t current, int32_t stabilized, int32_t min, int32_t max)
 {
-    struct behavior_answer answer = {
-        .stabilized = stabilized, .replicas = stabilized, .limit = BEHAVIOR_WITHIN_RANGE};
+    struct behavior_answer answer = {.stabilized = stabilized, .replicas = stabilized, .limit = BEHAVIOR_WITHIN_RANGE};
     if (stabilized > current) {
         int32_t limit = MAX(policy_limit(&spec->up, b, now_us, current, 1), current);
         if (stabilized > MIN(max, limit)) {
@@ -198,8 +195,7 @@ static int32_t plain_up_limit(int32_t current)
 /* convertDesiredReplicasWithRules */
 static struct behavior_answer limit_plain(int32_t current, int32_t stabilized, int32_t min, int32_t max)
 {
-    struct behavior_answer answer = {
-        .stabilized = stabilized, .replicas = stabilized, .limit = BEHAVIOR_WITHIN_RANGE};
+    struct behavior_answer answer = {.stabilized = stabilized, .replicas = stabilized, .limit = BEHAVIOR_WITHIN_RANGE};
     int32_t limit = plain_up_limit(current);
     if (stabilized < min) {
         answer.replicas = min;
@@ -212,12 +208,11 @@ static struct behavior_answer limit_plain(int32_t current, int32_t stabilized, i
 }
 
 /* I3 */
-static void assert_steps(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
-                         int32_t current, int32_t replicas)
+static void assert_steps(const struct core_spec *spec, const struct behavior *b, int64_t now_us, int32_t current,
+                         int32_t replicas)
 {
     if (replicas > current) {
-        int32_t limit =
-            spec->behavior ? policy_limit(&spec->up, b, now_us, current, 1) : plain_up_limit(current);
+        int32_t limit = spec->behavior ? policy_limit(&spec->up, b, now_us, current, 1) : plain_up_limit(current);
         assert(replicas <= MAX(limit, current));
     } else if (replicas < current && spec->behavior) {
         assert(replicas >= MIN(policy_limit(&spec->down, b, now_us, current, -1), current));
@@ -228,9 +223,8 @@ struct behavior_answer behavior_apply(const struct core_spec *spec, const struct
                                       int32_t current, int32_t desired, int32_t min, int32_t max)
 {
     int32_t stabilized = stabilize(spec, b, now_us, current, desired);
-    struct behavior_answer answer = spec->behavior
-                                        ? limit_rate(spec, b, now_us, current, stabilized, min, max)
-                                        : limit_plain(current, stabilized, min, max);
+    struct behavior_answer answer = spec->behavior ? limit_rate(spec, b, now_us, current, stabilized, min, max)
+                                                   : limit_plain(current, stabilized, min, max);
     assert_steps(spec, b, now_us, current, answer.replicas);
     return answer;
 }
@@ -267,8 +261,7 @@ static void store(struct behavior_events *e, const struct core_rules *rules, int
     e->entries[e->n++] = event;
 }
 
-void behavior_scaled(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t from,
-                     int32_t to)
+void behavior_scaled(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t from, int32_t to)
 {
     if (!spec->behavior)
         return; /* the HPA keeps none then */
@@ -298,8 +291,7 @@ static void encode_events(const struct behavior_events *events, struct codec_wri
     codec_u16(w, (uint16_t)events->n);
     for (uint32_t i = 0; i < events->n; i++) {
         varint_put(w, events->entries[i].time_us - time_us);
-        varint_put(w, events->entries[i].outdated ? -(int64_t)events->entries[i].change
-                                                  : events->entries[i].change);
+        varint_put(w, events->entries[i].outdated ? -(int64_t)events->entries[i].change : events->entries[i].change);
         time_us = events->entries[i].time_us;
     }
 }
@@ -333,8 +325,7 @@ static void decode_window(struct behavior_window *window, int sign, struct codec
         r->failed = true;
     for (uint32_t i = 0; i < n && !r->failed; i++) {
         time_us = get_time(r, time_us);
-        if (__builtin_add_overflow(replicas, varint_get(r), &replicas) || replicas < 0 ||
-            replicas > INT32_MAX)
+        if (__builtin_add_overflow(replicas, varint_get(r), &replicas) || replicas < 0 || replicas > INT32_MAX)
             r->failed = true;
         else
             window_push(window, sign, time_us, (int32_t)replicas);
@@ -356,10 +347,9 @@ static void decode_events(struct behavior_events *events, struct codec_reader *r
         int64_t change = varint_get(r);
         if (change > INT32_MAX || change < -INT32_MAX)
             r->failed = true;
-        events->entries[i] =
-            (struct behavior_event){.time_us = time_us,
-                                    .change = r->failed ? 0 : (int32_t)(change < 0 ? -change : change),
-                                    .outdated = change < 0};
+        events->entries[i] = (struct behavior_event){.time_us = time_us,
+                                                     .change = r->failed ? 0 : (int32_t)(change < 0 ? -change : change),
+                                                     .outdated = change < 0};
         events->n = i + 1;
     }
 }

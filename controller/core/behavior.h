@@ -75,8 +75,7 @@ struct behavior_answer behavior_apply(const struct core_spec *spec, const struct
 /* The need of this sync, for the windows of later ones. */
 void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t desired);
 /* A write of ours, for the policies. */
-void behavior_scaled(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t from,
-                     int32_t to);
+void behavior_scaled(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t from, int32_t to);
 
 void behavior_encode(const struct behavior *b, struct codec_writer *w);
 int behavior_decode(struct behavior *b, struct codec_reader *r); /* into a fresh one; -1: not ours */

@@ -30,8 +30,7 @@ struct cursor {
 
 static struct cursor begin(const struct decisions *d)
 {
-    return (struct cursor){
-        .bytes = codec_reader(d->bytes, d->len), .time_s = d->base_s, .desired = d->base_desired};
+    return (struct cursor){.bytes = codec_reader(d->bytes, d->len), .time_s = d->base_s, .desired = d->base_desired};
 }
 
 static int32_t get_count(struct codec_reader *r, int32_t from)
@@ -49,9 +48,8 @@ static struct core_decision next(struct cursor *c)
     struct core_decision out = {.reason = CORE_REASON_OFF};
     int64_t later_s = varint_get(r);
     uint8_t head = codec_get_u8(r);
-    if (later_s < 0 || __builtin_add_overflow(c->time_s, later_s, &c->time_s) ||
-        c->time_s > INT64_MAX / SECOND_US || c->time_s < INT64_MIN / SECOND_US ||
-        (head & REASON_MASK) >= CORE_N_REASONS)
+    if (later_s < 0 || __builtin_add_overflow(c->time_s, later_s, &c->time_s) || c->time_s > INT64_MAX / SECOND_US ||
+        c->time_s < INT64_MIN / SECOND_US || (head & REASON_MASK) >= CORE_N_REASONS)
         r->failed = true;
     out.current = head & CURRENT_DIFFERS ? get_count(r, c->desired) : c->desired;
     out.desired = head & DESIRED_DIFFERS ? get_count(r, out.current) : out.current;

@@ -90,7 +90,7 @@ struct demand *demand_new(const struct demand_config *config)
     struct demand *d = xcalloc(1, sizeof *d);
     d->config = *config;
     d->last_us = INT64_MIN;
-    d->lead_s = 120;
+    d->lead_s = d->judged_lead_s = 120;
     demand_parts_init(d);
     return d;
 }
@@ -274,6 +274,8 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
     d->lead_s = MAX(lead_s, 1u);
     uint32_t closed = advance(d, slot_of(d, time_us));
     d->last_us = time_us;
+    if (closed > 0)
+        demand_follow_lead(d);
     if (sample.kind != SAMPLE_VALUE || !isfinite(sample.value))
         return closed;
     double value = MAX(-SERIES_MAX, MIN(sample.value, SERIES_MAX));
@@ -318,6 +320,8 @@ void demand_push_slot(struct demand *d, int64_t slot, double value, uint32_t lea
     if (slot > limit || slot < -limit || (d->series.n && slot < d->series.next))
         return;
     d->lead_s = MAX(lead_s, 1u);
+    if (d->series.n == 0)
+        d->judged_lead_s = d->lead_s;
     demand_take_slot(d, slot, value, 0);
 }
 

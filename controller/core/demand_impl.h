@@ -23,8 +23,10 @@ struct demand {
     struct model model;
     struct driver driver;
     struct trust trust;
-    int64_t last_us; /* of the last observation; INT64_MIN: none */
-    uint32_t lead_s; /* the last lead in use */
+    int64_t last_us;           /* of the last observation; INT64_MIN: none */
+    uint32_t lead_s;           /* the last lead in use */
+    uint32_t judged_lead_s;    /* the lead that the driver's errors and the trust are about */
+    uint32_t other_lead_slots; /* how many closed slots in a row the lead in use has been quite another */
     /* What follows is made from the above and never encoded. */
     struct forecast forecast;
     float *cache; /* the numbers of `forecast` */
@@ -45,6 +47,9 @@ void demand_parts_init(struct demand *d);
 void demand_parts_done(struct demand *d);
 /* One slot, at its middle: measured, then closed. */
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks);
+/* The lead in use at a closed slot: when it has become quite another for good, everything that was judged at the old
+ * one is judged anew at this one. */
+void demand_follow_lead(struct demand *d);
 /* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The
  * last time and, where the interval stays, the slot that is being filled are kept. */
 void demand_replay(struct demand *d, const struct demand_config *config, struct series *from);

@@ -62,11 +62,28 @@ void demand_replay(struct demand *d, const struct demand_config *config, struct 
     d->config = *config;
     demand_parts_init(d);
     d->last_us = INT64_MIN;
+    d->judged_lead_s = d->lead_s;
     play(d, from ? from : &old, old_interval_s);
     d->last_us = MAX(d->last_us, last_us);
     if (old_interval_s == config->interval_s)
         d->open = open;
     series_done(&old);
+}
+
+/* Errors of windows of three minutes say little of windows of half a minute. A measured start-up time and the age of
+ * metrics move a little all the time, so only a lasting change by half counts. */
+#define OTHER_LEAD_SLOTS 3
+
+void demand_follow_lead(struct demand *d)
+{
+    uint32_t lo = MIN(d->lead_s, d->judged_lead_s), hi = MAX(d->lead_s, d->judged_lead_s);
+    d->other_lead_slots = hi > lo + lo / 2 ? d->other_lead_slots + 1 : 0;
+    if (d->series.filled == 0)
+        d->judged_lead_s = d->lead_s;
+    if (d->other_lead_slots < OTHER_LEAD_SLOTS || d->series.filled == 0)
+        return;
+    d->other_lead_slots = 0;
+    demand_replay(d, &d->config, NULL);
 }
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
@@ -176,6 +193,8 @@ static void encode_series(const struct demand *d, struct codec_writer *w)
     codec_f64(w, s->sum);
     codec_i64(w, d->last_us);
     codec_u32(w, d->lead_s);
+    codec_u32(w, d->judged_lead_s);
+    codec_u32(w, d->other_lead_slots);
     encode_slots(s, demand_open_segment(d) * DEMAND_SEGMENT, s->next, w);
 }
 
@@ -188,6 +207,9 @@ static bool decode_series(struct demand *d, struct codec_reader *r)
     d->last_us = codec_get_i64(r);
     uint32_t lead_s = codec_get_u32(r);
     d->lead_s = MAX(lead_s, 1u);
+    uint32_t judged_lead_s = codec_get_u32(r);
+    d->judged_lead_s = MAX(judged_lead_s, 1u);
+    d->other_lead_slots = codec_get_u32(r);
     const int64_t limit = INT64_C(1) << 60;
     if (r->failed || n > s->cap || sum_n > n || next > limit / 1000000 || next < -limit / 1000000 ||
         (d->last_us != INT64_MIN && (d->last_us > limit || d->last_us < -limit)))

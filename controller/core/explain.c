@@ -19,9 +19,8 @@ static const char *const reason_names[] = {
     [CORE_REASON_CONTENDED] = "Contended",
 };
 static const char *const limit_names[CORE_N_LIMITS] = {
-    "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit",
-    "ScaleDownLimit", "TooFewReplicas",    "TooManyReplicas",     "MissingMetrics",
-    "NotActive",      "Contention",        "Untrusted",
+    "Tolerance",       "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit", "TooFewReplicas",
+    "TooManyReplicas", "MissingMetrics",    "NotActive",           "Contention",   "Untrusted",
 };
 static const char *const state_names[] = {
     [CORE_METRIC_NORMAL] = "Normal", [CORE_METRIC_STALE] = "Stale", [CORE_METRIC_MISSING] = "Missing"};
@@ -137,8 +136,7 @@ static void say_metric(struct text *t, const struct core_spec *spec, const struc
     if (m->problem != CORE_PROBLEM_NONE) {
         say(t, "%s is unknown (%s)", metric->name, core_problem_text(m->problem));
     } else if (metric->target_type == CORE_TARGET_UTILIZATION) {
-        say(t, "%s is at %d %% of the request, target %d %%", metric->name, m->current_percent,
-            metric->target_percent);
+        say(t, "%s is at %d %% of the request, target %d %%", metric->name, m->current_percent, metric->target_percent);
     } else {
         const char *per = metric->target_type == CORE_TARGET_VALUE ? "" : " per pod";
         say(t, "%s is at ", metric->name);
@@ -149,8 +147,7 @@ static void say_metric(struct text *t, const struct core_spec *spec, const struc
 }
 
 /* "cpu may need 2.9 cores within 3 min (forecast, 90 % sure), a pod serves 0.5 cores" */
-static void say_forecast(struct text *t, const struct core_spec *spec, const struct core_plan *plan,
-                         uint32_t i)
+static void say_forecast(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
 {
     const struct core_metric_spec *metric = &spec->metrics[i];
     say(t, "%s may need ", metric->name);
@@ -178,8 +175,7 @@ static uint32_t predicting_metric(const struct core_plan *plan, bool trusted)
     uint32_t best = 0;
     for (uint32_t i = 0; i < plan->n_metrics; i++)
         if (plan->metrics[i].trusted == trusted && plan->metrics[i].predicted >= 0 &&
-            (plan->metrics[best].trusted != trusted ||
-             plan->metrics[i].predicted > plan->metrics[best].predicted))
+            (plan->metrics[best].trusted != trusted || plan->metrics[i].predicted > plan->metrics[best].predicted))
             best = i;
     return best;
 }
@@ -239,8 +235,8 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
     else if (plan->limits & CORE_LIMIT_NOT_ACTIVE)
-        say(&t, spec->mode == CORE_SCALE_UP_ONLY && !spec->paused ? "ScaleUpOnly does not lower"
-                                                                  : "shown, not applied");
+        say(&t,
+            spec->mode == CORE_SCALE_UP_ONLY && !spec->paused ? "ScaleUpOnly does not lower" : "shown, not applied");
 }
 
 /* ---- the sentence ---- */
@@ -383,9 +379,8 @@ void core_condition_able_to_scale(const struct core_plan *plan, struct core_cond
                   "recent recommendations were higher than current one, applying the highest recent "
                   "recommendation");
     else if (plan->limits & CORE_LIMIT_STABILIZED_UP)
-        condition(
-            out, true, "ScaleUpStabilized",
-            "recent recommendations were lower than current one, applying the lowest recent recommendation");
+        condition(out, true, "ScaleUpStabilized",
+                  "recent recommendations were lower than current one, applying the lowest recent recommendation");
     else
         condition(out, true, "ReadyForNewScale", "recommended size matches current size");
 }
@@ -420,18 +415,16 @@ static const char *failed_get(enum core_metric_source source)
     return "InvalidMetricSourceType";
 }
 
-void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan,
-                                   const char *detail, struct core_condition *out)
+void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
+                                   struct core_condition *out)
 {
     unknown(out);
-    bool snapped =
-        plan->reason == CORE_REASON_TOO_FEW_REPLICAS || plan->reason == CORE_REASON_TOO_MANY_REPLICAS;
+    bool snapped = plan->reason == CORE_REASON_TOO_FEW_REPLICAS || plan->reason == CORE_REASON_TOO_MANY_REPLICAS;
     if (plan->reason == CORE_REASON_OFF || snapped)
         return;
     struct text t = TEXT(out->message);
     if (plan->reason == CORE_REASON_SCALING_DISABLED) {
-        condition(out, false, "ScalingDisabled",
-                  "scaling is disabled since the replica count of the target is zero");
+        condition(out, false, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero");
     } else if (plan->scaling_active) {
         uint32_t metric = plan->metric >= 0 ? (uint32_t)plan->metric : 0;
         condition(out, true, "ValidMetricFound", "");
@@ -440,8 +433,7 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
         const struct core_metric_spec *metric = &spec->metrics[plan->failed_metric];
         condition(out, false, failed_get(metric->source), "");
         say(&t, "unable to compute the replica count: %s: %s%s%s", metric->name,
-            core_problem_text(plan->metrics[plan->failed_metric].problem), detail ? ": " : "",
-            detail ? detail : "");
+            core_problem_text(plan->metrics[plan->failed_metric].problem), detail ? ": " : "", detail ? detail : "");
     }
 }
 
@@ -459,9 +451,7 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
         condition(out, true, "ScaleDownLimit",
                   "the desired replica count is decreasing faster than the maximum scale rate");
     else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
-        condition(out, true, "TooManyReplicas",
-                  "the desired replica count is more than the maximum replica count");
+        condition(out, true, "TooManyReplicas", "the desired replica count is more than the maximum replica count");
     else
-        condition(out, true, "TooFewReplicas",
-                  "the desired replica count is less than the minimum replica count");
+        condition(out, true, "TooFewReplicas", "the desired replica count is less than the minimum replica count");
 }

@@ -6,9 +6,9 @@
 
 #include "core/step.h"
 
-const char *core_direction_name(enum core_direction direction); /* "Hold" "Up" "Down" */
-const char *core_reason_name(enum core_reason reason);          /* "WithinTarget" ... */
-const char *core_limit_name(enum core_limit limit); /* one bit: "Tolerance" "ScaleUpStabilized" ... */
+const char *core_direction_name(enum core_direction direction);   /* "Hold" "Up" "Down" */
+const char *core_reason_name(enum core_reason reason);            /* "WithinTarget" ... */
+const char *core_limit_name(enum core_limit limit);               /* one bit: "Tolerance" "ScaleUpStabilized" ... */
 const char *core_metric_state_name(enum core_metric_state state); /* "Normal" "Stale" "Missing" */
 const char *core_problem_text(enum core_problem problem);         /* "no ready pod has a sample" ... */
 
@@ -38,8 +38,8 @@ void core_condition_able_to_scale(const struct core_plan *plan, struct core_cond
 void core_condition_rescaled(const struct core_plan *plan, const char *failure, struct core_condition *out);
 /* ValidMetricFound, ScalingDisabled, FailedGetResourceMetric ... `detail`: what the query of
  * plan->failed_metric said, NULL: nothing. */
-void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan,
-                                   const char *detail, struct core_condition *out);
+void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
+                                   struct core_condition *out);
 /* DesiredWithinRange, TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit */
 void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out);
 

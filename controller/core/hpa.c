@@ -90,8 +90,7 @@ static bool cpu_unready(const struct core_spec *spec, int64_t now_us, const stru
     if (pod->ready == CORE_READY_ABSENT || pod->start_us == 0)
         return true;
     if (add(pod->start_us, spec->cpu_initialization_s * SECOND_US) > now_us)
-        return pod->ready == CORE_READY_FALSE ||
-               sample->time_us < add(pod->ready_transition_us, sample->window_us);
+        return pod->ready == CORE_READY_FALSE || sample->time_us < add(pod->ready_transition_us, sample->window_us);
     return pod->ready == CORE_READY_FALSE &&
            add(pod->start_us, spec->initial_readiness_s * SECOND_US) > pod->ready_transition_us;
 }
@@ -108,8 +107,8 @@ static struct groups group(const struct core_spec *spec, const struct core_metri
         int64_t request = MAX(sample->request_milli, 0);
         bool stale = sample->present && hpa_stale(observation->time_us, sample->time_us, sample->window_us);
         bool sampled = sample->present && !stale;
-        bool starting = sampled && metric->kind == CORE_METRIC_CPU &&
-                        cpu_unready(spec, observation->time_us, pod, sample);
+        bool starting =
+            sampled && metric->kind == CORE_METRIC_CPU && cpu_unready(spec, observation->time_us, pod, sample);
         g.lacks_request |= sample->request_milli < 0;
         g.stale |= stale;
         if (pod->deleting || pod->phase == CORE_POD_FAILED) {
@@ -154,8 +153,7 @@ static bool ratio_of(const struct core_metric_spec *metric, const struct pass *p
 }
 
 /* The count for a ratio, or the current one inside the tolerance. */
-static int32_t tolerate(const struct core_spec *spec, double ratio, int32_t exact, int32_t current,
-                        bool *ret_mattered)
+static int32_t tolerate(const struct core_spec *spec, double ratio, int32_t exact, int32_t current, bool *ret_mattered)
 {
     bool inside = within(spec, ratio);
     *ret_mattered = inside && exact != current;
@@ -164,9 +162,8 @@ static int32_t tolerate(const struct core_spec *spec, double ratio, int32_t exac
 
 /* The second pass: missing and unready pods are taken to use what damps the change, and the change must
  * survive it. */
-static int32_t second_pass(const struct core_spec *spec, const struct core_metric_spec *metric,
-                           const struct groups *g, struct pass p, double ratio, int32_t current,
-                           bool *ret_mattered)
+static int32_t second_pass(const struct core_spec *spec, const struct core_metric_spec *metric, const struct groups *g,
+                           struct pass p, double ratio, int32_t current, bool *ret_mattered)
 {
     bool utilization_target = metric->target_type == CORE_TARGET_UTILIZATION;
     if (g->missing > 0 && ratio < 1.0) {
@@ -197,8 +194,8 @@ static int32_t second_pass(const struct core_spec *spec, const struct core_metri
 
 /* GetResourceReplicas, GetRawResourceReplicas, GetMetricReplicas */
 static void propose_per_pod(const struct core_spec *spec, const struct core_metric_spec *metric,
-                            const struct core_observation *observation,
-                            const struct core_metric_observation *measured, struct hpa_proposal *out)
+                            const struct core_observation *observation, const struct core_metric_observation *measured,
+                            struct hpa_proposal *out)
 {
     bool utilization_target = metric->target_type == CORE_TARGET_UTILIZATION;
     if (observation->n_pods == 0) {
@@ -216,9 +213,7 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     out->ignored = g.ignored;
     struct pass p = {.usage = g.usage, .request = g.request, .n = g.ready + measured->n_strays};
     if (p.n == 0 || (utilization_target && g.lacks_request)) {
-        out->problem = p.n > 0   ? CORE_PROBLEM_NO_REQUEST
-                       : g.stale ? CORE_PROBLEM_STALE
-                                 : CORE_PROBLEM_NOT_READY;
+        out->problem = p.n > 0 ? CORE_PROBLEM_NO_REQUEST : g.stale ? CORE_PROBLEM_STALE : CORE_PROBLEM_NOT_READY;
         return;
     }
     if (!utilization_target)
@@ -237,8 +232,7 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     if (up_with_unready || g.missing > 0)
         out->replicas = second_pass(spec, metric, &g, p, ratio, now, &out->within_tolerance);
     else
-        out->replicas =
-            tolerate(spec, ratio, ceil_replicas(ratio * (double)g.ready), now, &out->within_tolerance);
+        out->replicas = tolerate(spec, ratio, ceil_replicas(ratio * (double)g.ready), now, &out->within_tolerance);
 }
 
 /* getReadyPodsCount: by readiness alone, deleting pods too. */
@@ -252,8 +246,7 @@ static uint32_t running_and_ready(const struct core_observation *observation)
 
 /* GetObjectMetricReplicas, GetExternalMetricReplicas and their getUsageRatioReplicaCount */
 static void propose_value(const struct core_spec *spec, const struct core_metric_spec *metric,
-                          const struct core_observation *observation, int64_t value_milli,
-                          struct hpa_proposal *out)
+                          const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
 {
     double ratio = (double)value_milli / (double)metric->target_milli;
     out->milli = value_milli;
@@ -269,14 +262,13 @@ static void propose_value(const struct core_spec *spec, const struct core_metric
 
 /* GetObjectPerPodMetricReplicas, GetExternalPerPodMetricReplicas */
 static void propose_average(const struct core_spec *spec, const struct core_metric_spec *metric,
-                            const struct core_observation *observation, int64_t value_milli,
-                            struct hpa_proposal *out)
+                            const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
 {
     double usage = (double)value_milli, target = (double)metric->target_milli;
     double status = (double)observation->status_replicas;
     double ratio = usage / (target * status);
-    out->replicas = tolerate(spec, ratio, ceil_replicas(usage / target), observation->status_replicas,
-                             &out->within_tolerance);
+    out->replicas =
+        tolerate(spec, ratio, ceil_replicas(usage / target), observation->status_replicas, &out->within_tolerance);
     double mean = observation->status_replicas > 0 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }

@@ -21,8 +21,7 @@ static bool usable(const struct core_metric_spec *metric, int64_t now_us, const 
             from_us >= pod->ready_transition_us);
 }
 
-static struct sample demand_of_pods(const struct core_metric_spec *metric,
-                                    const struct core_observation *observation,
+static struct sample demand_of_pods(const struct core_metric_spec *metric, const struct core_observation *observation,
                                     const struct core_pod_sample *samples)
 {
     uint64_t ready = 0, sampled = 0, saturated = 0;
@@ -46,8 +45,7 @@ static struct sample demand_of_pods(const struct core_metric_spec *metric,
     return demand;
 }
 
-struct sample measure_demand(const struct core_metric_spec *metric,
-                             const struct core_observation *observation,
+struct sample measure_demand(const struct core_metric_spec *metric, const struct core_observation *observation,
                              const struct core_metric_observation *measured)
 {
     if (measured->kind == SAMPLE_ERROR)

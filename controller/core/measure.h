@@ -9,8 +9,7 @@
  * them have one. A CPU sample that reaches back before the pod was ready is none: it measures the start.
  * Censored when at least a quarter of the pods with a sample use 95 % of their limit or more: then the sum is
  * a lower bound. Totals: the value itself. Stale samples are no data. */
-struct sample measure_demand(const struct core_metric_spec *metric,
-                             const struct core_observation *observation,
+struct sample measure_demand(const struct core_metric_spec *metric, const struct core_observation *observation,
                              const struct core_metric_observation *measured);
 
 /* What a pod serves: `capacityPerPod`; else for a utilisation the larger of the target and the limit (without

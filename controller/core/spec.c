@@ -6,8 +6,7 @@
 
 static bool rules_ok(const struct core_rules *rules)
 {
-    if (rules->stabilization_s > CORE_MAX_STABILIZATION_S || !(rules->tolerance >= 0) ||
-        !isfinite(rules->tolerance))
+    if (rules->stabilization_s > CORE_MAX_STABILIZATION_S || !(rules->tolerance >= 0) || !isfinite(rules->tolerance))
         return false;
     if (rules->n_policies < 1 || rules->n_policies > CORE_MAX_POLICIES)
         return false;
@@ -52,9 +51,9 @@ const char *core_spec_broken(const struct core_spec *spec)
                 return "metric names are unique";
     }
     const struct demand_config *d = &spec->prediction;
-    if (d->interval_s < 10 || d->interval_s > 3600 || d->slots < DEMAND_MIN_SLOTS ||
-        d->slots > DEMAND_MAX_SLOTS || d->horizon < 1 || d->horizon > FORECAST_MAX_HORIZON ||
-        d->confidence_percent < 50 || d->confidence_percent > 99 || d->n_periods > DEMAND_MAX_PERIODS)
+    if (d->interval_s < 10 || d->interval_s > 3600 || d->slots < DEMAND_MIN_SLOTS || d->slots > DEMAND_MAX_SLOTS ||
+        d->horizon < 1 || d->horizon > FORECAST_MAX_HORIZON || d->confidence_percent < 50 ||
+        d->confidence_percent > 99 || d->n_periods > DEMAND_MAX_PERIODS)
         return "prediction out of range";
     if (!rules_ok(&spec->up) || !rules_ok(&spec->down))
         return "scaling rules out of range";

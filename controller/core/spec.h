@@ -56,7 +56,7 @@ enum core_policy_type { CORE_POLICY_PODS, CORE_POLICY_PERCENT };
 
 struct core_rules {
     uint32_t stabilization_s; /* up: default 0, down: default 300; <= 3600 */
-    double tolerance; /* default 0.1; as Quantity.AsApproximateFloat64() gives it: digits x 10^exponent */
+    double tolerance;         /* default 0.1; as Quantity.AsApproximateFloat64() gives it: digits x 10^exponent */
     enum core_select select;
     uint32_t n_policies;
     struct core_policy {

@@ -239,8 +239,8 @@ int64_t core_state_history_version(const struct core_state *state)
 /* ---- reading ---- */
 
 /* The payload of the frame in front, and how long the whole frame is. */
-static int frame_open(const void *data, size_t len, enum frame_kind kind, struct codec_reader *ret,
-                      size_t *ret_bytes, struct error *err)
+static int frame_open(const void *data, size_t len, enum frame_kind kind, struct codec_reader *ret, size_t *ret_bytes,
+                      struct error *err)
 {
     struct codec_reader r = codec_reader(data, len);
     uint32_t magic = codec_get_u32(&r);
@@ -358,8 +358,7 @@ static int read_history(struct core_state *state, struct codec_reader *frame, st
 }
 
 static struct core_state *read_parts(const struct core_spec *spec, const void *tail, size_t tail_len,
-                                     const void *history, size_t history_len, size_t *ret_tail_bytes,
-                                     struct error *err)
+                                     const void *history, size_t history_len, size_t *ret_tail_bytes, struct error *err)
 {
     struct codec_reader frame;
     if (frame_open(tail, tail_len, FRAME_TAIL, &frame, ret_tail_bytes, err) < 0)
@@ -381,8 +380,7 @@ static struct core_state *read_parts(const struct core_spec *spec, const void *t
     return state;
 }
 
-struct core_state *core_state_decode(const struct core_spec *spec, const void *data, size_t len,
-                                     struct error *err)
+struct core_state *core_state_decode(const struct core_spec *spec, const void *data, size_t len, struct error *err)
 {
     size_t used;
     return read_parts(spec, data, len, NULL, 0, &used, err);

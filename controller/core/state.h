@@ -13,8 +13,7 @@ struct core_state_metric {
 };
 
 struct core_state {
-    struct core_state_metric
-        metrics[CORE_MAX_METRICS]; /* those that are forecast, in the order of the spec */
+    struct core_state_metric metrics[CORE_MAX_METRICS]; /* those that are forecast, in the order of the spec */
     uint32_t n_metrics;
     struct behavior behavior;
     struct contention contention;

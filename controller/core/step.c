@@ -32,8 +32,8 @@ static uint32_t lead_s(const struct core_spec *spec, const struct core_observati
 /* ---- metrics ---- */
 
 /* Measures what is forecast and feeds it. `out` has an entry per metric of the state. */
-static void observe(const struct core_spec *spec, struct core_state *state,
-                    const struct core_observation *observation, struct sample out[CORE_MAX_METRICS])
+static void observe(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+                    struct sample out[CORE_MAX_METRICS])
 {
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
     state_take_spec(state, spec);
@@ -47,8 +47,7 @@ static void observe(const struct core_spec *spec, struct core_state *state,
     }
 }
 
-void core_observe(const struct core_spec *spec, struct core_state *state,
-                  const struct core_observation *observation)
+void core_observe(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation)
 {
     struct sample unused[CORE_MAX_METRICS];
     observe(spec, state, observation, unused);
@@ -66,9 +65,8 @@ static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct
     out->predicted = pods < (double)INT32_MAX ? (int32_t)pods : INT32_MAX;
 }
 
-static void propose(const struct core_spec *spec, struct core_state *state,
-                    const struct core_observation *observation, const struct sample *samples,
-                    struct hpa_proposal *proposals, struct core_plan *plan)
+static void propose(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+                    const struct sample *samples, struct hpa_proposal *proposals, struct core_plan *plan)
 {
     uint32_t forecasts = 0, trusted = 0;
     plan->n_metrics = spec->n_metrics;
@@ -168,8 +166,7 @@ static void compute(const struct question *q, struct answer *a)
         return;
     a->raw = MAX(q->reactive, predicted);
     a->recorded = true;
-    struct behavior_answer b =
-        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, q->min, q->max);
+    struct behavior_answer b = behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, q->min, q->max);
     static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
                                     [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
                                     [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
@@ -177,8 +174,7 @@ static void compute(const struct question *q, struct answer *a)
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
     if (b.stabilized != a->raw)
-        a->limits |=
-            a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
+        a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
     a->rated = b.replicas;
     if (q->current == 0 && a->rated < q->min) { /* from zero, and the minimum has been raised since */
@@ -229,9 +225,8 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->stabilized == b->stabilized && a->rated == b->rated &&
-           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded &&
-           a->write == b->write;
+    return a->raw == b->raw && a->stabilized == b->stabilized && a->rated == b->rated && a->replicas == b->replicas &&
+           a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -265,14 +260,12 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
     if (a->raw > q->current)
-        return q->predicted > q->reactive ? CORE_REASON_FORECAST_ABOVE_CAPACITY
-                                          : CORE_REASON_METRIC_ABOVE_TARGET;
+        return q->predicted > q->reactive ? CORE_REASON_FORECAST_ABOVE_CAPACITY : CORE_REASON_METRIC_ABOVE_TARGET;
     return a->raw < q->current ? CORE_REASON_METRIC_BELOW_TARGET : CORE_REASON_WITHIN_TARGET;
 }
 
 /* The metric that the raw need is of. */
-static int32_t deciding_metric(const struct core_plan *plan, const struct hpa_need *need,
-                               const struct question *q)
+static int32_t deciding_metric(const struct core_plan *plan, const struct hpa_need *need, const struct question *q)
 {
     if (q->way != WAY_COMPUTE)
         return -1;
@@ -293,8 +286,8 @@ static void count_pods(const struct core_spec *spec, const struct core_observati
     plan->pods_ignored = proposals[i].ignored + proposals[i].unready;
     if (spec->metrics[i].kind == CORE_METRIC_TOTAL)
         for (uint32_t k = 0; k < observation->n_pods; k++)
-            plan->pods_ready += observation->pods[k].phase == CORE_POD_RUNNING &&
-                                observation->pods[k].ready == CORE_READY_TRUE;
+            plan->pods_ready +=
+                observation->pods[k].phase == CORE_POD_RUNNING && observation->pods[k].ready == CORE_READY_TRUE;
 }
 
 static void fill_plan(const struct question *q, const struct answer *a, const struct hpa_need *need,
@@ -348,8 +341,8 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
-void core_step(const struct core_spec *spec, struct core_state *state,
-               const struct core_observation *observation, struct core_plan *plan)
+void core_step(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+               struct core_plan *plan)
 {
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
     memset(plan, 0, sizeof *plan);
@@ -390,14 +383,12 @@ void core_step(const struct core_spec *spec, struct core_state *state,
         if (answer.recorded)
             behavior_record(&state->behavior, spec, now_us, answer.raw);
     }
-    decisions_add(&state->decisions, &(struct core_decision){.time_us = now_us,
-                                                             .current = current,
-                                                             .desired = plan->replicas,
-                                                             .reason = plan->reason});
+    decisions_add(&state->decisions,
+                  &(struct core_decision){
+                      .time_us = now_us, .current = current, .desired = plan->replicas, .reason = plan->reason});
 }
 
-void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from,
-                  int32_t to)
+void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)
 {
     behavior_scaled(&state->behavior, spec, time_us, from, to);
     contention_applied(&state->contention, time_us, from, to);

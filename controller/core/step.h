@@ -25,19 +25,8 @@
 
 /* A pod of the target, as the HPA's readiness rules need it. Pods that are deleting or Failed are given too.
  */
-enum core_pod_phase {
-    CORE_POD_PENDING,
-    CORE_POD_RUNNING,
-    CORE_POD_SUCCEEDED,
-    CORE_POD_FAILED,
-    CORE_POD_UNKNOWN
-};
-enum core_ready {
-    CORE_READY_ABSENT,
-    CORE_READY_TRUE,
-    CORE_READY_FALSE,
-    CORE_READY_UNKNOWN
-}; /* condition Ready */
+enum core_pod_phase { CORE_POD_PENDING, CORE_POD_RUNNING, CORE_POD_SUCCEEDED, CORE_POD_FAILED, CORE_POD_UNKNOWN };
+enum core_ready { CORE_READY_ABSENT, CORE_READY_TRUE, CORE_READY_FALSE, CORE_READY_UNKNOWN }; /* condition Ready */
 struct core_pod {
     enum core_pod_phase phase;
     enum core_ready ready;
@@ -51,11 +40,10 @@ struct core_pod {
 struct core_pod_sample {
     bool present;
     int64_t usage_milli;
-    int64_t request_milli; /* < 0: a container lacks it (Utilization then fails as a whole); needed without a
-                              sample too */
-    int64_t limit_milli;   /* <= 0: none */
-    int64_t time_us,
-        window_us; /* the sample covers [time - window, time]; time 0: not known, taken as fresh */
+    int64_t request_milli;      /* < 0: a container lacks it (Utilization then fails as a whole); needed without a
+                                   sample too */
+    int64_t limit_milli;        /* <= 0: none */
+    int64_t time_us, window_us; /* the sample covers [time - window, time]; time 0: not known, taken as fresh */
 };
 
 /* Quantity.MilliValue() of a number: thousandths, rounded up, saturating. What binary fractions add to a
@@ -63,8 +51,8 @@ struct core_pod_sample {
 int64_t core_milli(double value);
 
 struct core_metric_observation {
-    enum sample_kind kind; /* of the whole query; SAMPLE_ERROR: it failed, SAMPLE_NO_DATA: it was empty */
-    int64_t value_milli;   /* CORE_METRIC_TOTAL: the sum over all series, saturating; may be negative */
+    enum sample_kind kind;      /* of the whole query; SAMPLE_ERROR: it failed, SAMPLE_NO_DATA: it was empty */
+    int64_t value_milli;        /* CORE_METRIC_TOTAL: the sum over all series, saturating; may be negative */
     int64_t time_us, window_us; /* CORE_METRIC_TOTAL, as in core_pod_sample */
     /* Per-pod kinds: n_pods entries, borrowed for the step. Also when the query failed (with `present`
      * false): requests and limits are known from the pods. NULL: nothing is known. */
@@ -93,12 +81,11 @@ enum core_direction { CORE_HOLD, CORE_UP, CORE_DOWN };
 /* Why the plan is what it is; explain.h has the words, docs/decisions.md what to do. Numbers are stored:
  * never reused. */
 enum core_reason {
-    CORE_REASON_WITHIN_TARGET = 0,       /* the need is the current count */
-    CORE_REASON_METRIC_ABOVE_TARGET = 1, /* reactive need above the current count */
-    CORE_REASON_FORECAST_ABOVE_CAPACITY =
-        2,                               /* predicted need above the current count and the reactive need */
-    CORE_REASON_METRIC_BELOW_TARGET = 3, /* need below the current count */
-    CORE_REASON_TOO_FEW_REPLICAS = 4,    /* snapped into [min, max] */
+    CORE_REASON_WITHIN_TARGET = 0,           /* the need is the current count */
+    CORE_REASON_METRIC_ABOVE_TARGET = 1,     /* reactive need above the current count */
+    CORE_REASON_FORECAST_ABOVE_CAPACITY = 2, /* predicted need above the current count and the reactive need */
+    CORE_REASON_METRIC_BELOW_TARGET = 3,     /* need below the current count */
+    CORE_REASON_TOO_FEW_REPLICAS = 4,        /* snapped into [min, max] */
     CORE_REASON_TOO_MANY_REPLICAS = 5,
     CORE_REASON_METRICS_MISSING = 6,  /* metrics unknown, and the rest gives no reason to raise: held */
     CORE_REASON_SCALING_DISABLED = 7, /* the target's replicas are 0 by hand */
@@ -202,22 +189,20 @@ struct core_state *core_state_free(struct core_state *s);
 
 /* One sync. Changes the state; the plan is complete in numbers, core_explain() adds the words. A spec that
  * changed since the last step is taken in (metrics by name: history stays with the name). */
-void core_step(const struct core_spec *spec, struct core_state *state,
-               const struct core_observation *observation, struct core_plan *plan);
+void core_step(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+               struct core_plan *plan);
 
-/* How far ahead a decision has to look: until a pod that is asked for at the next sync serves, and the measurement that it
- * would be based on is that old. `startup_s`: measured, 0: not known. */
+/* How far ahead a decision has to look: until a pod that is asked for at the next sync serves, and the measurement that
+ * it would be based on is that old. `startup_s`: measured, 0: not known. */
 uint32_t core_lead_s(const struct core_spec *spec, uint32_t startup_s, uint32_t metric_age_s);
 
 /* The half of a step that measures: feeds the series and the trust, decides nothing and touches no window.
  * For warm-up. */
-void core_observe(const struct core_spec *spec, struct core_state *state,
-                  const struct core_observation *observation);
+void core_observe(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation);
 
 /* The executor wrote `to` at `time_us`, where `from` was: recorded as a scale event, and as ours. Every write
  * must be told, or the next step takes it for a foreign one. */
-void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from,
-                  int32_t to);
+void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to);
 
 /* After a restart or a takeover, before the first step: the live count enters the scale-down window for its
  * full length (into both windows of a state that is new, as in the HPA), and is not taken for a foreign
@@ -228,8 +213,7 @@ void core_resume(struct core_state *state, const struct core_spec *spec, int64_t
 size_t core_state_memory(const struct core_state *state);
 
 /* History that comes from elsewhere, for metric `name`; slots before the present only. */
-struct demand *core_state_demand(struct core_state *state,
-                                 const char *metric); /* borrowed; NULL: not forecast */
+struct demand *core_state_demand(struct core_state *state, const char *metric); /* borrowed; NULL: not forecast */
 
 /* The last decisions, newest last, at most CORE_MAX_DECISIONS. A sync that only repeats the one before (same
  * counts, same reason) is not kept, so that the list reaches far back: each holds until the next. Times are
@@ -247,11 +231,10 @@ uint32_t core_state_decisions(const struct core_state *state, struct core_decisi
  * gives NULL and a message for bytes that are not ours, of a newer version or of another checksum; metrics
  * that the spec no longer has are left out, and a history without its tail too. */
 void core_state_encode(const struct core_state *state, struct buf *out);
-struct core_state *core_state_decode(const struct core_spec *spec, const void *data, size_t len,
-                                     struct error *err);
+struct core_state *core_state_decode(const struct core_spec *spec, const void *data, size_t len, struct error *err);
 void core_state_encode_tail(const struct core_state *state, struct buf *out);
 void core_state_encode_history(const struct core_state *state, struct buf *out); /* all closed segments */
-int64_t core_state_history_version(const struct core_state *state); /* changes when a segment closes */
+int64_t core_state_history_version(const struct core_state *state);              /* changes when a segment closes */
 struct core_state *core_state_decode_parts(const struct core_spec *spec, const void *tail, size_t tail_len,
                                            const void *history, size_t history_len, struct error *err);
 

@@ -37,6 +37,9 @@ static struct sums sums_of(const struct trust *t)
 }
 
 /* Zero error on zero demand is no error; any error on it is as large as errors get here. */
+#define SMALL_ERROR_SHARE   2   /* an error below half of the gate ... */
+#define CLOSE_TO_LAST_VALUE 1.5 /* ... may be this many times that of the last value */
+
 static double percent(double error, double actual)
 {
     return actual > 0 ? MIN(100 * error / actual, 9999.0) : error > 0 ? 9999 : 0;
@@ -49,8 +52,12 @@ static enum demand_trust_reason judge(const struct trust *t, const struct sums *
         return TRUST_ERROR_HIGH;
     if (100 * s->covered < (double)min_coverage_percent * t->n)
         return TRUST_COVERAGE_LOW;
-    /* Where the last value makes no error there is nothing to be better at. */
-    if (s->last_value > 0 ? s->error >= s->last_value : s->error > 0)
+    /* Where the last value makes no error there is nothing to be better at. Over a lead of a few slots of a smooth
+     * series it is hard to beat, and a forecast that is as close as that is good: what it knows more shows on the
+     * ramps. */
+    bool close = SMALL_ERROR_SHARE * percent(s->error, s->actual) <= max_error_percent;
+    double bar = close ? CLOSE_TO_LAST_VALUE * s->last_value : s->last_value;
+    if (s->last_value > 0 ? s->error >= bar : s->error > 0)
         return TRUST_NOT_BETTER;
     return TRUST_EARNED;
 }

@@ -4,7 +4,8 @@
  * against what the last value would have said), and whether the driving quantile held. Over the last
  * TRUST_SCORES of them: errorPercent    = 100 sum |error| / sum |actual| coveragePercent = 100 x share of
  * windows whose highest demand stayed below the driving quantile A score is good when errorPercent and
- * coveragePercent pass their gates and the error is below the last value's. Trusted after TRUST_EARN good
+ * coveragePercent pass their gates and the error is below the last value's (an error below half of the gate may be
+ * up to half above it). Trusted after TRUST_EARN good
  * scores in a row, no longer after TRUST_LOSE bad ones. Censored and excluded windows don't get here.
  */
 #ifndef CORE_TRUST_H

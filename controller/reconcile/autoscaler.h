@@ -127,7 +127,7 @@ struct autoscaler {
 /* sync.c */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
-void sync_abandon(struct autoscaler *a); /* gives up what is under way; no callback comes any more */
+void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
 /* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 

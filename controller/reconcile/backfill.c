@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-
 /* A Backfill object as the informer keeps it: short-lived, so whole. */
 struct backfill_object {
     struct object object;
@@ -151,7 +150,7 @@ static void take_in(struct backfill *b, const struct backfill_object *o, struct 
     } else {
         uint32_t taken =
             import(d, &c->backfill, samples, (size_t)n, loop_real_us(kube_client_loop(b->client)) / USEC_PER_SEC,
-                                b->config.lead_s(b->config.data, key));
+                   b->config.lead_s(b->config.data, key));
         _cleanup_(freep) char *note =
             xasprintf("imported %u samples into the history of %s", taken, c->backfill.metric);
         tell(b, o, EVENT_NORMAL, "BackfillImported", note);

@@ -367,21 +367,6 @@ void report_done(struct autoscaler *a)
 
 /* ---- the whole ---- */
 
-static void on_writer(void *data, const char *manager)
-{
-    struct autoscaler *a = data;
-    a->op_writer = 0;
-    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
-}
-
-static void ask_who_writes(struct autoscaler *a)
-{
-    if (!a->work->plan.foreign_write || a->op_writer != 0)
-        return;
-    struct target_ref ref = autoscaler_target(a);
-    a->op_writer = targets_writer(a->r->targets, &ref, on_writer, a);
-}
-
 static bool found_nothing(const struct finding *f)
 {
     return !f->ok && f->target == TARGET_OK && f->pods_error.kind == ERROR_NONE && !f->selector_missing;
@@ -412,7 +397,6 @@ void report_sync(struct autoscaler *a)
         s->desired_replicas = a->work->plan.replicas;
         set_metrics(a, s);
         set_decision(a, s);
-        ask_who_writes(a);
     }
     set_ready(s);
     s->last_scale_us = a->scaled_us;

@@ -1,7 +1,7 @@
 /* One sync of one autoscaler, as a chain of asynchronous steps:
  *
- *   read the target -> load the state (once) -> refresh usage -> decide -> write (GET /scale, PATCH /scale)
- * -> report
+ *   read the target -> load the state (once) -> refresh usage -> decide -> ask who else wrote
+ *   -> write (GET /scale, PATCH /scale) -> report
  *
  * Each step ends in the next one or in finish(). Nothing is decided on an unsynced cache, and a step that
  * can't get what it needs says so in the finding and holds. */
@@ -115,6 +115,26 @@ static bool other_owner(struct autoscaler *a)
     return true;
 }
 
+/* The plan stands: it is written, unless nothing changes or another autoscaler owns the target. */
+static void act(struct autoscaler *a)
+{
+    a->work->finding.other_owner = other_owner(a);
+    if (!a->work->plan.write || a->work->finding.other_owner) {
+        finish(a, -1);
+        return;
+    }
+    struct target_ref ref = autoscaler_target(a);
+    a->op_target = targets_read(a->r->targets, &ref, true, on_read_before_write, a);
+}
+
+static void on_writer(void *data, const char *manager)
+{
+    struct autoscaler *a = data;
+    a->op_writer = 0;
+    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
+    act(a);
+}
+
 static void decide(struct autoscaler *a)
 {
     struct reconciler *r = a->r;
@@ -141,13 +161,13 @@ static void decide(struct autoscaler *a)
     core_step(&a->pa->spec, a->state, &seen, &a->work->plan);
     core_explain(&a->pa->spec, &a->work->plan);
     a->work->finding.ok = true;
-    a->work->finding.other_owner = other_owner(a);
-    if (!a->work->plan.write || a->work->finding.other_owner) {
-        finish(a, -1);
+    if (!a->work->plan.foreign_write) {
+        act(a);
         return;
     }
+    /* managedFields name the last writer only: asked before we are that. */
     struct target_ref ref = autoscaler_target(a);
-    a->op_target = targets_read(r->targets, &ref, true, on_read_before_write, a);
+    a->op_writer = targets_writer(r->targets, &ref, on_writer, a);
 }
 
 static void on_usage(void *data, const struct error *err)

@@ -139,8 +139,10 @@ void scale_writer_decode(const char *json, size_t len, char *out, size_t cap)
     json_array_foreach((json_t *)(uintptr_t)json_at(root, "metadata.managedFields"), i, entry)
     {
         const char *time = json_str(entry, "time");
-        int64_t us = 0;
-        if (json_at(entry, "fieldsV1.f:spec.f:replicas") && time && rfc3339_parse(time, &us) && us >= latest_us) {
+        int64_t us = INT64_MAX;
+        /* The API server gives no time to what was written through /scale. */
+        bool ordered = !time || rfc3339_parse(time, &us);
+        if (ordered && json_at(entry, "fieldsV1.f:spec.f:replicas") && us >= latest_us) {
             latest = entry;
             latest_us = us;
         }

@@ -15,7 +15,8 @@ struct object *workload_decode(const char *kind, const char *json, size_t len, s
 int discovery_find_kind(const char *json, size_t len, const char *kind, char **ret_plural, bool *ret_namespaced,
                         bool *ret_scalable, struct error *err);
 
-/* The manager of the latest entry of managedFields that owns spec.replicas; "" when none does. */
+/* The manager of the latest entry of managedFields that owns spec.replicas, where one without a time (written
+ * through /scale) counts as the latest; "" when none does. */
 void scale_writer_decode(const char *json, size_t len, char *out, size_t cap);
 
 #endif

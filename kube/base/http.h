@@ -100,7 +100,7 @@ struct http_request {
     enum http_connection connection;
     enum loop_priority priority; /* of the callbacks; LOOP_LEASE: of the whole exchange, always on HTTP_DEDICATED */
     bool fresh_connection;       /* not one that was used before: after a failure on a kept one */
-    bool verbatim_encoding;      /* true: no compressed answers are asked for */
+    bool verbatim_encoding;      /* true: no compressed answers are asked for; streams never do */
 
     /* Optional. A connection is there and the first byte is about to leave: the last moment to think better of it.
      * Return < 0 with *err filled to end the exchange with that error and nothing sent. */

@@ -379,7 +379,11 @@ void api_tell_watches(struct api *a)
 {
     for (size_t i = 0; !a->muted && i < a->n_watches; i++) {
         struct buf text = BUF_INIT(TEXT_MAX);
-        backlog(a, &a->watches[i], &text);
+        /* One that was held up for so long that its history is gone is told so: nothing may be left out. */
+        if (a->watches[i].version < api_objects_oldest(a->objects))
+            api_error_event(410, "Expired", &text);
+        else
+            backlog(a, &a->watches[i], &text);
         if (text.len > 0) {
             struct script *s = api_new_answer(a);
             chunk(s, &text);

@@ -50,6 +50,7 @@ void api_mute(struct api *a, bool muted)
 {
     api_lock(a);
     a->muted = muted;
+    api_tell_watches(a);
     api_unlock(a);
 }
 
@@ -255,6 +256,14 @@ void api_fault(struct api *a, const struct api_fault *fault)
     a->faults[a->n_faults].times = fault->times ? fault->times : 1;
     a->n_faults++;
     api_unlock(a);
+}
+
+size_t api_faults(struct api *a)
+{
+    api_lock(a);
+    size_t n = a->n_faults;
+    api_unlock(a);
+    return n;
 }
 
 void api_heal(struct api *a)

@@ -70,13 +70,14 @@ struct api_fault {
 };
 /* Copied, but for its texts, which stay the caller's. Faults strike in the order they were given. */
 void api_fault(struct api *a, const struct api_fault *fault);
+size_t api_faults(struct api *a);                      /* that have not struck */
 void api_heal(struct api *a);                          /* forgets faults that have not struck */
 void api_split(struct api *a, size_t n, int pause_ms); /* all answers from now on in pieces of n bytes */
 
 /* ---- open watches ---- */
 size_t api_watching(struct api *a);
 void api_mute(struct api *a,
-              bool muted);        /* watches are not told of changes (they find them in the history) */
+              bool muted);        /* watches are told of changes only when it ends */
 void api_bookmark(struct api *a); /* with the newest resourceVersion */
 void api_tell(struct api *a, const char *type, const char *object); /* any event, true or not */
 void api_tell_error(struct api *a, int code, const char *reason);

@@ -1,5 +1,6 @@
-/* An informer under test: it writes down what its handler is told, and checks with every word what a handler may rely on.
- * Pods decode into bare objects; a body with "bad" in it does not decode, one with "unwanted" is not wanted. */
+/* An informer under test: it writes down what its handler is told, and checks with every word what a handler
+ * may rely on. Pods decode into bare objects; a body with "bad" in it does not decode, one with "unwanted" is
+ * not wanted. */
 #ifndef TEST_API_WATCHER_H
 #define TEST_API_WATCHER_H
 
@@ -14,8 +15,8 @@ struct watcher {
     struct buf told;   /* "+a ~a -a synced " */
     struct map shadow; /* key -> "uid version": what the handler believes is there */
     unsigned synced;
-    uint64_t watches_before; /* of earlier informers, that the server has seen */
-    uint64_t unreached;      /* of this one, that it has not, because it was down */
+    uint64_t watches_before;      /* of earlier informers, that the server has seen */
+    uint64_t unreached;           /* of this one, that it has not, because it was down */
     void (*on_event)(void *data); /* a test's own handler, called last; may be NULL */
     void *data;
 };
@@ -28,11 +29,13 @@ void watcher_start(struct watcher *w);
 void watcher_server_down(struct watcher *w);
 void watcher_server_up(struct watcher *w);
 
+/* Whether store, handler and server agree; `data` is the watcher. */
+bool watcher_agrees(void *data);
 /* Each drives the world until it is so, or fails the test. */
 void watcher_in_step(struct watcher *w); /* watching, and store, handler and server agree */
 void watcher_until_watching(struct watcher *w);
 void watcher_until_told(struct watcher *w, const char *all);
-void watcher_until_lists(struct watcher *w, unsigned n);   /* requests that the server has seen */
+void watcher_until_lists(struct watcher *w, unsigned n); /* requests that the server has seen */
 void watcher_until_watches(struct watcher *w, unsigned n);
 void watcher_until_bookmarks(struct watcher *w, unsigned n);
 void watcher_until_error(struct watcher *w, bool there);

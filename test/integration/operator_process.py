@@ -99,8 +99,11 @@ class Operator:
         eventually(lambda: self._has_said(wanted), READY_S, 0.05, f"{self.name} to be ready")
         return self
 
-    def launch(self) -> None:
+    def install(self) -> None:
         install(self.plane)
+
+    def launch(self) -> None:
+        self.install()
         argv, environment = self.plane.in_cluster([str(BUILD / "ai4k8s-operator"), *self.arguments],
                                                   ACCOUNT, NAMESPACE)
         environment[process.MARKER] = self.plane.directory

@@ -264,6 +264,12 @@ static void the_last_manager_of_replicas_is_the_writer(void **state UNUSED)
     scale_writer_decode(json, strlen(json), writer, sizeof(writer));
     assert_ptr_equal(strstr(writer, "kubectl"), writer);
     assert_null(strchr(writer, '\x1b'));
+    static const char scaled[] =
+        "{\"metadata\":{\"managedFields\":["
+        "{\"manager\":\"kubectl-scale\",\"subresource\":\"scale\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{}}}},"
+        "{\"manager\":\"old\",\"time\":\"2026-01-01T00:00:02Z\",\"fieldsV1\":{\"f:spec\":{\"f:replicas\":{}}}}]}}";
+    scale_writer_decode(scaled, strlen(scaled), writer, sizeof(writer));
+    assert_string_equal(writer, "kubectl-scale");
     scale_writer_decode("{}", 2, writer, sizeof(writer));
     assert_string_equal(writer, "");
 }

@@ -298,9 +298,9 @@ static void two_digits_count(void **state UNUSED)
 static void quantities_are_finite(void **state UNUSED)
 {
     char text[QUANTITY_CAP];
-    quantity_format(text, pa_status_quantity(NAN));
+    quantity_format(text, pa_status_quantity((double)NAN));
     assert_string_equal(text, "0");
-    quantity_format(text, pa_status_quantity(INFINITY));
+    quantity_format(text, pa_status_quantity((double)INFINITY));
     assert_string_equal(text, "0");
     quantity_format(text, pa_status_quantity(1234567));
     assert_string_equal(text, "1230k");

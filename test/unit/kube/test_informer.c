@@ -65,7 +65,8 @@ static void test_watch_parameters(void **state)
         watcher_in_step(w);
         char *path = api_path(w->world->api, API_WATCH, round);
         const char *timeout = strstr(path, "&timeoutSeconds=");
-        assert_true(str_starts(path, "/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion=1000&"));
+        assert_true(
+            str_starts(path, "/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion=1000&"));
         assert_non_null(timeout);
         assert_true(str_to_i64(timeout + 16, &seconds));
         assert_in_range(seconds, 300, 600);
@@ -85,10 +86,13 @@ static void test_selectors_and_namespace(void **state)
     watcher_start(w);
     watcher_in_step(w);
     watcher_told(w, "+a synced ");
-    watcher_asked(w, API_LIST, 0,
-                  "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=status.phase%21%3DFailed&limit=500");
+    watcher_asked(
+        w, API_LIST, 0,
+        "/api/v1/namespaces/shop/"
+        "pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=status.phase%21%3DFailed&limit=500");
     char *path = api_path(w->world->api, API_WATCH, 0);
-    assert_true(str_starts(path, "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector="));
+    assert_true(
+        str_starts(path, "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector="));
     free(path);
 }
 
@@ -106,7 +110,8 @@ static void test_metadata_only(void **state)
     assert_string_equal(accept, "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
     free(accept);
     api_tell(w->world->api, "ADDED",
-             "{\"kind\":\"PartialObjectMetadata\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\",\"uid\":\"u\","
+             "{\"kind\":\"PartialObjectMetadata\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\","
+             "\"uid\":\"u\","
              "\"resourceVersion\":\"2000\"}}");
     watcher_until_told(w, "synced +a ");
 }
@@ -163,9 +168,11 @@ static void test_leaving_the_selector(void **state)
     watcher_start(w);
     watcher_in_step(w);
     api_tell(w->world->api, "DELETED",
-             "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\",\"uid\":\"uid-1\",\"resourceVersion\":\"1005\"}}");
+             "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\",\"uid\":\"uid-1\","
+             "\"resourceVersion\":\"1005\"}}");
     api_tell(w->world->api, "ADDED",
-             "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\",\"uid\":\"uid-1\",\"resourceVersion\":\"1006\"}}");
+             "{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"shop\",\"name\":\"a\",\"uid\":\"uid-1\","
+             "\"resourceVersion\":\"1006\"}}");
     watcher_until_told(w, "+a synced -a +a ");
 }
 
@@ -231,7 +238,8 @@ static void test_relist_reports_the_difference(void **state)
     watcher_in_step(w);
     watcher_told_in_any_order(w, "-gone ~changed +new ");
     assert_true(str_starts(buf_str(&w->told), "-gone ")); /* what vanished first */
-    assert_ptr_equal(informer_get(w->informer, "shop", "same"), same); /* not a second copy of what is unchanged */
+    assert_ptr_equal(informer_get(w->informer, "shop", "same"),
+                     same); /* not a second copy of what is unchanged */
     object_unref(same);
 }
 
@@ -289,8 +297,8 @@ static void test_clean_end_resumes(void **state)
     api_mute(w->world->api, true);
     put(w, "c", "{}");
     drop(w, "a");
-    api_mute(w->world->api, false);
     api_watch_end(w->world->api, API_END_CLEAN);
+    api_mute(w->world->api, false);
     watcher_in_step(w);
     watcher_until_told(w, "+a synced +b +c -a ");
     watcher_watched_from(w, 1, "1002");
