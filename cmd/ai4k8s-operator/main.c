@@ -34,8 +34,8 @@ static void protect_memory(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* One thread allocates, libcurl's resolvers hardly: one arena. What a large list took goes back to the kernel, and a block of
- * some size is a mapping of its own, so that it leaves no hole among what stays. */
+/* One thread allocates, libcurl's resolvers hardly: one arena. What a large list took goes back to the kernel, and a
+ * block of some size is a mapping of its own, so that it leaves no hole among what stays. */
 static void configure_allocator(void)
 {
     (void)mallopt(M_ARENA_MAX, 1);

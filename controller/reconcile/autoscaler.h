@@ -37,9 +37,9 @@ struct reconciler {
     struct backfill *backfill;
     struct owners owners;
     struct workqueue *queue;
-    struct map records;     /* key -> struct autoscaler */
+    struct map records;       /* key -> struct autoscaler */
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
-    struct loop_timer look; /* for sync of the caches, and housekeeping */
+    struct loop_timer look;   /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;

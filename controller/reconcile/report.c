@@ -30,7 +30,8 @@ static void set_core(struct autoscaler *a, struct pa_status *s, enum pa_conditio
     if (c->known)
         pa_condition_set(s, type, truth(c->status), c->reason, "%s", c->message);
     else
-        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s", a->work->plan.message);
+        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s",
+                         a->work->plan.message);
 }
 
 static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
@@ -354,9 +355,9 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
     if (a->work->finding.wrote)
-        metrics_add(
-            metrics_get(r->decisions, core_direction_name(a->work->plan.direction), core_reason_name(a->work->plan.reason), NULL),
-            1);
+        metrics_add(metrics_get(r->decisions, core_direction_name(a->work->plan.direction),
+                                core_reason_name(a->work->plan.reason), NULL),
+                    1);
 }
 
 void report_done(struct autoscaler *a)

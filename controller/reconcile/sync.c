@@ -79,7 +79,8 @@ static void on_read_before_write(void *data, const struct target_result *result,
         return;
     }
     struct target_ref ref = autoscaler_target(a);
-    a->op_target = targets_write(a->r->targets, &ref, result->scale.resource_version, a->work->plan.replicas, on_written, a);
+    a->op_target =
+        targets_write(a->r->targets, &ref, result->scale.resource_version, a->work->plan.replicas, on_written, a);
 }
 
 /* ---- decide ---- */
@@ -190,7 +191,8 @@ static void need_usage(struct autoscaler *a)
         finish(a, err ? -1 : PODS_POLL_US);
         return;
     }
-    pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text, (int64_t)a->pa->spec.sync_period_s * USEC_PER_SEC);
+    pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text,
+                         (int64_t)a->pa->spec.sync_period_s * USEC_PER_SEC);
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 

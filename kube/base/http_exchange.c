@@ -25,9 +25,9 @@ enum {
     /* Its least. Every request over TLS is copied there, and a watch keeps it: with libcurl's 64 KiB, a thousand
      * autoscalers in 20 namespaces would spend 1.2 MB on 25 request heads. */
     SEND_BUFFER_BYTES = 16 * 1024,
-    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on what
-     * it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. For the same reason it is
-     * not compressed: a buffer of gzip is fifteen of JSON. */
+    /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on
+     * what it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. For the
+     * same reason it is not compressed: a buffer of gzip is fifteen of JSON. */
     STREAM_BUFFER = 1024,
 };
 #define DEFAULT_CONNECT_TIMEOUT_US (10 * USEC_PER_SEC)

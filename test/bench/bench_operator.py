@@ -164,6 +164,9 @@ class Window:
         self.histograms = {name: h - histograms.get(name, Histogram()) for name, h in now_histograms.items()}
         self.reads = self._count(entries, READS)
         self.writes = self._count(entries, WRITES)
+        self.writes_by_name = collections.Counter(  # an event says in its name whom it is about
+            re.sub(r"\..*|-(tail|history)$", "", (entry.get("objectRef") or {}).get("name", ""))
+            for entry in entries if entry["verb"] in WRITES)
 
     @staticmethod
     def _count(entries, verbs):
@@ -292,13 +295,16 @@ class Bench:
         t.row("CPU", window.cpu_percent, "%", digits=3)
         t.row("anonymous memory, per autoscaler beyond the first", (window.anonymous - with_one.anonymous) / 1024 / (n - 1), "KiB")
         print(f"    reads: {named(window.reads)}; writes: {named(window.writes)}")
-        say(f"{seconds:g} s with a demand that varies on twenty of them")
-        for i in range(0, n, 5):  # between one and four pods, in ten minutes up and down
-            wave = [0.14 - 0.12 * math.cos(2 * math.pi * (k / 60 + i / n)) for k in range(61)]
-            self.traffic.play("bench", f"app-{i}", Trace([10.0 * k for k in range(61)], wave), loop=True)
+        say(f"a demand that varies on twenty of them: a minute to settle, then {seconds:g} s")
+        varying = {f"app-{i}" for i in range(0, n, 5)}
+        for k, name in enumerate(sorted(varying)):  # from one pod to three and back within an hour, each at another hour
+            wave = [0.1 - 0.07 * math.cos(2 * math.pi * (minute / 60 + k / len(varying))) for minute in range(61)]
+            self.traffic.play("bench", name, Trace([60.0 * minute for minute in range(61)], wave), loop=True)
+        time.sleep(60)
         window = Window(self, seconds)
-        t.heading(f"{n} autoscalers, the demand on 20 of them varies, {seconds:g} s")
+        t.heading(f"{n} autoscalers, the demand on {len(varying)} of them goes up and down within an hour, {seconds:g} s")
         t.row("writes per autoscaler and hour, lease apart", window.per_hour(window.writes, n), "", 20)
+        t.row("  of one whose demand varies", sum(window.writes_by_name[name] for name in varying) / window.seconds * 3600 / len(varying))
         t.row("CPU", window.cpu_percent, "%", digits=3)
         self.delays(window)
         print(f"    reads: {named(window.reads)}; writes: {named(window.writes)}")
@@ -352,7 +358,7 @@ class Bench:
             if self.options.autoscalers:
                 self.thousand()
             else:
-                with Traffic(self.api, tick=2.0) as self.traffic:
+                with Traffic(self.api, tick=5.0) as self.traffic:
                     self.hundred(self.one())
             self.whole_life()
         finally:

@@ -1,5 +1,5 @@
-/* What the operator's process cannot be smaller than: the same libraries, loaded and used once, and four TLS connections to
- * the same API server. Then nothing, until standard input ends. bench_operator.py reads its memory.
+/* What the operator's process cannot be smaller than: the same libraries, loaded and used once, and four TLS
+ * connections to the same API server. Then nothing, until standard input ends. bench_operator.py reads its memory.
  *
  *     idle_peer SERVER CA-FILE < token      prints "ready" when the connections stand
  */
@@ -27,7 +27,8 @@ static int touch_libraries(void)
 {
     json_t *object = json_object();
     json_decref(object);
-    return object && *yaml_get_version_string() && *MHD_get_version() && *OpenSSL_version(OPENSSL_VERSION) && sd_booted() >= 0;
+    return object && *yaml_get_version_string() && *MHD_get_version() && *OpenSSL_version(OPENSSL_VERSION) &&
+           sd_booted() >= 0;
 }
 
 static CURL *connect_to(const char *server, const char *ca_file, struct curl_slist *headers)
