@@ -239,8 +239,9 @@ static void attempt(struct call *c)
         .connection = q->connection,
         .priority = q->priority,
         .fresh_connection = c->retries > 0 && c->status == 0,
-        /* A compressor between us and a watch holds events back until its block is full. */
-        .verbatim_encoding = client->config->disable_compression || q->connection == HTTP_DEDICATED,
+        /* A compressor between us and a watch holds events back until its block is full; and what is worked on while it
+         * streams must come in small pieces, where a kilobyte of gzip is a page of JSON. */
+        .verbatim_encoding = client->config->disable_compression || q->on_data,
         .on_send = is_fenced(c) ? on_send : NULL,
         .on_headers = on_headers,
         .on_data = q->on_data ? on_data : NULL,

@@ -86,8 +86,8 @@ struct kube_request {
     /* Streaming (watches, large lists): pieces of a 2xx body; other answers are buffered and decoded as ever.
      * < 0 with *err filled ends the request with that error. */
     int (*on_data)(void *data, const char *bytes, size_t len, struct error *err);
-    void (*on_open)(
-        void *data);         /* streaming, optional: a 2xx answer has begun, its body may be long in coming */
+    /* Streaming, optional: a 2xx answer has begun; its body may be long in coming. */
+    void (*on_open)(void *data);
     int64_t idle_timeout_us; /* streaming: longest silence; 0: any */
     /* err == NULL: 2xx. Otherwise what went wrong: ERROR_API for a refusal, with response->status. The
      * response is never NULL. */

@@ -50,15 +50,14 @@ struct informer {
 };
 
 static void on_list_begin(void *data);
-static void on_list_item(void *data, struct peek item);
+static void on_list_item(void *data, struct peek raw);
 static void on_list_end(void *data);
-static void on_event(void *data, enum watch_type type, struct peek object, const char *version);
+static void on_event(void *data, enum watch_type type, struct peek raw, const char *version);
 static void deliver(void *data);
 
 /* ---- metrics ---- */
 
-static struct metrics_series *series(struct informer *i, enum metrics_type type, const char *name,
-                                     const char *help)
+static struct metrics_series *series(struct informer *i, enum metrics_type type, const char *name, const char *help)
 {
     return metrics_get(metrics_family(i->metrics, type, name, help, "resource,namespace", NULL, 0),
                        i->config.resource->plural, i->namespace_label, NULL);
@@ -75,10 +74,8 @@ static void measure(struct informer *i)
 {
     i->m.lists = series(i, METRICS_COUNTER, "reflector_lists_total", "Lists begun, the first and relists.");
     i->m.watches = series(i, METRICS_COUNTER, "reflector_watches_total", "Watches begun.");
-    i->m.errors =
-        series(i, METRICS_COUNTER, "reflector_errors_total", "Lists and watches that failed or were cut.");
-    i->m.undecodable =
-        series(i, METRICS_COUNTER, "reflector_undecodable_total", "Objects skipped as undecodable.");
+    i->m.errors = series(i, METRICS_COUNTER, "reflector_errors_total", "Lists and watches that failed or were cut.");
+    i->m.undecodable = series(i, METRICS_COUNTER, "reflector_undecodable_total", "Objects skipped as undecodable.");
     i->m.items = series(i, METRICS_GAUGE, "reflector_items", "Objects in the cache.");
     i->m.timestamp = series(i, METRICS_GAUGE, "reflector_last_event_timestamp_seconds",
                             "Unix time of the last list, event or bookmark.");
@@ -105,8 +102,8 @@ static void publish(void *data)
 
 /* ---- life ---- */
 
-struct informer *informer_new(struct kube_client *client, const struct informer_config *config,
-                              struct log *log, struct metrics *metrics)
+struct informer *informer_new(struct kube_client *client, const struct informer_config *config, struct log *log,
+                              struct metrics *metrics)
 {
     assert(config->decode);
     struct informer *i = xcalloc(1, sizeof(*i));
@@ -194,8 +191,8 @@ size_t informer_count(const struct informer *i)
     return i->store.count;
 }
 
-void informer_each(const struct informer *i, const char *namespace_,
-                   void (*fn)(void *data, const struct object *o), void *data)
+void informer_each(const struct informer *i, const char *namespace_, void (*fn)(void *data, const struct object *o),
+                   void *data)
 {
     const struct map_entry *e;
     for (struct map_iter it = map_iter(&i->store); (e = map_next(&i->store, &it)) != NULL;) {
@@ -241,8 +238,7 @@ static void complain(struct informer *i, struct peek raw, const struct error *er
         map_clear(&i->complained);
     map_set(&i->complained, key, i);
     log_warn(i->log, "object skipped: it can't be decoded", LOG_S("resource", i->config.resource->plural),
-             LOG_S("namespace", known ? id.namespace_ : ""), LOG_S("name", known ? id.name : ""),
-             LOG_ERR(err));
+             LOG_S("namespace", known ? id.namespace_ : ""), LOG_S("name", known ? id.name : ""), LOG_ERR(err));
 }
 
 /* Lists of built-in kinds leave the kind of their items out; where it is said it must be right. */
@@ -276,8 +272,7 @@ static enum verdict decode(struct informer *i, struct peek raw, struct object **
 
 /* ---- changes ---- */
 
-static void tell(struct informer *i, enum informer_event event, const struct object *now,
-                 const struct object *old)
+static void tell(struct informer *i, enum informer_event event, const struct object *now, const struct object *old)
 {
     if (!i->config.handler)
         return;

@@ -43,8 +43,7 @@ struct informer_config {
     /* On every change of the store. ADDED: `old` NULL; DELETED: `now` is the last known state, `old` NULL.
      * Called for each object of the first list too, before synced. Borrowed for the call: object_ref() keeps
      * one. It must not free the informer. NULL: none. */
-    void (*handler)(void *data, enum informer_event event, const struct object *now,
-                    const struct object *old);
+    void (*handler)(void *data, enum informer_event event, const struct object *now, const struct object *old);
     void (*on_synced)(void *data); /* once, after the handler has seen the first complete list; may be NULL */
     void *data;
     const struct backoff_config *backoff; /* NULL: backoff_reflector; tests use a fast one */
@@ -53,8 +52,8 @@ struct informer_config {
 };
 
 struct informer;
-struct informer *informer_new(struct kube_client *client, const struct informer_config *config,
-                              struct log *log, struct metrics *metrics);
+struct informer *informer_new(struct kube_client *client, const struct informer_config *config, struct log *log,
+                              struct metrics *metrics);
 struct informer *informer_free(struct informer *i); /* stops; drops the store; no handler is called */
 void informer_start(struct informer *i);
 
@@ -70,8 +69,8 @@ const struct object *informer_get(const struct informer *i, const char *namespac
                                   const char *name); /* borrowed until the next turn */
 size_t informer_count(const struct informer *i);
 /* Calls `fn` for every object (of one namespace when not NULL); it must not free the informer. */
-void informer_each(const struct informer *i, const char *namespace_,
-                   void (*fn)(void *data, const struct object *o), void *data);
+void informer_each(const struct informer *i, const char *namespace_, void (*fn)(void *data, const struct object *o),
+                   void *data);
 
 struct informer_stats {
     struct reflector_stats reflector;

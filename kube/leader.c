@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEASE_MAX_BYTES  (256 * 1024)
+#define LEASE_MAX_BYTES  ((size_t)256 * 1024)
 #define REQUEST_US       (5 * USEC_PER_SEC)
 #define RELEASE_US       (4 * USEC_PER_SEC)
 #define RELEASE_RETRY_US (200 * USEC_PER_MSEC)
@@ -84,17 +84,15 @@ static bool fence_closed(void *data UNUSED)
 static int validate(const struct leader_config *c, struct error *err)
 {
     if (!c->namespace_ || !c->name || !c->identity || !*c->namespace_ || !*c->name || !*c->identity)
-        return error_set(err, ERROR_CONFIG,
-                         "leader election: namespace, name and identity must not be empty");
+        return error_set(err, ERROR_CONFIG, "leader election: namespace, name and identity must not be empty");
     if (c->lease_us <= c->renew_us)
         return error_set(err, ERROR_CONFIG,
                          "leader election: the lease duration must be longer than the renew deadline");
     if (c->lease_us < USEC_PER_SEC)
         return error_set(err, ERROR_CONFIG, "leader election: the lease duration must be a second or more");
     if (c->retry_us <= 0 || (double)c->renew_us <= (double)c->retry_us * JITTER)
-        return error_set(
-            err, ERROR_CONFIG,
-            "leader election: the renew deadline must be longer than 1.2 times the retry period");
+        return error_set(err, ERROR_CONFIG,
+                         "leader election: the renew deadline must be longer than 1.2 times the retry period");
     return 0;
 }
 
@@ -102,10 +100,9 @@ static void measure(struct leader *l, struct metrics *metrics)
 {
     if (!metrics)
         return;
-    l->status =
-        metrics_get(metrics_family(metrics, METRICS_GAUGE, "leader_election_master_status",
-                                   "Whether this process leads: 1 yes, 0 a standby.", "name", NULL, 0),
-                    l->name, NULL);
+    l->status = metrics_get(metrics_family(metrics, METRICS_GAUGE, "leader_election_master_status",
+                                           "Whether this process leads: 1 yes, 0 a standby.", "name", NULL, 0),
+                            l->name, NULL);
     l->slowpath = metrics_get(metrics_family(metrics, METRICS_COUNTER, "leader_election_slowpath_total",
                                              "Renewals that had to read the lease again.", "name", NULL, 0),
                               l->name, NULL);
@@ -205,8 +202,7 @@ static void lose(struct leader *l, const char *why)
     l->state = LOST;
     if (l->status)
         metrics_set(l->status, 0);
-    log_error(l->log, "lease lost", LOG_S("lease", l->name), LOG_S("why", why),
-              LOG_S("holder", leader_holder(l)));
+    log_error(l->log, "lease lost", LOG_S("lease", l->name), LOG_S("why", why), LOG_S("holder", leader_holder(l)));
     l->config.on_lost(l->config.data);
 }
 
@@ -314,8 +310,7 @@ static void attempt_failed(struct leader *l, const char *what, const struct erro
     if (l->state == LEADING)
         next_attempt(l, MAX(l->attempt_us + l->config.retry_us - now_us(l), 0));
     else
-        next_attempt(l,
-                     l->config.retry_us + (int64_t)(rng_unit(l->rng) * JITTER * (double)l->config.retry_us));
+        next_attempt(l, l->config.retry_us + (int64_t)(rng_unit(l->rng) * JITTER * (double)l->config.retry_us));
 }
 
 static void write_lease(struct leader *l, enum step step, enum kube_verb verb)
@@ -437,8 +432,7 @@ static void refused(struct leader *l, enum step step, int code, const struct err
 {
     if (step == STEP_FAST && l->slowpath && l->state == LEADING)
         metrics_add(l->slowpath, 1);
-    l->outdated =
-        true; /* even a write without an answer may have been applied: the next attempt reads first */
+    l->outdated = true; /* even a write without an answer may have been applied: the next attempt reads first */
     if (step == STEP_GET && code == 404 && l->state != RELEASING) {
         lease_done(&l->lease);
         write_lease(l, STEP_CREATE, KUBE_POST);

@@ -22,10 +22,9 @@ struct leader_config {
     int64_t lease_us, renew_us, retry_us; /* 0: 15 s, 10 s, 2 s; validated: lease > renew > retry x 1.2 */
     /* None of these may free the leader. */
     void (*on_started)(void *data); /* we lead */
-    void (*on_lost)(
-        void *data); /* we led and don't any more: stop at once. Exactly once; not after a release */
-    void (*on_new_leader)(
-        void *data, const char *identity); /* each change of holder that is seen, ours too; may be NULL */
+    void (*on_lost)(void *data);    /* we led and don't any more: stop at once. Exactly once; not after a release */
+    void (*on_new_leader)(void *data,
+                          const char *identity); /* each change of holder that is seen, ours too; may be NULL */
     void *data;
 };
 

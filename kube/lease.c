@@ -61,15 +61,14 @@ void lease_done(struct lease *l)
 
 bool lease_record_equal(const struct lease_record *a, const struct lease_record *b)
 {
-    return a->duration_s == b->duration_s && a->transitions == b->transitions &&
-           streq0(a->holder, b->holder) && streq0(a->acquire_time, b->acquire_time) &&
-           streq0(a->renew_time, b->renew_time);
+    return a->duration_s == b->duration_s && a->transitions == b->transitions && streq0(a->holder, b->holder) &&
+           streq0(a->acquire_time, b->acquire_time) && streq0(a->renew_time, b->renew_time);
 }
 
 static json_t *blank(const char *namespace_, const char *name)
 {
-    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{}}", "apiVersion", "coordination.k8s.io/v1", "kind",
-                     "Lease", "metadata", "namespace", namespace_, "name", name, "spec");
+    return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{}}", "apiVersion", "coordination.k8s.io/v1", "kind", "Lease",
+                     "metadata", "namespace", namespace_, "name", name, "spec");
 }
 
 static void set_time(json_t *spec, const char *key, int64_t real_us)
@@ -82,8 +81,7 @@ static void set_time(json_t *spec, const char *key, int64_t real_us)
 int lease_encode(struct buf *out, const struct lease *base, const char *namespace_, const char *name,
                  const struct lease_update *update, struct error *err)
 {
-    _json_cleanup_ json_t *root =
-        base ? json_parse(base->json, strlen(base->json), err) : blank(namespace_, name);
+    _json_cleanup_ json_t *root = base ? json_parse(base->json, strlen(base->json), err) : blank(namespace_, name);
     if (!root)
         return error_wrap(err, "encoding a Lease");
     json_t *spec = json_object_get(root, "spec");

@@ -26,16 +26,16 @@
 #define BUDGETS_MAX  4096
 #define BUDGET_BURST 25.0
 #define BUDGET_RATE  (1.0 / 300.0)
-#define FINISH_US    (6 * 60 * USEC_PER_SEC)
-#define REFRESH_US   (30 * 60 * USEC_PER_SEC)
+#define FINISH_US    (INT64_C(6) * 60 * USEC_PER_SEC)
+#define REFRESH_US   (INT64_C(30) * 60 * USEC_PER_SEC)
 #define SWEEP_US     (60 * USEC_PER_SEC)
 #define TRIES        12
 #define RETRY_US     (10 * USEC_PER_SEC)
 #define RETRY_JITTER 0.25
-#define NOTE_MAX     1024
+#define NOTE_MAX     ((size_t)1024)
 #define NAME_MAX_LEN 253
 #define FIELD_MAX    128
-#define KEY_MAX      (16 * 1024)
+#define KEY_MAX      ((size_t)16 * 1024)
 
 struct series {
     struct list node;   /* in order of last occurrence */
@@ -106,8 +106,8 @@ static char *cut(const char *s, size_t max)
     return out;
 }
 
-struct recorder *recorder_new(struct kube_client *client, const char *controller, const char *instance,
-                              struct log *log, struct rng *rng)
+struct recorder *recorder_new(struct kube_client *client, const char *controller, const char *instance, struct log *log,
+                              struct rng *rng)
 {
     struct recorder *r = xcalloc(1, sizeof(*r));
     *r = (struct recorder){.client = client,
@@ -166,8 +166,8 @@ static void forget(struct recorder *r, struct series *s)
 static void drop(struct recorder *r, struct series *s, const char *why, const struct error *err)
 {
     r->dropped++;
-    log_warn(r->log, "event dropped", LOG_S("why", why), LOG_S("namespace", s->namespace_),
-             LOG_S("event", s->name), LOG_S("error", err ? error_text(err) : ""));
+    log_warn(r->log, "event dropped", LOG_S("why", why), LOG_S("namespace", s->namespace_), LOG_S("event", s->name),
+             LOG_S("error", err ? error_text(err) : ""));
     forget(r, s);
 }
 
@@ -231,7 +231,7 @@ static void send_next(void *data)
     if (r->sending || list_empty(&r->queue))
         return;
     struct series *s = CONTAINER_OF(r->queue.next, struct series, queued);
-    struct buf path = BUF_INIT(4096), body = BUF_INIT(64 * 1024);
+    struct buf path = BUF_INIT(4096), body = BUF_INIT((size_t)64 * 1024);
     resource_path(&path, &resource_events, s->namespace_, s->created ? s->name : NULL, NULL);
     body_of(s, &body);
     if (path.failed || body.failed) {
@@ -367,12 +367,12 @@ static char *event_name(struct recorder *r, const char *regarding)
 
 /* The Event up to where its series may follow, without the closing brace. */
 static char *event_body(const struct recorder *r, const struct series *s, const struct object_ref *regarding,
-                        const struct object_ref *related, enum event_type type, const char *reason,
-                        const char *action, const char *note)
+                        const struct object_ref *related, enum event_type type, const char *reason, const char *action,
+                        const char *note)
 {
     char when[RFC3339_CAP];
     rfc3339_format_micro(when, s->last_real_us);
-    struct buf out = BUF_INIT(32 * 1024);
+    struct buf out = BUF_INIT((size_t)32 * 1024);
     struct json_emit j = json_emit(&out);
     json_open(&j, NULL, '{');
     json_emit_str(&j, "apiVersion", "events.k8s.io/v1");
@@ -470,8 +470,7 @@ static struct series *series_new(struct recorder *r, const char *key, const stru
     list_init(&s->node);
     list_init(&s->queued);
     s->key = xstrdup(key);
-    s->namespace_ =
-        xstrdup(regarding->namespace_ && *regarding->namespace_ ? regarding->namespace_ : "default");
+    s->namespace_ = xstrdup(regarding->namespace_ && *regarding->namespace_ ? regarding->namespace_ : "default");
     s->name = event_name(r, regarding->name);
     map_set(&r->series, key, s);
     occurred(r, s);
@@ -480,8 +479,7 @@ static struct series *series_new(struct recorder *r, const char *key, const stru
 
 /* What recorder_event() and recorder_event_each() have in common; by_note: another note is another event. */
 static void record(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
-                   enum event_type type, const char *reason, const char *action, const char *note,
-                   bool by_note)
+                   enum event_type type, const char *reason, const char *action, const char *note, bool by_note)
 {
     struct buf key = BUF_INIT(KEY_MAX);
     key_part(&key, type == EVENT_WARNING ? "W" : "N");
@@ -514,9 +512,8 @@ void recorder_event(struct recorder *r, const struct object_ref *regarding, cons
     record(r, regarding, related, type, reason, action, note, false);
 }
 
-void recorder_event_each(struct recorder *r, const struct object_ref *regarding,
-                         const struct object_ref *related, enum event_type type, const char *reason,
-                         const char *action, const char *note_fmt, ...)
+void recorder_event_each(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
+                         enum event_type type, const char *reason, const char *action, const char *note_fmt, ...)
 {
     va_list args;
     va_start(args, note_fmt);

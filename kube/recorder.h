@@ -16,14 +16,13 @@
 
 struct recorder;
 struct object_ref {
-    const char *api_version, *kind, *namespace_, *name,
-        *uid; /* uid and namespace may be NULL (cluster-scoped) */
+    const char *api_version, *kind, *namespace_, *name, *uid; /* uid and namespace may be NULL (cluster-scoped) */
 };
 enum event_type { EVENT_NORMAL, EVENT_WARNING };
 
 /* `controller`: "ai4k8s.io/operator"; `instance`: the pod's name, cut to 128 bytes. Both are copied. */
-struct recorder *recorder_new(struct kube_client *client, const char *controller, const char *instance,
-                              struct log *log, struct rng *rng);
+struct recorder *recorder_new(struct kube_client *client, const char *controller, const char *instance, struct log *log,
+                              struct rng *rng);
 struct recorder *recorder_free(struct recorder *r); /* what is pending is lost */
 /* `related` may be NULL. `reason` and `action` are UpperCamel constants. Nothing is sent from inside. */
 void recorder_event(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
@@ -31,9 +30,9 @@ void recorder_event(struct recorder *r, const struct object_ref *regarding, cons
     PRINTF_LIKE(7, 8);
 /* The same for events whose note is the news ("New size: 6"): another note is another event, only the same
  * one again is a series. The object's budget holds for all of them. */
-void recorder_event_each(struct recorder *r, const struct object_ref *regarding,
-                         const struct object_ref *related, enum event_type type, const char *reason,
-                         const char *action, const char *note_fmt, ...) PRINTF_LIKE(7, 8);
+void recorder_event_each(struct recorder *r, const struct object_ref *regarding, const struct object_ref *related,
+                         enum event_type type, const char *reason, const char *action, const char *note_fmt, ...)
+    PRINTF_LIKE(7, 8);
 /* Queues the counts that are only in memory, and lets nothing wait for another try any more: before a
  * shutdown. Then wait until recorder_pending() is 0, for as long as there is time. */
 void recorder_flush(struct recorder *r);

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define PAGE_SIZE         500
-#define MAX_PAGES         2000 /* a million objects; a server that never ends its list stops here */
+#define MAX_PAGES         2000                /* a million objects; a server that never ends its list stops here */
 #define LIST_TIMEOUT_US   (90 * USEC_PER_SEC) /* the server gives up after 60 s */
 #define LIST_IDLE_US      (30 * USEC_PER_SEC)
 #define LIST_MAX_BYTES    ((size_t)2 << 30)
@@ -31,7 +31,7 @@
 #define SHORT_WATCH_US    USEC_PER_SEC
 #define INTERNAL_RETRY_US (60 * USEC_PER_SEC)
 #define VERSION_CAP       128
-#define CONTINUE_CAP      (64 * 1024)
+#define CONTINUE_CAP      ((size_t)64 * 1024)
 
 enum state { IDLE, LISTING, TAKING, WATCHING, PAUSING };
 enum ending {
@@ -89,8 +89,7 @@ static void start_list(struct reflector *r);
 static void start_watch(struct reflector *r);
 static void on_pause_over(void *data);
 
-struct reflector *reflector_new(struct kube_client *client, const struct reflector_config *config,
-                                struct log *log)
+struct reflector *reflector_new(struct kube_client *client, const struct reflector_config *config, struct log *log)
 {
     struct reflector *r = xcalloc(1, sizeof(*r));
     *r = (struct reflector){.client = client,
@@ -161,14 +160,12 @@ static void failed(struct reflector *r, enum state in, const struct error *err)
     const char *plural = r->config.resource->plural;
     r->error = *err;
     if (r->namespace_)
-        error_wrap(&r->error, "%s %s in namespace %s", in == LISTING ? "listing" : "watching", plural,
-                   r->namespace_);
+        error_wrap(&r->error, "%s %s in namespace %s", in == LISTING ? "listing" : "watching", plural, r->namespace_);
     else
         error_wrap(&r->error, "%s %s", in == LISTING ? "listing" : "watching", plural);
     r->failing = true;
     r->failing_in = in;
-    log_warn(r->log, in == LISTING ? "list failed" : "watch failed", LOG_S("resource", plural),
-             LOG_ERR(&r->error));
+    log_warn(r->log, in == LISTING ? "list failed" : "watch failed", LOG_S("resource", plural), LOG_ERR(&r->error));
 }
 
 /* What failed in this state works again. */
@@ -258,7 +255,7 @@ static void on_list_done(void *data, const struct kube_response *response, const
 static void start_page(struct reflector *r)
 {
     bool newest = !r->version[0] || r->version_unavailable;
-    struct buf path = BUF_INIT(CONTINUE_CAP * 3 + 64 * 1024);
+    struct buf path = BUF_INIT(CONTINUE_CAP * 3 + (size_t)64 * 1024);
     begin_path(r, &path);
     if (newest && !r->unpaged)
         query_int(&path, "limit", r->config.page_size);
@@ -271,8 +268,7 @@ static void start_page(struct reflector *r)
         .idle_timeout_us = LIST_IDLE_US,
         .max_body = LIST_MAX_BYTES,
         .connection = HTTP_DEDICATED, /* the watch takes it over, and a long list is in nobody's way */
-        .accept = r->config.metadata_only ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-                                          : NULL,
+        .accept = r->config.metadata_only ? "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" : NULL,
         .on_data = on_list_data,
         .done = on_list_done,
     };
@@ -310,8 +306,7 @@ static int end_of_page(struct reflector *r, struct error *err)
     const json_t *items = json_object_get(root, "items"); /* null is how some servers write an empty one */
     if (!json_is_array(items) && !json_is_null(items))
         return error_set(err, ERROR_PARSE, "the list has no items");
-    const char *version = json_str(root, "metadata.resourceVersion"),
-               *next = json_str(root, "metadata.continue");
+    const char *version = json_str(root, "metadata.resourceVersion"), *next = json_str(root, "metadata.continue");
     if (!version || !*version || strlen(version) >= VERSION_CAP)
         return error_set(err, ERROR_PARSE, "the list has no usable resourceVersion");
     /* Pages of one list agree. If they don't, the oldest is the one from which no event is missed. */
@@ -332,8 +327,7 @@ static void list_complete(struct reflector *r)
     r->active_us = loop_now_us(r->loop);
     r->state = TAKING;
     recovered(r, LISTING);
-    log_debug(r->log, "listed", LOG_S("resource", r->config.resource->plural),
-              LOG_S("resourceVersion", r->version));
+    log_debug(r->log, "listed", LOG_S("resource", r->config.resource->plural), LOG_S("resourceVersion", r->version));
     r->config.list_end(r->config.data);
 }
 
@@ -473,7 +467,7 @@ static int64_t watch_seconds(const struct reflector *r)
 static void start_watch(struct reflector *r)
 {
     int64_t seconds = watch_seconds(r);
-    struct buf path = BUF_INIT(64 * 1024);
+    struct buf path = BUF_INIT((size_t)64 * 1024);
     begin_path(r, &path);
     query(&path, "watch", "true");
     query(&path, "allowWatchBookmarks", "true");
@@ -484,8 +478,7 @@ static void start_watch(struct reflector *r)
         .idle_timeout_us = WATCH_IDLE_US,
         .max_body = WATCH_MAX_BYTES,
         .connection = HTTP_DEDICATED,
-        .accept =
-            r->config.metadata_only ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : NULL,
+        .accept = r->config.metadata_only ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1" : NULL,
         .on_open = on_watch_open,
         .on_data = on_watch_data,
         .done = on_watch_done,
@@ -518,8 +511,7 @@ static enum ending ending_of_status(const struct kube_status *s)
     return s->code == 500 || s->reason == STATUS_INTERNAL_ERROR ? END_INTERNAL : END_OTHER;
 }
 
-static enum ending ending_of(const struct reflector *r, const struct kube_response *response,
-                             const struct error *err)
+static enum ending ending_of(const struct reflector *r, const struct kube_response *response, const struct error *err)
 {
     bool is_short = loop_now_us(r->loop) - r->watch_began_us < SHORT_WATCH_US && !r->progress;
     if (r->has_refusal)

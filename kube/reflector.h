@@ -1,23 +1,20 @@
-/* LIST + WATCH of one collection, kept going through everything a server or a network may do: client-go's
- * Reflector.
+/* LIST + WATCH of one collection, kept going through everything a server or a network may do: client-go's Reflector.
  *
  * It knows the protocol and nothing of objects: items and events are handed on as text, in order. The rules:
  *
- * - The first list has no resourceVersion (it is consistent) and comes in pages of 500. 410 on a
- * continuation: one full list.
- * - A relist asks for the last resourceVersion seen ("not older than"), unpaged. 410 or too large: for the
- *   newest, at once.
- * - A watch begins at the last resourceVersion, with bookmarks, timeoutSeconds random in [300, 600], on a
- *   connection of its own; we end it 30 s after that, and after 180 s without a byte, because bookmarks come
- *   every minute.
+ * - The first list has no resourceVersion (it is consistent) and comes in pages of 500. 410 on a continuation: one
+ *   full list.
+ * - A relist asks for the last resourceVersion seen ("not older than"), unpaged. 410 or too large: for the newest, at
+ *   once.
+ * - A watch begins at the last resourceVersion, with bookmarks, timeoutSeconds random in [300, 600], on a connection
+ *   of its own; we end it 30 s after that, and after 180 s without a byte, because bookmarks come every minute.
  * - Events that are not newer than the last resourceVersion come a second time, and are left out.
- * - A watch that ended cleanly or was cut is resumed from the last resourceVersion, at once. The same after a
- *   pause: one shorter than 1 s without progress, 429, no answer at all. ERROR 500: the same for up to a
- *   minute. Everything else leads to a relist after a pause: ERROR 410, other errors, bytes that are no
- * events, and a watch that opened and then never said a word, which is what a server does whose counter went
- * back.
- * - A pause is 800 ms x 2^n up to 30 s, jitter 1.0, from the start again after 2 min of peace; Retry-After
- * when that is longer.
+ * - A watch that ended cleanly or was cut is resumed from the last resourceVersion, at once. The same after a pause:
+ *   one shorter than 1 s without progress, 429, no answer at all. ERROR 500: the same for up to a minute. Everything
+ *   else leads to a relist after a pause: ERROR 410, other errors, bytes that are no events, and a watch that opened
+ *   and then never said a word, which is what a server does whose counter went back.
+ * - A pause is 800 ms x 2^n up to 30 s, jitter 1.0, from the start again after 2 min of peace; Retry-After when that
+ *   is longer.
  */
 #ifndef KUBE_REFLECTOR_H
 #define KUBE_REFLECTOR_H
@@ -58,8 +55,7 @@ struct reflector_stats {
 };
 
 struct reflector;
-struct reflector *reflector_new(struct kube_client *client, const struct reflector_config *config,
-                                struct log *log);
+struct reflector *reflector_new(struct kube_client *client, const struct reflector_config *config, struct log *log);
 struct reflector *reflector_free(struct reflector *r);
 void reflector_start(struct reflector *r);
 void reflector_watch(struct reflector *r); /* the list has been taken in */

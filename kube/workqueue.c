@@ -62,13 +62,12 @@ struct workqueue {
 static void slice(void *data);
 static void tick(void *data);
 
-static struct metrics_series *series(struct metrics *m, enum metrics_type type, const char *metric,
-                                     const char *help, const char *name)
+static struct metrics_series *series(struct metrics *m, enum metrics_type type, const char *metric, const char *help,
+                                     const char *name)
 {
     bool histogram = type == METRICS_HISTOGRAM;
-    struct metrics_family *f =
-        metrics_family(m, type, metric, help, "name", histogram ? metrics_buckets_queue : NULL,
-                       histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0);
+    struct metrics_family *f = metrics_family(m, type, metric, help, "name", histogram ? metrics_buckets_queue : NULL,
+                                              histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0);
     return metrics_get(f, name, NULL);
 }
 
@@ -91,8 +90,7 @@ static void measure(struct workqueue *q, struct metrics *m, const char *name)
 }
 
 struct workqueue *workqueue_new(struct loop *loop, const char *name, unsigned parallel,
-                                void (*process)(void *data, const char *key), void *data,
-                                struct metrics *metrics)
+                                void (*process)(void *data, const char *key), void *data, struct metrics *metrics)
 {
     assert(parallel > 0 && process);
     struct workqueue *q = xcalloc(1, sizeof(*q));

@@ -26,15 +26,14 @@ struct workqueue;
  * later. `key` is borrowed until the finish. One turn of the loop hands out at most 64 keys, or what fits
  * into LOOP_BUDGET_US. `name` is copied; `metrics` may be NULL, else it outlives the queue. */
 struct workqueue *workqueue_new(struct loop *loop, const char *name, unsigned parallel,
-                                void (*process)(void *data, const char *key), void *data,
-                                struct metrics *metrics);
+                                void (*process)(void *data, const char *key), void *data, struct metrics *metrics);
 /* Forgets everything; not from inside `process`. Accepts NULL, returns NULL. */
 struct workqueue *workqueue_free(struct workqueue *q);
 
 void workqueue_add(struct workqueue *q, const char *key);
 void workqueue_add_after(struct workqueue *q, const char *key, int64_t after_us); /* <= 0: at once */
-void workqueue_add_failed(struct workqueue *q, const char *key); /* with the key's back-off */
-void workqueue_forget(struct workqueue *q, const char *key);     /* success: the back-off starts anew */
+void workqueue_add_failed(struct workqueue *q, const char *key);                  /* with the key's back-off */
+void workqueue_forget(struct workqueue *q, const char *key);             /* success: the back-off starts anew */
 unsigned workqueue_failures(const struct workqueue *q, const char *key); /* in a row, since the last forget */
 void workqueue_finish(struct workqueue *q, const char *key);             /* the key must be in processing */
 /* The object is gone: drops what is waiting of the key and its back-off. One that is being processed still
@@ -43,7 +42,6 @@ void workqueue_remove(struct workqueue *q, const char *key);
 /* Keys that want processing, those that wait for their due time not counted. */
 size_t workqueue_depth(const struct workqueue *q);
 size_t workqueue_unfinished(const struct workqueue *q); /* handed out and not finished yet */
-void workqueue_pause(struct workqueue *q,
-                     bool paused); /* hands out nothing while paused (not synced, not leader) */
+void workqueue_pause(struct workqueue *q, bool paused); /* hands out nothing while paused (not synced, not leader) */
 
 #endif

@@ -66,6 +66,9 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case KEY_NAMESPACE:
         if (!str_is_dns_label(arg))
             argp_error(state, "--namespace: \"%s\" is no name of a namespace", arg);
+        for (size_t i = 0; i < o->n_namespaces; i++)
+            if (streq(o->namespaces[i], arg))
+                return 0;
         if (o->n_namespaces == OPTIONS_MAX_NAMESPACES)
             argp_error(state, "--namespace may be given %d times; leave it out to look after all",
                        OPTIONS_MAX_NAMESPACES);

@@ -24,7 +24,7 @@ static const char doc[] =
     "  kubectl ai4k8s backfill web --series last-week.csv\n"
     "  kubectl ai4k8s backfill web --series an-old-week.csv --end now\n"
     "  kubectl ai4k8s backfill web --prometheus http://localhost:9090 --range 7d \\\n"
-    "      --query 'sum(rate(container_cpu_usage_seconds_total{namespace=\"shop\",pod=~\"web-.*\"}[5m]))'\n";
+    "      --query 'sum(shop:cpu_usage:rate5m)'\n";
 
 struct backfilling {
     struct cluster_options cluster;
@@ -409,7 +409,8 @@ int command_backfill(int argc, char **argv)
     static const struct argp_child children[] = {{&cluster_options_argp, 0, NULL, 0}, {0}};
     static const struct argp parser = {
         .options = option_table, .parser = take, .args_doc = "NAME", .doc = doc, .children = children};
-    struct backfilling b = {.metric = "cpu", .end_us = INT64_MAX, .range_s = 7 * 86400, .wait = true, .timeout_s = 30};
+    struct backfilling b = {
+        .metric = "cpu", .end_us = INT64_MAX, .range_s = INT64_C(7) * 86400, .wait = true, .timeout_s = 30};
     struct error err = ERROR_INIT;
     struct cluster c;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &b);

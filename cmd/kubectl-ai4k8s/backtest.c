@@ -108,7 +108,7 @@ int command_backtest(int argc, char **argv)
         .options = option_table, .parser = take, .args_doc = "--series FILE...", .doc = doc, .children = children};
     struct backtesting b = {.series = series_options_default(), .min_origins = 1};
     b.series.play.every = USUAL_EVERY;
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &b);
+    (void)argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &b); /* files stay in the order given */
     int status = backtest(&b);
     series_options_done(&b.series);
     return status;

@@ -14,8 +14,9 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"pause", "With a cluster", "Keep an autoscaler from scaling; it goes on observing and recommending",
-     command_pause},
+    {"status", "With a cluster", "What autoscalers will do next, and why", command_status},
+    {"explain", NULL, "The last decision of an autoscaler, stage by stage", command_explain},
+    {"pause", NULL, "Keep an autoscaler from scaling; it goes on observing and recommending", command_pause},
     {"resume", NULL, "Let a paused autoscaler scale again", command_resume},
     {"backfill", NULL, "Give an autoscaler a history to start with", command_backfill},
     {"forecast", "Offline, on series files", "What the operator would forecast for a series", command_forecast},

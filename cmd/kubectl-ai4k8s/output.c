@@ -56,7 +56,7 @@ bool output_is_terminal(void)
 
 bool output_has_colour(void)
 {
-    const char *no = getenv("NO_COLOR"); /* NOLINT(concurrency-mt-unsafe): one thread, and nobody calls setenv() */
+    const char *no = getenv("NO_COLOR");
     return output_is_terminal() && !(no && no[0]);
 }
 

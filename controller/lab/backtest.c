@@ -5,12 +5,13 @@
 
 #include <math.h>
 
-#define DAYS   7
-#define DAY_S  86400u
-#define Q_2_5  0
-#define Q_10   2
-#define Q_90   4
-#define Q_97_5 6
+#define DAYS      7
+#define DAY_S     86400u
+#define TOOK_BINS 4096
+#define Q_2_5     0
+#define Q_10      2
+#define Q_90      4
+#define Q_97_5    6
 
 struct sums {
     double error, scale, pinball[FORECAST_LEVELS], below[FORECAST_LEVELS], inside_80, inside_95, trusted;
@@ -20,8 +21,7 @@ struct scoring {
     const struct series_file *series;
     struct backtest out;
     struct sums sums;
-    int64_t spent_us;
-    uint32_t forecasts;
+    uint32_t took_us[TOOK_BINS]; /* how many forecasts took that long; the last one: or longer */
 };
 
 double backtest_scale(const struct series_file *s, uint32_t origin)
@@ -56,8 +56,7 @@ static void at_origin(void *data, uint32_t origin, struct demand *d)
     const struct series_file *s = x->series;
     int64_t before = clock_boot_us(&clock_system);
     const struct forecast *f = demand_forecast(d);
-    x->spent_us += clock_boot_us(&clock_system) - before;
-    x->forecasts++;
+    x->took_us[MAX(0, MIN(clock_boot_us(&clock_system) - before, TOOK_BINS - 1))]++;
     double scale = backtest_scale(s, origin);
     uint64_t points = x->out.points;
     if (isnan(scale)) {
@@ -82,6 +81,20 @@ static void at_origin(void *data, uint32_t origin, struct demand *d)
     x->sums.trusted += demand_trust(d).trusted;
 }
 
+/* The median, because other processes interrupt a few. */
+static double median_us(const struct scoring *x)
+{
+    uint64_t all = 0, below = 0;
+    for (uint32_t i = 0; i < TOOK_BINS; i++)
+        all += x->took_us[i];
+    for (uint32_t i = 0; i < TOOK_BINS; i++) {
+        below += x->took_us[i];
+        if (2 * below >= all && all > 0)
+            return i;
+    }
+    return (double)NAN;
+}
+
 static struct backtest finish(const struct scoring *x)
 {
     struct backtest b = x->out;
@@ -96,7 +109,7 @@ static struct backtest finish(const struct scoring *x)
     b.inside_80 = g->inside_80 / points;
     b.inside_95 = g->inside_95 / points;
     b.trusted = g->trusted / b.origins;
-    b.forecast_us = (double)x->spent_us / x->forecasts;
+    b.forecast_us = median_us(x);
     return b;
 }
 

@@ -2,11 +2,10 @@
  *
  * All errors are divided by the series' own scale, so that 1 is the error of "as yesterday". The scale of an origin is
  * mean |y[t] - y[t - day]| over the 7 days before it, over the pairs that exist; with fewer pairs than a day has slots
- * the origin is skipped, and a scale of 0 excludes it. Over the origins that are left
- *     MASE       = mean |y - mean| / mean scale
- *     pinball(q) = mean of (q - [y < Q]) (y - Q) / mean scale   (Koenker and Bassett 1978)
- *     coverage(q) = share of y <= Q
- * each mean running over all slots with a value that a forecast reaches. MASE: Hyndman and Koehler 2006.
+ * the origin is skipped (as is one with nothing to compare behind it), and a scale of 0 excludes it. Over the origins
+ * that are left MASE       = mean |y - mean| / mean scale pinball(q) = mean of (q - [y < Q]) (y - Q) / mean scale
+ * (Koenker and Bassett 1978) coverage(q) = share of y <= Q each mean running over all slots with a value that a
+ * forecast reaches. MASE: Hyndman and Koehler 2006.
  */
 #ifndef LAB_BACKTEST_H
 #define LAB_BACKTEST_H
@@ -21,7 +20,7 @@ struct backtest {
     double pinball[FORECAST_LEVELS], coverage[FORECAST_LEVELS];
     double inside_80, inside_95; /* share between the 10 % and 90 %, the 2.5 % and 97.5 % quantiles */
     double trusted;              /* share of the scored origins at which the forecast was trusted */
-    double forecast_us;          /* mean time that a forecast took to make */
+    double forecast_us;          /* median time that a forecast took to make */
 };
 
 /* The scale at `origin`: NaN when it is to be skipped. */

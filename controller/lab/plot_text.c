@@ -102,7 +102,8 @@ static void write_times(const struct plot *p, unsigned n, struct buf *out)
         if (at + len > n)
             break;
         if (column >= used) {
-            memcpy(line + column, label, len);
+            for (unsigned k = 0; k < len; k++)
+                line[column + k] = label[k];
             used = column + len + 1;
             first = false;
         }
@@ -140,4 +141,17 @@ void plot_text_bar(double value, double whole, unsigned width, struct buf *out)
     used += parts % 8 != 0;
     for (; used < width; used++)
         (void)buf_putc(out, ' ');
+}
+
+static unsigned cells(double value, double whole, unsigned width)
+{
+    return whole > 0 && value > 0 ? (unsigned)(fmin(value / whole, 1) * width + 0.5) : 0;
+}
+
+void plot_text_range_bar(double lower, double value, double upper, double whole, unsigned width, struct buf *out)
+{
+    unsigned solid = cells(lower, whole, width), shaded = cells(value, whole, width),
+             dotted = cells(upper, whole, width);
+    for (unsigned i = 0; i < width; i++)
+        (void)buf_puts(out, i < solid ? "█" : i < shaded ? "▓" : i < dotted ? "░" : " ");
 }

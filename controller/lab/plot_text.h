@@ -10,4 +10,7 @@ void plot_text(const struct plot *p, unsigned width, unsigned height, bool colou
 /* "█████▌  ": `value` of `whole` in `width` columns. */
 void plot_text_bar(double value, double whole, unsigned width, struct buf *out);
 
+/* The same for an interval: solid up to its lower end, shaded up to `value`, dotted up to its upper end. */
+void plot_text_range_bar(double lower, double value, double upper, double whole, unsigned width, struct buf *out);
+
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define RETRY_US (30 * USEC_PER_SEC)
+#define TAKEN_US (60 * USEC_PER_SEC) /* nothing tells us when an object that is not ours has gone */
 #define MAX_BODY (512 * 1024)
 
 struct record {
@@ -100,7 +101,12 @@ static void on_written(void *data, const struct kube_response *response, const s
 {
     struct record *r = data;
     r->request = 0;
-    if (!err || response->code == 404)
+    if (!err) { /* the object's change that our own write made is none to answer */
+        _json_cleanup_ json_t *root = json_parse(response->body, response->body_len, NULL);
+        r->generation = json_int(root, "metadata.generation", r->generation);
+        return;
+    }
+    if (response->code == 404)
         return;
     log_warn(r->owner->log, "the autoscaler of an annotated workload was not written, trying again",
              LOG_S("autoscaler", r->autoscaler_key), LOG_ERR(err));
@@ -137,6 +143,7 @@ static void apply(struct annotated *a, struct record *r, const struct workload *
             tell(a, w, "AutoscalerNameTaken", note);
         free(r->body);
         r->body = xstrdup(body);
+        loop_timer_arm(&r->again, TAKEN_US);
         return;
     }
     if (pa && r->body && streq(r->body, body) && r->generation == generation)

@@ -11,6 +11,7 @@
 #include "reconcile/annotated.h"
 #include "reconcile/backfill.h"
 #include "reconcile/checkpoint.h"
+#include "reconcile/expiry.h"
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
@@ -32,6 +33,7 @@ struct reconciler {
     struct pods *pods;
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
+    struct expiry *expiry;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;
@@ -41,6 +43,8 @@ struct reconciler {
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
     struct loop_timer look;   /* for sync of the caches, and housekeeping */
     bool leading, running, stopping;
+    void (*stopped)(void *data); /* told when the checkpoints are saved */
+    void *stopped_data;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;
@@ -63,6 +67,7 @@ struct pa_object {
     struct schema_digest status_digest;
     struct pa_condition_times status_times;
     int64_t status_scaled_us;
+    int32_t status_current, status_desired;
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
@@ -106,12 +111,15 @@ struct autoscaler {
     bool watching_pods;
     char *written_rv; /* of our last write: an older cache is not believed */
     bool read_live;   /* the next read must be a live one */
+    bool reading_live;
     struct {
         bool active;
         int32_t from, to;
     } unsure; /* a write whose answer was lost */
 
     struct sync_work *work; /* NULL: no sync is under way */
+    bool outdated; /* the spec changed after the decision: it is made again, not carried out */
+    bool off;      /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
     int64_t due_us;       /* CLOCK_BOOTTIME */
     int64_t last_time_us; /* Unix, of the last observation */
@@ -119,9 +127,9 @@ struct autoscaler {
 
     /* what was told last */
     struct pa_condition_times times;
-    bool times_known; /* from the stored status, once */
     char foreign_writer[128];
     int64_t scaled_us; /* Unix, of our last write */
+    int32_t told_current, told_desired;
 };
 
 /* sync.c */

@@ -79,9 +79,12 @@ static void delete_object(struct backfill *b, const struct object_meta *m)
     buf_done(&body);
 }
 
+/* `kubectl describe` finds the events of an object by its UID: a backfill that names none asks for the cached one. */
 static void tell(struct backfill *b, const struct backfill_object *o, enum event_type type, const char *reason,
                  const char *note)
 {
+    _cleanup_(freep) char *key = xasprintf("%s/%s", o->object.meta.namespace_, o->checkpoint.autoscaler.name);
+    const char *uid = o->problem.kind == ERROR_NONE ? b->config.uid(b->config.data, key) : NULL;
     const struct object_meta *m = &o->object.meta;
     const struct object_ref self = {.api_version = PA_API_VERSION,
                                     .kind = PA_CHECKPOINT_KIND,
@@ -91,7 +94,8 @@ static void tell(struct backfill *b, const struct backfill_object *o, enum event
     const struct object_ref autoscaler = {.api_version = PA_API_VERSION,
                                           .kind = PA_KIND,
                                           .namespace_ = m->namespace_,
-                                          .name = o->checkpoint.autoscaler.name};
+                                          .name = o->checkpoint.autoscaler.name,
+                                          .uid = uid};
     bool known = o->problem.kind == ERROR_NONE;
     recorder_event(b->recorder, known ? &autoscaler : &self, known ? &self : NULL, type, reason, "Backfill", "%s",
                    note);

@@ -14,6 +14,8 @@ struct backfill_config {
     const char *const *namespaces; /* NULL: all */
     /* The live state of an autoscaler by key; NULL: not there (yet): the import waits. */
     struct core_state *(*state)(void *data, const char *key);
+    /* The UID of that autoscaler; NULL: there is none. */
+    const char *(*uid)(void *data, const char *key);
     /* The lead in use of that autoscaler: what is imported is judged at it. */
     uint32_t (*lead_s)(void *data, const char *key);
     /* Told after an import, so that the autoscaler is looked at and its checkpoint written soon. */

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define KEEP_US        (INT64_C(24) * 3600 * USEC_PER_SEC) /* after an annotated autoscaler went */
-#define COLLECT_US     (INT64_C(3600) * USEC_PER_SEC)
 #define MAX_OBJECT     (256 * 1024)
 #define FLUSH_PARALLEL 8
 #define NO_VERSION     INT64_MIN
@@ -40,6 +39,7 @@ struct tracked {
     int64_t history_version; /* that was written; NO_VERSION: none */
     int64_t history_sending; /* that is under way */
     int64_t tail_written_us; /* CLOCK_BOOTTIME; 0: never */
+    bool again;              /* wanted while it was being written */
     bool flushing;           /* counted by the flush under way */
     bool flushed;            /* its turn in the flush has been */
 };
@@ -56,7 +56,7 @@ struct load {
 };
 
 struct flush {
-    bool active;
+    bool active, stepping;
     void (*done)(void *data, size_t written, size_t left);
     void *data;
     size_t written, running;
@@ -68,7 +68,7 @@ struct checkpoints {
     struct loop *loop;
     struct log *log;
     struct rng *rng;
-    int64_t interval_us, collected_us, collecting;
+    int64_t interval_us;
     struct ratelimit bucket;
     struct map tracked;
     struct list queue, loads;
@@ -166,6 +166,11 @@ static void write_next_part(struct tracked *t);
 static void arm(struct tracked *t)
 {
     int64_t interval = t->owner->interval_us;
+    if (t->again) {
+        t->again = false;
+        loop_timer_arm(&t->due, 0);
+        return;
+    }
     loop_timer_arm(&t->due, interval - interval / 10 + (int64_t)rng_below(t->owner->rng, (uint64_t)interval / 5 + 1));
 }
 
@@ -276,7 +281,10 @@ void checkpoints_track(struct checkpoints *c, const char *key, const struct chec
 void checkpoints_save_soon(struct checkpoints *c, const char *key)
 {
     struct tracked *t = map_get(&c->tracked, key);
-    if (t && t->request == 0)
+    if (!t)
+        return;
+    t->again = t->request != 0;
+    if (!t->again)
         loop_timer_arm(&t->due, 0);
 }
 
@@ -433,13 +441,18 @@ void checkpoints_cancel(struct checkpoints *c, int64_t id)
 
 /* ---- the last ones ---- */
 
+static bool waits_for_flush(const struct tracked *t)
+{
+    return t->request == 0 && !t->flushed && t->state(t->data);
+}
+
 static struct tracked *oldest_unflushed(struct checkpoints *c)
 {
     struct tracked *oldest = NULL;
     struct map_iter it = map_iter(&c->tracked);
     for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;) {
         struct tracked *t = e->value;
-        if (t->request != 0 || t->flushed || !t->state(t->data))
+        if (!waits_for_flush(t))
             continue;
         if (!oldest || t->tail_written_us < oldest->tail_written_us)
             oldest = t;
@@ -450,14 +463,14 @@ static struct tracked *oldest_unflushed(struct checkpoints *c)
 static void flush_ended(struct checkpoints *c)
 {
     struct flush *f = &c->flush;
-    struct tracked *t;
     size_t left = f->running;
     if (!f->active)
         return;
     f->active = false;
     loop_timer_disarm(&f->deadline);
-    for (; (t = oldest_unflushed(c)) != NULL; left++)
-        t->flushed = true;
+    struct map_iter it = map_iter(&c->tracked);
+    for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;)
+        left += waits_for_flush(e->value);
     f->done(f->data, f->written, left);
 }
 
@@ -465,11 +478,15 @@ static void flush_step(struct checkpoints *c)
 {
     struct flush *f = &c->flush;
     struct tracked *t;
+    if (f->stepping)
+        return; /* one that could not even be sent: the loop below goes on */
+    f->stepping = true;
     while (f->active && f->running < FLUSH_PARALLEL && (t = oldest_unflushed(c)) != NULL) {
         t->flushing = t->flushed = true;
         f->running++;
         write_next_part(t);
     }
+    f->stepping = false;
     if (f->running == 0)
         flush_ended(c);
 }
@@ -489,6 +506,9 @@ void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(vo
         struct tracked *t = e->value;
         loop_timer_disarm(&t->due);
         list_remove(&t->node);
+        /* What is being written is waited for, its tail comes behind it. */
+        t->flushing = t->flushed = t->request != 0;
+        f->running += t->flushing;
     }
     f->active = true;
     f->done = done;
@@ -496,68 +516,6 @@ void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(vo
     loop_timer_arm(&f->deadline, budget_us);
     if (budget_us > 0)
         flush_step(c);
-}
-
-/* ---- collection ---- */
-
-static void on_deleted(void *data, const struct kube_response *response, const struct error *err)
-{
-    struct checkpoints *c = data;
-    if (err && response->code != 404)
-        log_warn(c->log, "an expired checkpoint was not deleted", LOG_ERR(err));
-}
-
-static void delete_if_expired(struct checkpoints *c, const json_t *object)
-{
-    struct pa_checkpoint cp;
-    struct object_meta meta = {0};
-    if (pa_checkpoint_decode(object, &cp, NULL) < 0)
-        return;
-    bool expired = cp.expire_us != 0 && cp.expire_us < loop_real_us(c->loop);
-    pa_checkpoint_done(&cp);
-    if (!expired || object_meta_decode(object, &meta, NULL) < 0)
-        return;
-    struct buf path = BUF_INIT(4096), body = BUF_INIT(1024);
-    resource_path(&path, &resource_checkpoints, meta.namespace_, meta.name, NULL);
-    /* Only this very version: it may have come to life again in between. */
-    (void)buf_printf(&body, "{\"preconditions\":{\"resourceVersion\":\"%s\"}}", meta.resource_version);
-    (void)kube_client_start(c->client, &(struct kube_request){.verb = KUBE_DELETE,
-                                                              .path = buf_str(&path),
-                                                              .body = body.data,
-                                                              .body_len = body.len,
-                                                              .done = on_deleted,
-                                                              .data = c});
-    buf_done(&path);
-    buf_done(&body);
-    object_meta_done(&meta);
-}
-
-static void on_expiring(void *data, const struct kube_response *response, const struct error *err)
-{
-    struct checkpoints *c = data;
-    c->collecting = 0;
-    if (err)
-        return; /* next time */
-    _json_cleanup_ json_t *root = json_parse(response->body, response->body_len, NULL);
-    size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)(uintptr_t)json_at(root, "items"), i, item) delete_if_expired(c, item);
-}
-
-void checkpoints_collect(struct checkpoints *c)
-{
-    int64_t now = loop_now_us(c->loop);
-    if (c->collecting != 0 || (c->collected_us != 0 && now - c->collected_us < COLLECT_US))
-        return;
-    c->collected_us = now;
-    struct buf path = BUF_INIT(4096);
-    resource_path(&path, &resource_checkpoints, NULL, NULL, NULL);
-    resource_query(&path, "labelSelector", PA_CHECKPOINT_LABEL_EXPIRES "=true");
-    resource_query(&path, "limit", "20");
-    c->collecting = kube_client_start(
-        c->client, &(struct kube_request){
-                       .verb = KUBE_GET, .path = buf_str(&path), .max_body = 8 << 20, .done = on_expiring, .data = c});
-    buf_done(&path);
 }
 
 /* ---- life ---- */
@@ -587,7 +545,6 @@ struct checkpoints *checkpoints_free(struct checkpoints *c)
         return NULL;
     loop_timer_disarm(&c->pump);
     loop_timer_disarm(&c->flush.deadline);
-    kube_client_cancel(c->client, c->collecting);
     list_for_each_safe (it, after, &c->loads) {
         struct load *l = CONTAINER_OF(it, struct load, node);
         kube_client_cancel(c->client, l->request);

@@ -52,7 +52,5 @@ void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler
  */
 void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left),
                        void *data);
-/* Now and then: deletes what has expired. */
-void checkpoints_collect(struct checkpoints *c);
 
 #endif

@@ -4,15 +4,19 @@
 #include "base/alloc.h"
 #include "base/http.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "kube/client.h"
 #include "kube/leader.h"
 #include "kube/recorder.h"
 #include "reconcile/reconciler.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define LEASE_NAME "ai4k8s-operator"
+#define LEASE_NAME       "ai4k8s-operator"
+#define FAREWELL_US      (2 * USEC_PER_SEC)
+#define FAREWELL_LOOK_US (USEC_PER_SEC / 20)
 
 struct operator
 {
@@ -30,7 +34,8 @@ struct operator
     char *identity;
     int64_t grace_us;
     bool stopping;
-    struct loop_timer readiness, deadline;
+    struct loop_timer readiness, deadline, farewell;
+    int64_t farewell_until_us;
 };
 
 /* ---- probes ---- */
@@ -63,7 +68,7 @@ static void expose(void *data, const struct httpd_request *request, struct httpd
 {
     static const char open_metrics[] = "application/openmetrics-text";
     const struct operator* o = data;
-    bool wants_open = __builtin_strstr(request->accept, open_metrics) != NULL;
+    bool wants_open = strstr(request->accept, open_metrics) != NULL;
     response->content_type = wants_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                                         : "text/plain; version=0.0.4; charset=utf-8";
     metrics_write(o->metrics, &response->body, wants_open);
@@ -142,11 +147,13 @@ static void on_deadline(void *data)
     loop_exit(o->loop, 0);
 }
 
+static void give_lease_back(void *data);
+
 /* ---- composition ---- */
 
 static struct httpd *serve(struct operator* o, const char *address, struct error *err, bool *failed)
 {
-    if (__builtin_strcmp(address, "0") == 0)
+    if (streq(address, "0"))
         return NULL;
     struct httpd *h = httpd_new(o->loop, address, err);
     *failed |= h == NULL;
@@ -212,6 +219,7 @@ struct operator*
     o->identity = make_identity(options->identity, &o->rng);
     loop_timer_init(&o->readiness, loop, LOOP_NORMAL, look_at_readiness, o);
     loop_timer_init(&o->deadline, loop, LOOP_NORMAL, on_deadline, o);
+    loop_timer_init(&o->farewell, loop, LOOP_NORMAL, give_lease_back, o);
     if (make_client(o, options, err) < 0 || (options->leader_elect && make_leader(o, options, err) < 0) ||
         make_servers(o, options, err) < 0)
         return operator_free(o);
@@ -228,6 +236,7 @@ struct operator* operator_free(struct operator* o)
         return NULL;
     loop_timer_disarm(&o->readiness);
     loop_timer_disarm(&o->deadline);
+    loop_timer_disarm(&o->farewell);
     httpd_free(o->probes);
     httpd_free(o->exposition);
     reconciler_free(o->reconciler);
@@ -266,13 +275,26 @@ static void on_released(void *data)
     loop_exit(o->loop, 0);
 }
 
+/* Events pass the fence like any write: the last ones go before the lease does. */
 static void give_lease_back(void *data)
 {
     struct operator* o = data;
+    if (recorder_pending(o->recorder) > 0 && loop_now_us(o->loop) < o->farewell_until_us) {
+        loop_timer_arm(&o->farewell, FAREWELL_LOOK_US);
+        return;
+    }
     if (o->leader && leader_is_leader(o->leader))
         leader_release(o->leader, on_released, o);
     else
         on_released(o);
+}
+
+static void last_events(void *data)
+{
+    struct operator* o = data;
+    recorder_flush(o->recorder);
+    o->farewell_until_us = loop_now_us(o->loop) + FAREWELL_US;
+    give_lease_back(o);
 }
 
 void operator_stop(struct operator* o)
@@ -284,7 +306,7 @@ void operator_stop(struct operator* o)
     loop_notify(o->loop, "STOPPING=1");
     loop_timer_disarm(&o->readiness);
     loop_timer_arm(&o->deadline, o->grace_us - 2 * USEC_PER_SEC);
-    reconciler_stop(o->reconciler, o->grace_us / 2, give_lease_back, o);
+    reconciler_stop(o->reconciler, o->grace_us / 2, last_events, o);
 }
 
 int operator_probe_port(const struct operator* o)

@@ -26,6 +26,8 @@ static void keep_status(struct pa_object *pa, const json_t *root)
     pa->has_status = true;
     pa->status_digest = pa_status_digest(stored);
     pa->status_scaled_us = stored->last_scale_us;
+    pa->status_current = stored->current_replicas;
+    pa->status_desired = stored->desired_replicas;
     pa_conditions_seed(&pa->status_times, stored);
     free(stored);
 }

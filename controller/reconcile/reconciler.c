@@ -127,8 +127,13 @@ static void claim_target(struct autoscaler *a)
     if (!a->target_key)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
-    owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
-                 a->pa->object.meta.creation_us);
+    /* One that evaluates nothing scales nothing, and keeps no one else from it. */
+    if (a->pa->spec.mode == CORE_OFF)
+        owners_release(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
+    else
+        owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
+                     a->pa->object.meta.creation_us);
+    wake_target(a->r, a->target_key);
 }
 
 static void record_update(struct reconciler *r, const struct pa_object *pa)
@@ -149,10 +154,12 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
     if (before)
         object_unref((struct object *)(uintptr_t)&before->object);
-    if (!a->times_known) {
-        a->times_known = true;
+    /* Until we are the one who tells, what was told last is what the leader wrote. */
+    if (is_new || !r->running) {
         a->times = pa->status_times;
         a->scaled_us = pa->status_scaled_us;
+        a->told_current = pa->status_current;
+        a->told_desired = pa->status_desired;
     }
     if (pa->has_status)
         status_writer_seen(r->writer, key, &pa->status_digest);
@@ -160,9 +167,8 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         return; /* our own status, most likely */
     if (pa->valid)
         claim_target(a);
+    a->outdated = true;
     workqueue_add(r->queue, key);
-    if (is_new && a->target_key)
-        wake_target(r, a->target_key);
 }
 
 static void on_autoscaler(void *data, enum informer_event event, const struct object *now,
@@ -246,6 +252,8 @@ void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
         a->due_us = now - (int64_t)rng_below(r->rng, (uint64_t)period / 2);
     while (a->due_us <= now)
         a->due_us += period;
+    if (a->due_us - now > period) /* the period was shortened */
+        a->due_us = now + period;
     int64_t wait = a->due_us - now;
     if (again_us >= 0)
         wait = MIN(wait, again_us);
@@ -260,6 +268,7 @@ static void let_run(struct reconciler *r)
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);
+    expiry_collect(r->expiry);
 }
 
 static void look(void *data)
@@ -268,8 +277,9 @@ static void look(void *data)
     if (!r->running && r->leading && !r->stopping && reconciler_synced(r))
         let_run(r);
     else if (r->running)
-        checkpoints_collect(r->checkpoints);
-    loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
+        expiry_collect(r->expiry);
+    if (r->leading) /* a standby has nothing to look for */
+        loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
 }
 
 static struct core_state *state_of(void *data, const char *key)
@@ -277,6 +287,13 @@ static struct core_state *state_of(void *data, const char *key)
     struct reconciler *r = data;
     struct autoscaler *a = map_get(&r->records, key);
     return a && a->phase == STATE_READY ? a->state : NULL;
+}
+
+static const char *uid_of(void *data, const char *key)
+{
+    struct reconciler *r = data;
+    const struct autoscaler *a = map_get(&r->records, key);
+    return a ? a->pa->object.meta.uid : NULL;
 }
 
 static uint32_t lead_of(void *data, const char *key)
@@ -367,6 +384,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                        (int64_t)r->config->checkpoint_interval_s * USEC_PER_SEC,
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
+    r->expiry = expiry_new(client, config->namespaces, log);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
     const struct annotated_config annotated = {.targets = r->targets,
                                                .autoscalers = r->autoscalers,
@@ -374,8 +392,12 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                .changed = wake_record,
                                                .data = r};
     r->annotated = annotated_new(client, &annotated, r->recorder, log);
-    const struct backfill_config backfill = {
-        .namespaces = config->namespaces, .state = state_of, .lead_s = lead_of, .imported = on_imported, .data = r};
+    const struct backfill_config backfill = {.namespaces = config->namespaces,
+                                             .state = state_of,
+                                             .uid = uid_of,
+                                             .lead_s = lead_of,
+                                             .imported = on_imported,
+                                             .data = r};
     r->backfill = backfill_new(client, &backfill, r->recorder, log, metrics);
     r->queue = workqueue_new(r->loop, "predictiveautoscaler", PARALLEL_SYNCS, process, r, metrics);
     workqueue_pause(r->queue, true);
@@ -394,6 +416,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     backfill_free(r->backfill);
     annotated_free(r->annotated);
     status_writer_free(r->writer);
+    expiry_free(r->expiry);
     checkpoints_free(r->checkpoints);
     pod_metrics_free(r->usage);
     pods_free(r->pods);
@@ -417,7 +440,6 @@ void reconciler_start(struct reconciler *r)
     }
     targets_start(r->targets);
     backfill_start(r->backfill);
-    loop_timer_arm(&r->look, LOOK_FAST_US);
 }
 
 static void name_unsynced(struct buf *out, const char *what, bool synced, const struct error *err)
@@ -452,18 +474,11 @@ void reconciler_lead(struct reconciler *r)
     loop_timer_arm(&r->look, 0);
 }
 
-struct stop {
-    void (*done)(void *data);
-    void *data;
-    struct log *log;
-};
-
 static void on_flushed(void *data, size_t written, size_t left)
 {
-    struct stop *s = data;
-    log_info(s->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
-    s->done(s->data);
-    free(s);
+    struct reconciler *r = data;
+    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
+    r->stopped(r->stopped_data);
 }
 
 void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void *data), void *data)
@@ -480,7 +495,7 @@ void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void 
             workqueue_finish(r->queue, a->key);
         }
     }
-    struct stop *s = xcalloc(1, sizeof(*s));
-    *s = (struct stop){.done = done, .data = data, .log = r->log};
-    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, s);
+    r->stopped = done;
+    r->stopped_data = data;
+    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, r);
 }

@@ -224,7 +224,7 @@ static void set_forecast(struct autoscaler *a, struct pa_status *s)
 
 static void set_metrics(const struct autoscaler *a, struct pa_status *s)
 {
-    for (uint32_t m = 0; m < a->work->plan.n_metrics && m < PA_STATUS_METRICS; m++) {
+    for (uint32_t m = 0; m < MIN(a->work->plan.n_metrics, a->pa->spec.n_metrics) && m < PA_STATUS_METRICS; m++) {
         const struct core_metric_plan *p = &a->work->plan.metrics[m];
         struct pa_metric_status *out = &s->current_metrics[s->n_current_metrics++];
         (void)str_copy(out->name, sizeof(out->name), a->pa->spec.metrics[m].name);
@@ -373,6 +373,21 @@ static bool found_nothing(const struct finding *f)
     return !f->ok && f->target == TARGET_OK && f->pods_error.kind == ERROR_NONE && !f->selector_missing;
 }
 
+/* Before the target has been read once, what was told last stands: 0 would be a claim. */
+static void set_replicas(const struct autoscaler *a, struct pa_status *s)
+{
+    if (a->work->finding.ok)
+        s->desired_replicas = a->work->plan.replicas;
+    if (a->work->finding.wrote)
+        s->current_replicas = a->work->finding.to;
+    else if (a->scale.uid)
+        s->current_replicas = a->scale.spec_replicas;
+    else
+        s->current_replicas = a->told_current;
+    if (!a->work->finding.ok)
+        s->desired_replicas = a->scale.uid ? s->current_replicas : a->told_desired;
+}
+
 void report_sync(struct autoscaler *a)
 {
     bool off = a->pa->spec.mode == CORE_OFF;
@@ -381,8 +396,7 @@ void report_sync(struct autoscaler *a)
     struct pa_status *s = xcalloc(1, sizeof(*s));
     s->observed_generation = a->pa->object.meta.generation;
     (void)str_copy(s->selector, sizeof(s->selector), a->selector_text ? a->selector_text : "");
-    s->current_replicas = a->work->finding.wrote ? a->work->finding.to : a->scale.spec_replicas;
-    s->desired_replicas = s->current_replicas;
+    set_replicas(a, s);
     set_config_valid(a, s);
     set_paused(a, s);
     if (a->pa->valid && !off) {
@@ -395,7 +409,6 @@ void report_sync(struct autoscaler *a)
         struct core_condition c;
         core_condition_scaling_limited(&a->work->plan, &c);
         set_core(a, s, PA_SCALING_LIMITED, &c);
-        s->desired_replicas = a->work->plan.replicas;
         set_metrics(a, s);
         set_decision(a, s);
     }

@@ -23,8 +23,10 @@ struct entry {
     char *key;
     char *body;                   /* what waits or is being written; NULL: nothing */
     struct schema_digest digest;  /* of `body` */
+    struct schema_digest sent;    /* of what is being written */
     struct schema_digest written; /* what the API server has, as far as we know */
     bool has_written, transition;
+    bool newer;      /* `body` came after the request had begun */
     int64_t request; /* under way; 0: none */
     int64_t written_us;
     int64_t retry_us; /* delay of the next attempt after a failure */
@@ -74,10 +76,14 @@ static void on_written(void *data, const struct kube_response *response, const s
     e->request = 0;
     if (!err) {
         metrics_add(w->ok, 1);
-        e->written = e->digest;
+        e->written = e->sent;
         e->has_written = true;
         e->written_us = loop_now_us(w->loop);
         e->retry_us = 0;
+        if (e->newer) {
+            enqueue(e);
+            return;
+        }
         free(e->body);
         e->body = NULL;
         return;
@@ -97,6 +103,8 @@ static void on_written(void *data, const struct kube_response *response, const s
 static void send(struct entry *e)
 {
     struct status_writer *w = e->owner;
+    e->sent = e->digest;
+    e->newer = false;
     _cleanup_(freep) char *key = xstrdup(e->key);
     const char *namespace_, *name;
     object_key_split(key, &namespace_, &name);
@@ -190,12 +198,10 @@ void status_writer_put(struct status_writer *w, const char *key, const struct pa
         change = pa_digest_compare(&e->digest, &digest);
     else if (e->has_written)
         change = pa_digest_compare(&e->written, &digest);
-    bool waits = e->body && e->request == 0;
+    bool waits = e->body && (e->request == 0 || e->newer);
     if (change == PA_STATUS_SAME ||
         (change == PA_STATUS_DRIFT && !waits && loop_now_us(w->loop) - e->written_us < DRIFT_INTERVAL_US))
         return;
-    if (e->request != 0)
-        return; /* the next sync's status is compared with what this write leaves */
     _cleanup_(freep) char *copy = xstrdup(key);
     const char *namespace_, *name;
     object_key_split(copy, &namespace_, &name);
@@ -210,7 +216,8 @@ void status_writer_put(struct status_writer *w, const char *key, const struct pa
     e->body = buf_steal(&body);
     e->digest = digest;
     e->transition = (waits && e->transition) || change == PA_STATUS_TRANSITION;
-    if (!loop_timer_armed(&e->retry))
+    e->newer = e->request != 0;
+    if (!e->newer && !loop_timer_armed(&e->retry))
         enqueue(e);
 }
 

@@ -62,6 +62,13 @@ static void on_written(void *data, const struct target_result *result, const str
     finish(a, result->problem == TARGET_CONFLICT ? RETRY_SOON_US : -1);
 }
 
+/* New bounds, another mode, a pause: what was decided under the old spec is neither written nor told. */
+static void decide_anew(struct autoscaler *a)
+{
+    a->work->finding = (struct finding){.target = TARGET_OK};
+    finish(a, 0);
+}
+
 /* The decision stands on what the cache said; the write stands on what the server says now. */
 static void on_read_before_write(void *data, const struct target_result *result, const struct error *err)
 {
@@ -76,6 +83,10 @@ static void on_read_before_write(void *data, const struct target_result *result,
     if (result->scale.spec_replicas != a->scale.spec_replicas || !streq(result->scale.uid, a->scale.uid)) {
         a->read_live = true;
         finish(a, RETRY_SOON_US);
+        return;
+    }
+    if (a->outdated) {
+        decide_anew(a);
         return;
     }
     struct target_ref ref = autoscaler_target(a);
@@ -119,6 +130,10 @@ static bool other_owner(struct autoscaler *a)
 /* The plan stands: it is written, unless nothing changes or another autoscaler owns the target. */
 static void act(struct autoscaler *a)
 {
+    if (a->outdated) {
+        decide_anew(a);
+        return;
+    }
     a->work->finding.other_owner = other_owner(a);
     if (!a->work->plan.write || a->work->finding.other_owner) {
         finish(a, -1);
@@ -142,6 +157,7 @@ static void decide(struct autoscaler *a)
     /* Strictly increasing, also when the wall clock is set back. */
     int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
     a->last_time_us = now;
+    a->outdated = false;
     struct core_observation seen;
     observer_look(&a->r->observer,
                   &(struct observe_input){
@@ -202,6 +218,7 @@ static void state_ready(struct autoscaler *a, struct core_state *state)
 {
     a->state = state ? state : core_state_new(&a->pa->spec);
     a->phase = STATE_READY;
+    a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
     a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
@@ -257,6 +274,10 @@ static void need_state(struct autoscaler *a)
         checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
     }
     if (a->phase == STATE_READY) {
+        /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
+        if (a->off)
+            core_resume(a->state, &a->pa->spec, MAX(loop_real_us(a->r->loop), a->last_time_us), a->scale.spec_replicas);
+        a->off = false;
         need_usage(a);
         return;
     }
@@ -302,10 +323,18 @@ static void settle_unsure_write(struct autoscaler *a)
         remember_write(a, a->unsure.from, a->unsure.to, a->scale.resource_version);
 }
 
+static void on_target(void *data, const struct target_result *result, const struct error *err);
+
+static void read_target(struct autoscaler *a, bool live)
+{
+    struct target_ref ref = autoscaler_target(a);
+    a->reading_live = live;
+    a->op_target = targets_read(a->r->targets, &ref, live, on_target, a);
+}
+
 static void on_target(void *data, const struct target_result *result, const struct error *err)
 {
     struct autoscaler *a = data;
-    struct target_ref ref = autoscaler_target(a);
     a->op_target = 0;
     if (result->problem != TARGET_OK) {
         a->work->finding.target = result->problem;
@@ -315,8 +344,13 @@ static void on_target(void *data, const struct target_result *result, const stru
     }
     /* Our own write must be seen before the next decision, or it would look like someone else's. */
     if (a->written_rv && resource_version_compare(result->scale.resource_version, a->written_rv) < 0) {
-        a->op_target = targets_read(a->r->targets, &ref, true, on_target, a);
-        return;
+        if (!a->reading_live) {
+            read_target(a, true);
+            return;
+        }
+        /* The server itself is behind it: it was restored from a backup, and our write is not there. */
+        free(a->written_rv);
+        a->written_rv = NULL;
     }
     a->read_live = false;
     take_scale(a, &result->scale);
@@ -332,6 +366,16 @@ static void on_target(void *data, const struct target_result *result, const stru
     need_state(a);
 }
 
+/* Nothing is evaluated any more: no pods, no usage; the history stays. */
+static void let_go(struct autoscaler *a)
+{
+    a->off = true;
+    pod_metrics_forget(a->r->usage, a->key);
+    if (a->watching_pods)
+        pods_unwatch(a->r->pods, a->pa->object.meta.namespace_);
+    a->watching_pods = false;
+}
+
 void sync_begin(struct autoscaler *a)
 {
     bool unsure = a->unsure.active;
@@ -341,11 +385,11 @@ void sync_begin(struct autoscaler *a)
     if (a->metric_age_s <= 0)
         a->metric_age_s = METRIC_AGE_S;
     if (a->pa->spec.mode == CORE_OFF) {
+        let_go(a);
         finish(a, -1);
         return;
     }
-    struct target_ref ref = autoscaler_target(a);
-    a->op_target = targets_read(a->r->targets, &ref, a->read_live || unsure, on_target, a);
+    read_target(a, a->read_live || unsure);
 }
 
 void sync_abandon(struct autoscaler *a)

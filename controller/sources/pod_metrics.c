@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_SELECTORS   8  /* of a namespace; with more of them all its pods are asked for */
 #define REQUEST_COST    50 /* a request costs the server about as much as this many pods */
 #define MAX_ITEM_BYTES  (256 * 1024)
 #define MAX_LIST_BYTES  (64 * 1024 * 1024)
@@ -26,13 +27,17 @@ struct group {
     struct pod_metrics *owner;
     char *namespace_;
     struct map samples;       /* pod name -> struct sample_entry */
+    struct list members;      /* struct interest, by `member` */
     struct list waiters;      /* struct interest, by `waiting` */
     struct loop_timer answer; /* tells the waiters on a later turn */
     struct error error;       /* of the last round; kind NONE: it went well */
     int64_t fetched_us;       /* CLOCK_BOOTTIME at the start of the last round */
     uint64_t round;
-    unsigned interests, running; /* requests of the round under way */
-    bool fetched;
+    unsigned running;    /* requests of the round under way */
+    uint64_t since;      /* the newest fetch when the group came */
+    int64_t interval_us; /* how long a round serves; 0: to be found out */
+    bool fetched;        /* the round serves all members */
+    bool partial;        /* it was asked for by selectors */
 };
 
 struct interest {
@@ -40,7 +45,7 @@ struct interest {
     char *selector_text;
     struct selector *selector;
     int64_t period_us;
-    struct list waiting;
+    struct list member, waiting;
     void (*done)(void *data, const struct error *err);
     void *data;
 };
@@ -51,6 +56,7 @@ struct fetch {
     struct pod_metrics *owner;
     struct group *group;
     struct split split;
+    uint64_t serial;
     int64_t request;
     size_t rejected;
 };
@@ -64,6 +70,7 @@ struct pod_metrics {
     struct map interests; /* autoscaler key -> struct interest */
     struct map groups;    /* namespace -> struct group */
     struct list fetches;
+    uint64_t serial; /* of the newest fetch */
     struct metrics_series *lists, *failures, *samples;
 };
 
@@ -94,6 +101,7 @@ static void interest_free(void *value)
 {
     struct interest *i = value;
     list_remove(&i->waiting);
+    list_remove(&i->member);
     selector_free(i->selector);
     free(i->selector_text);
     free(i);
@@ -116,11 +124,17 @@ static void drop_old_samples(struct group *g)
             (void)map_remove(&g->samples, e->key);
 }
 
+static void start_round(struct pod_metrics *m, struct group *g);
+
 static void round_ended(struct group *g)
 {
     if (g->error.kind == ERROR_NONE)
         drop_old_samples(g);
-    loop_timer_arm(&g->answer, 0);
+    /* Someone with another selector came meanwhile. Few do: above MAX_SELECTORS rounds are not partial. */
+    if (!g->fetched && !list_empty(&g->waiters))
+        start_round(g->owner, g);
+    else
+        loop_timer_arm(&g->answer, 0);
 }
 
 static void tell_waiters(void *data)
@@ -194,6 +208,7 @@ static void on_list(void *data, const struct kube_response *response UNUSED, con
         log_warn(m->log, "pod metrics with unusable items", LOG_I("items", f->rejected),
                  LOG_S("namespace", f->group ? f->group->namespace_ : ""));
     struct group *only = f->group;
+    uint64_t serial = f->serial;
     fetch_free(f);
     if (only) {
         group_request_ended(only, err ? &copy : NULL);
@@ -201,14 +216,15 @@ static void on_list(void *data, const struct kube_response *response UNUSED, con
     }
     struct map_iter it = map_iter(&m->groups);
     for (struct map_entry *e; (e = map_next(&m->groups, &it)) != NULL;)
-        group_request_ended(e->value, err ? &copy : NULL);
+        if (((struct group *)e->value)->since < serial)
+            group_request_ended(e->value, err ? &copy : NULL);
 }
 
 /* Lists the usage of a namespace (of those a selector matches), or of the cluster with `g` NULL. */
 static void start_fetch(struct pod_metrics *m, struct group *g, const char *selector)
 {
     struct fetch *f = xcalloc(1, sizeof(*f));
-    *f = (struct fetch){.owner = m, .group = g};
+    *f = (struct fetch){.owner = m, .group = g, .serial = ++m->serial};
     list_append(&m->fetches, &f->node);
     split_init(&f->split, SPLIT_LIST, MAX_ITEM_BYTES, on_item, f);
     struct buf path = BUF_INIT(64 * 1024);
@@ -229,17 +245,16 @@ static void start_fetch(struct pod_metrics *m, struct group *g, const char *sele
 }
 
 /* The distinct selectors of a group, sorted; gives their number and the pods that they match in all. */
-static size_t distinct_selectors(struct pod_metrics *m, struct group *g, const char **texts, size_t cap,
+static size_t distinct_selectors(struct pod_metrics *m, const struct group *g, const char **texts, size_t cap,
                                  size_t *ret_pods)
 {
     size_t n = 0;
     const struct pod **matched = NULL;
     size_t matched_cap = 0;
     *ret_pods = 0;
-    struct map_iter it = map_iter(&m->interests);
-    for (struct map_entry *e; (e = map_next(&m->interests, &it)) != NULL;) {
-        struct interest *i = e->value;
-        bool known = i->group != g;
+    list_for_each (it, &g->members) {
+        struct interest *i = CONTAINER_OF(it, struct interest, member);
+        bool known = false;
         for (size_t k = 0; k < n && !known; k++)
             known = streq(texts[k], i->selector_text);
         if (known)
@@ -262,6 +277,7 @@ static void begin_round(struct group *g, int64_t now_us)
     g->round++;
     g->error = ERROR_INIT;
     g->fetched = true;
+    g->partial = false;
     g->fetched_us = now_us;
     g->running++;
 }
@@ -281,7 +297,6 @@ static bool cluster_is_cheaper(const struct pod_metrics *m)
 
 static void start_round(struct pod_metrics *m, struct group *g)
 {
-    enum { MAX_SELECTORS = 8 };
     int64_t now = loop_now_us(m->loop);
     if (cluster_is_cheaper(m)) {
         struct map_iter it = map_iter(&m->groups);
@@ -298,22 +313,21 @@ static void start_round(struct pod_metrics *m, struct group *g)
         start_fetch(m, g, NULL);
         return;
     }
+    g->partial = true;
     g->running += (unsigned)n - 1;
     for (size_t i = 0; i < n; i++)
         start_fetch(m, g, selectors[i]);
 }
 
 /* How long a round's samples serve: a tenth is left for syncs that come a little early. */
-static int64_t group_interval_us(const struct pod_metrics *m, const struct group *g)
+static int64_t group_interval_us(const struct pod_metrics *m, struct group *g)
 {
-    int64_t interval = m->max_interval_us;
-    struct map_iter it = map_iter(&m->interests);
-    for (struct map_entry *e; (e = map_next(&m->interests, &it)) != NULL;) {
-        const struct interest *i = e->value;
-        if (i->group == g)
-            interval = MIN(interval, i->period_us);
+    if (g->interval_us == 0) {
+        g->interval_us = m->max_interval_us;
+        list_for_each (it, &g->members)
+            g->interval_us = MIN(g->interval_us, CONTAINER_OF(it, struct interest, member)->period_us);
     }
-    return interval - interval / 10;
+    return g->interval_us - g->interval_us / 10;
 }
 
 /* ---- interface ---- */
@@ -361,12 +375,21 @@ static struct group *group_of(struct pod_metrics *m, const char *namespace_)
     if (g)
         return g;
     g = xcalloc(1, sizeof(*g));
-    *g = (struct group){.owner = m, .namespace_ = xstrdup(namespace_)};
+    *g = (struct group){.owner = m, .namespace_ = xstrdup(namespace_), .since = m->serial};
     map_init(&g->samples, free);
+    list_init(&g->members);
     list_init(&g->waiters);
     loop_timer_init(&g->answer, m->loop, LOOP_NORMAL, tell_waiters, g);
     map_set(&m->groups, namespace_, g);
     return g;
+}
+
+static bool selects(const struct group *g, const char *selector)
+{
+    list_for_each (it, &g->members)
+        if (streq(CONTAINER_OF(it, struct interest, member)->selector_text, selector))
+            return true;
+    return false;
 }
 
 void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *namespace_, const char *selector,
@@ -374,6 +397,8 @@ void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *na
 {
     struct interest *i = map_get(&m->interests, key);
     if (i && streq(i->group->namespace_, namespace_) && streq(i->selector_text, selector)) {
+        if (i->period_us != period_us)
+            i->group->interval_us = 0;
         i->period_us = period_us;
         return;
     }
@@ -385,9 +410,13 @@ void pod_metrics_interest(struct pod_metrics *m, const char *key, const char *na
                            .period_us = period_us};
     if (!i->selector)
         i->selector = selector_parse("", NULL);
-    i->group->interests++;
-    i->group->fetched = false; /* the next refresh must know the new selector's pods */
+    struct group *g = i->group;
+    /* The next refresh must know the new selector's pods; a round for the whole namespace knows them. */
+    g->fetched = g->fetched && (!g->partial || selects(g, selector));
+    g->interval_us = 0;
     list_init(&i->waiting);
+    list_init(&i->member);
+    list_append(&g->members, &i->member);
     map_set(&m->interests, key, i);
 }
 
@@ -398,7 +427,8 @@ void pod_metrics_forget(struct pod_metrics *m, const char *key)
         return;
     struct group *g = i->group;
     (void)map_remove(&m->interests, key);
-    if (--g->interests == 0)
+    g->interval_us = 0;
+    if (list_empty(&g->members))
         (void)map_remove(&m->groups, g->namespace_);
 }
 

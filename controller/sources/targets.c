@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DISCOVERY_RETRY_US (20 * USEC_PER_SEC)
+#define MAX_KINDS          1024 /* a cache: above it, it begins anew */
 
 /* What discovery says of "group/version/Kind". */
 struct kind_info {
@@ -353,6 +354,8 @@ static void on_discovery(void *data, const struct kube_response *response, const
         return;
     }
     _cleanup_(freep) char *key = xasprintf("%s/%s", op->api_version, op->kind);
+    if (t->kinds.count >= MAX_KINDS)
+        map_clear(&t->kinds);
     map_set(&t->kinds, key, kind);
     use_kind(op, kind);
 }

@@ -13,8 +13,7 @@ const struct backoff_config backoff_reflector = {
 
 void backoff_init(struct backoff *b, const struct backoff_config *config)
 {
-    assert(config->initial_us > 0 && config->cap_us >= config->initial_us &&
-           config->cap_us <= BACKOFF_MAX_US);
+    assert(config->initial_us > 0 && config->cap_us >= config->initial_us && config->cap_us <= BACKOFF_MAX_US);
     assert(config->factor >= 1 && config->jitter >= 0 && config->jitter <= 10);
     *b = (struct backoff){.config = *config, .next_us = config->initial_us};
 }

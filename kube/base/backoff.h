@@ -42,8 +42,7 @@ struct ratelimit {
 };
 
 void ratelimit_init(struct ratelimit *r, double rate, double burst, int64_t now_us);
-bool ratelimit_take(struct ratelimit *r, int64_t now_us); /* true: a token was taken */
-int64_t ratelimit_reserve_us(struct ratelimit *r,
-                             int64_t now_us); /* takes one, on credit; gives how long to wait */
+bool ratelimit_take(struct ratelimit *r, int64_t now_us);          /* true: a token was taken */
+int64_t ratelimit_reserve_us(struct ratelimit *r, int64_t now_us); /* takes one, on credit; gives how long to wait */
 
 #endif

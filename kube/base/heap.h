@@ -21,10 +21,9 @@ struct heap {
 };
 
 void heap_node_init(struct heap_node *node);
-void heap_done(struct heap *h); /* forgets all nodes */
-void heap_add(struct heap *h, struct heap_node *node,
-              int64_t key);                               /* moves it if it is in: behind its equals */
-void heap_remove(struct heap *h, struct heap_node *node); /* nothing if it is not in */
-struct heap_node *heap_first(const struct heap *h);       /* NULL: empty */
+void heap_done(struct heap *h);                                     /* forgets all nodes */
+void heap_add(struct heap *h, struct heap_node *node, int64_t key); /* moves it if it is in: behind its equals */
+void heap_remove(struct heap *h, struct heap_node *node);           /* nothing if it is not in */
+struct heap_node *heap_first(const struct heap *h);                 /* NULL: empty */
 
 #endif

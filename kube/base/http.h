@@ -45,7 +45,7 @@ struct http *http_free(struct http *http);
 struct http_origin;
 struct http_origin_config {
     const char *url;             /* "https://host:port[/prefix]" (http:// only where the user configured it) */
-    const char *ca_pem;          /* NULL: the system's bundle */
+    const char *ca_pem;          /* NULL: the system's bundle, as it is when the origin is made */
     const char *client_cert_pem; /* NULL: none */
     const char *client_key_pem;
     const char *server_name; /* SNI and name to verify, NULL: the URL's host */

@@ -19,8 +19,6 @@ enum {
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_COUNT = 3,
     USER_TIMEOUT_MS = 45000,
-    /* libcurl's own is a day: a renewed bundle would not be seen for as long. */
-    CA_CACHE_S = 300,
     CONNECTION_LIFETIME_S = 3600,
     /* Its least. Every request over TLS is copied there, and a watch keeps it: with libcurl's 64 KiB, a thousand
      * autoscalers in 20 namespaces would spend 1.2 MB on 25 request heads. */
@@ -96,6 +94,8 @@ static int on_socket_made(void *userp UNUSED, curl_socket_t fd, curlsocktype pur
 static CURLcode on_ssl_ctx(CURL *easy UNUSED, void *ssl_ctx, void *userp)
 {
     struct exchange *ex = userp;
+    if (ex->origin->system)
+        tls_store_use(ex->origin->system, ssl_ctx);
     tls_peer_watch(ex->peer, ssl_ctx, ex->http->tls_slot);
     return CURLE_OK;
 }
@@ -373,9 +373,10 @@ static CURLcode set_tls(struct exchange *ex)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_VERIFYPEER, o->insecure ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, o->insecure ? 0L : 2L);
-    SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
-    /* libcurl looks into its directory of CAs even when it is given a blob; and it caches a bundle only without one. */
+    /* libcurl trusts its directory of CAs beside a blob; and its own bundle it would parse on the loop. */
+    SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
+    SET(CURLOPT_CA_CACHE_TIMEOUT, 0L);
     struct curl_blob blob = {.flags = CURL_BLOB_NOCOPY};
     if (o->ca_pem) {
         blob.data = o->ca_pem;
@@ -402,7 +403,9 @@ static CURLcode set_connection(struct exchange *ex)
     CURLcode code = CURLE_OK;
     CURL *easy = ex->easy;
     const struct http_request *q = &ex->request;
-    bool shared = q->connection == HTTP_SHARED && q->priority != LOOP_LEASE;
+    /* Nor a stream: with HTTP/2 libcurl 7.88 leaves what does not fit into a small buffer in its own layers, and no event
+     * comes for it. */
+    bool shared = q->connection == HTTP_SHARED && q->priority != LOOP_LEASE && !q->on_data;
     const char *proxy = ex->origin->proxy ? ex->origin->proxy : ex->http->proxy;
     SET(CURLOPT_PROTOCOLS_STR, ex->origin->https ? "https" : "http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);

@@ -172,6 +172,11 @@ static int set_certificates(struct http_origin *o, const struct http_origin_conf
     if (c->client_cert_pem && tls_check_pair(c->client_cert_pem, c->client_key_pem, &o->cert, err) < 0)
         return -1;
     o->insecure = c->insecure_skip_verify;
+    if (o->https && !c->ca_pem && !o->insecure) {
+        o->system = tls_store_system(err);
+        if (!o->system)
+            return -1;
+    }
     o->ca_pem = xstrdup0(c->ca_pem);
     o->cert_pem = xstrdup0(c->client_cert_pem);
     o->key_pem = xstrdup0(c->client_key_pem);
@@ -219,6 +224,7 @@ struct http_origin *http_origin_unref(struct http_origin *o)
     free(o->host_header);
     free(o->ca_pem);
     free(o->cert_pem);
+    (void)tls_store_free(o->system);
     o->proxy = http_wipe(o->proxy); /* a proxy's URL may carry a password */
     o->key_pem = http_wipe(o->key_pem);
     free(o);

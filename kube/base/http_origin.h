@@ -27,6 +27,7 @@ struct http_origin {
     char *host_header; /* "Host: host:port", the same; NULL: libcurl's own */
     char *proxy;       /* NULL: the client's; "": none */
     char *ca_pem, *cert_pem, *key_pem;
+    struct tls_store *system; /* where no CA is given; NULL: not needed */
     struct tls_certificate cert;
     struct http_secret *secrets[HTTP_MAX_SECRETS];
     size_t n_secrets;

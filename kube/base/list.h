@@ -41,7 +41,7 @@ static inline void list_remove(struct list *node)
 
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* The current node may be removed. */
-#define list_for_each_safe(it, after, head)                                                                  \
+#define list_for_each_safe(it, after, head)                                                                            \
     for (struct list *it = (head)->next, *after = it->next; it != (head); it = after, after = it->next)
 
 #endif

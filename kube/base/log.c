@@ -57,8 +57,7 @@ struct log *log_with(struct log *parent, const char *component)
     struct log *log = xcalloc(1, sizeof(*log));
     struct log *root = parent->sink->root;
     log->sink = parent->sink;
-    log->component =
-        parent->component ? xasprintf("%s.%s", parent->component, component) : xstrdup(component);
+    log->component = parent->component ? xasprintf("%s.%s", parent->component, component) : xstrdup(component);
     log->next = root->next;
     root->next = log;
     return log;
@@ -193,8 +192,7 @@ static void emit(struct sink *sink)
         sink->torn = !whole && written > sink->torn;
 }
 
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
-               size_t n)
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t n)
 {
     if (!log_enabled(log, level))
         return;

@@ -61,11 +61,10 @@ uint64_t log_dropped(const struct log *log);
 
 /* `log` may be NULL: nothing is written. Keys are constants: letters, digits, "_", "-", "."; a NULL text is
  * null. */
-void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields,
-               size_t n);
+void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t n);
 
-#define LOG_AT_(log, level, message, ...)                                                                    \
-    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}},          \
+#define LOG_AT_(log, level, message, ...)                                                                              \
+    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}},                    \
               ARRAY_SIZE(((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})) - 1)
 #define log_error(log, message, ...) LOG_AT_(log, LOG_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
 #define log_warn(log, message, ...)  LOG_AT_(log, LOG_WARN, message __VA_OPT__(, ) __VA_ARGS__)

@@ -18,9 +18,8 @@
 /* As controller-runtime, client-go and component-base have them; those of the queue with what repeated
  * multiplication by ten gives in Go, so that the `le` texts are the same. */
 const double metrics_buckets_reconcile[40] = {
-    0.005, 0.01, 0.025, 0.05, 0.1,  0.15, 0.2,  0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6,
-    0.7,   0.8,  0.9,   1.0,  1.25, 1.5,  1.75, 2.0,  2.5, 3.0,  3.5, 4.0,  4.5, 5,
-    6,     7,    8,     9,    10,   15,   20,   25,   30,  40,   50,  60,
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5,
+    1.75,  2.0,  2.5,   3.0,  3.5, 4.0,  4.5, 5,    6,   7,    8,   9,    10,  15,  20,  25,  30,  40,  50,   60,
 };
 const double metrics_buckets_request[12] = {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60};
 const double metrics_buckets_queue[10] = {
@@ -41,9 +40,8 @@ struct metrics *metrics_new(void)
     map_init(&m->names, NULL);
     /* Rendered labels: 8 values of 1 KiB, each byte escaped or replaced, and the names. */
     buf_init(&m->scratch, 64 << 10);
-    m->over_limit =
-        metrics_family(m, METRICS_COUNTER, "metrics_over_limit_total",
-                       "Uses of label values beyond a metric's limit of series.", "metric", NULL, 0);
+    m->over_limit = metrics_family(m, METRICS_COUNTER, "metrics_over_limit_total",
+                                   "Uses of label values beyond a metric's limit of series.", "metric", NULL, 0);
     metrics_limit(m->over_limit, SIZE_MAX);
     return m;
 }
@@ -136,8 +134,8 @@ static void claim_names(struct metrics *m, struct metrics_family *f)
         claim(m, f, *suffix);
 }
 
-static bool same_shape(const struct metrics_family *f, enum metrics_type type, const char *name,
-                       const char *labels, const double *buckets, size_t n_buckets)
+static bool same_shape(const struct metrics_family *f, enum metrics_type type, const char *name, const char *labels,
+                       const double *buckets, size_t n_buckets)
 {
     if (f->type != type || !streq(f->name, name) || f->n_buckets != n_buckets)
         return false;
@@ -154,9 +152,8 @@ static bool same_shape(const struct metrics_family *f, enum metrics_type type, c
     return f->n_labels > 0 || !*labels;
 }
 
-struct metrics_family *metrics_family(struct metrics *m, enum metrics_type type, const char *name,
-                                      const char *help, const char *labels, const double *buckets,
-                                      size_t n_buckets)
+struct metrics_family *metrics_family(struct metrics *m, enum metrics_type type, const char *name, const char *help,
+                                      const char *labels, const double *buckets, size_t n_buckets)
 {
     struct metrics_family *f = map_get(&m->names, name);
     if (f) {
@@ -287,14 +284,12 @@ static const char *label_at(const char *labels, size_t index, size_t *ret_len)
 }
 
 /* Whether the rendered labels have the values that go; `by_label` has NULL where any value does. */
-static bool is_doomed(const struct metrics_family *f, const char *labels,
-                      const struct doomed *const *by_label)
+static bool is_doomed(const struct metrics_family *f, const char *labels, const struct doomed *const *by_label)
 {
     for (size_t i = 0; i < f->n_labels; i++) {
         size_t len;
         const char *value = label_at(labels, i, &len);
-        if (by_label[i] &&
-            (len != by_label[i]->value.len || memcmp(value, buf_str(&by_label[i]->value), len) != 0))
+        if (by_label[i] && (len != by_label[i]->value.len || memcmp(value, buf_str(&by_label[i]->value), len) != 0))
             return false;
     }
     return true;
@@ -346,8 +341,7 @@ void metrics_remove(struct metrics *m, const char *name, const char *value)
     buf_done(&doomed[0].value);
 }
 
-void metrics_remove2(struct metrics *m, const char *name1, const char *value1, const char *name2,
-                     const char *value2)
+void metrics_remove2(struct metrics *m, const char *name1, const char *value1, const char *name2, const char *value2)
 {
     struct doomed doomed[] = {{name1, BUF_INIT(m->scratch.max)}, {name2, BUF_INIT(m->scratch.max)}};
     put_label_value(&doomed[0].value, value1);

@@ -30,9 +30,8 @@ struct metrics *metrics_free(struct metrics *m);
 /* `labels`: names separated by commas ("code,method"), at most 8, "" for none. `buckets`: finite upper bounds
  * >= 0, ascending, histograms only. The name of a family that exists gives that family; type, labels and
  * buckets must be its. */
-struct metrics_family *metrics_family(struct metrics *m, enum metrics_type type, const char *name,
-                                      const char *help, const char *labels, const double *buckets,
-                                      size_t n_buckets);
+struct metrics_family *metrics_family(struct metrics *m, enum metrics_type type, const char *name, const char *help,
+                                      const char *labels, const double *buckets, size_t n_buckets);
 
 /* Default 1000. Label values beyond it share one series, whose label values are all "_overflow"; that of a
  * gauge, where one value can't stand for many, takes values and is not shown.
@@ -45,8 +44,7 @@ struct metrics_series *metrics_get(struct metrics_family *f, ...) __attribute__(
 /* Removes the series whose label `name` has this value (a deleted object), in all families. */
 void metrics_remove(struct metrics *m, const char *name, const char *value);
 /* The same for two labels at once (namespace and name). */
-void metrics_remove2(struct metrics *m, const char *name1, const char *value1, const char *name2,
-                     const char *value2);
+void metrics_remove2(struct metrics *m, const char *name1, const char *value1, const char *name2, const char *value2);
 
 /* Counters and gauges. A counter ignores what is negative or not finite: it never falls. */
 void metrics_add(struct metrics_series *s, double delta);

@@ -16,8 +16,7 @@ struct stat_line {
     double virtual_bytes, resident_bytes, start_ticks;
 };
 
-static struct metrics_series *series_of(struct metrics *m, enum metrics_type type, const char *name,
-                                        const char *help)
+static struct metrics_series *series_of(struct metrics *m, enum metrics_type type, const char *name, const char *help)
 {
     return metrics_get(metrics_family(m, type, name, help, "", NULL, 0), NULL);
 }
@@ -88,9 +87,9 @@ static void collect(void *data)
 {
     struct metrics *m = data;
     struct stat_line stat = read_stat();
-    metrics_set(series_of(m, METRICS_COUNTER, "process_cpu_seconds_total",
-                          "Total user and system CPU time spent in seconds."),
-                cpu_seconds());
+    metrics_set(
+        series_of(m, METRICS_COUNTER, "process_cpu_seconds_total", "Total user and system CPU time spent in seconds."),
+        cpu_seconds());
     gauge(m, "process_open_fds", "Number of open file descriptors.", count_fds());
     gauge(m, "process_max_fds", "Maximum number of open file descriptors.", limit_of(RLIMIT_NOFILE));
     gauge(m, "process_virtual_memory_bytes", "Virtual memory size in bytes.", stat.virtual_bytes);

@@ -39,8 +39,8 @@ static void put_head(struct buf *out, const struct metrics_family *f, bool openm
 }
 
 /* name + suffix {labels, le} and the space behind. Plain appends: there may be a hundred thousand lines. */
-static void put_sample_name(struct buf *out, const struct metrics_series *s, const char *suffix,
-                            const char *le, const char *le_end)
+static void put_sample_name(struct buf *out, const struct metrics_series *s, const char *suffix, const char *le,
+                            const char *le_end)
 {
     buf_append(out, s->family->name, metrics_base_length(s->family->type, s->family->name));
     buf_puts(out, suffix);

@@ -108,13 +108,11 @@ bool rfc3339_parse(const char *s, int64_t *ret_us)
 {
     int year, month, day, hour, minute, second;
     int64_t fraction_us, offset_s;
-    if (!read_number(&s, 4, 0, 9999, &year) || !read_char(&s, '-', '-') ||
-        !read_number(&s, 2, 1, 12, &month) || !read_char(&s, '-', '-') ||
-        !read_number(&s, 2, 1, days_in_month(year, month), &day) || !read_char(&s, 't', 'T') ||
-        !read_number(&s, 2, 0, 23, &hour) || !read_char(&s, ':', ':') ||
-        !read_number(&s, 2, 0, 59, &minute) || !read_char(&s, ':', ':') ||
-        !read_number(&s, 2, 0, 60, &second) || !read_fraction(&s, &fraction_us) ||
-        !read_offset(&s, &offset_s) || *s)
+    if (!read_number(&s, 4, 0, 9999, &year) || !read_char(&s, '-', '-') || !read_number(&s, 2, 1, 12, &month) ||
+        !read_char(&s, '-', '-') || !read_number(&s, 2, 1, days_in_month(year, month), &day) ||
+        !read_char(&s, 't', 'T') || !read_number(&s, 2, 0, 23, &hour) || !read_char(&s, ':', ':') ||
+        !read_number(&s, 2, 0, 59, &minute) || !read_char(&s, ':', ':') || !read_number(&s, 2, 0, 60, &second) ||
+        !read_fraction(&s, &fraction_us) || !read_offset(&s, &offset_s) || *s)
         return false;
     int64_t day_number = days_from_civil(year, month, day);
     int second_of_day = hour * 3600 + minute * 60 + second;

@@ -9,7 +9,7 @@ struct rng {
     uint64_t s[4];
 };
 
-void rng_seed(struct rng *rng, uint64_t seed); /* the same seed gives the same numbers for ever */
+void rng_seed(struct rng *rng, uint64_t seed);                      /* the same seed gives the same numbers for ever */
 void rng_seed_bytes(struct rng *rng, const void *data, size_t len); /* e.g. an object's UID */
 void rng_seed_random(struct rng *rng);                              /* from getrandom(2) */
 uint64_t rng_next(struct rng *rng);

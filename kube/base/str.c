@@ -129,8 +129,7 @@ static int base64_value(char c)
 static int base64_flush(struct buf *out, uint32_t group, size_t n)
 {
     group <<= 6 * (4 - n);
-    const unsigned char bytes[3] = {(unsigned char)(group >> 16), (unsigned char)(group >> 8),
-                                    (unsigned char)group};
+    const unsigned char bytes[3] = {(unsigned char)(group >> 16), (unsigned char)(group >> 8), (unsigned char)group};
     return buf_append(out, bytes, n - 1);
 }
 

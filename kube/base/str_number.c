@@ -181,8 +181,7 @@ static void decimal_shortest(struct decimal *d, double value)
         if (precision == DBL_DECIMAL_DIG || decimal_is(d, value))
             break;
         struct decimal above = *d;
-        if (precision > DBL_DIG && is_power_of_two(value) && decimal_increment(&above) &&
-            decimal_is(&above, value)) {
+        if (precision > DBL_DIG && is_power_of_two(value) && decimal_increment(&above) && decimal_is(&above, value)) {
             *d = above;
             break;
         }

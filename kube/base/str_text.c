@@ -55,8 +55,7 @@ bool str_is_utf8(const char *s, size_t len)
 /* The controls of the bidirectional algorithm (UAX #9), the implicit marks included: they reorder too. */
 static bool is_bidi(uint32_t c)
 {
-    return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069);
+    return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
 bool str_is_unsafe(uint32_t c)

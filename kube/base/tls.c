@@ -128,6 +128,52 @@ int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certifi
     return 0;
 }
 
+/* The machine's CA certificates */
+
+struct tls_store {
+    X509_STORE *store;
+};
+
+struct tls_store *tls_store_system(struct error *err)
+{
+    /* Debian, Red Hat, SUSE, Alpine: where Go looks, too. */
+    static const char *const bundles[] = {
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    };
+    struct tls_store *s = xcalloc(1, sizeof(*s));
+    s->store = X509_STORE_new();
+    bool loaded = false;
+    for (size_t i = 0; s->store && !loaded && i < ARRAY_SIZE(bundles); i++)
+        loaded = X509_STORE_load_file(s->store, bundles[i]) == 1;
+    ERR_clear_error();
+    if (loaded)
+        return s;
+    (void)error_set(
+        err, ERROR_CONFIG,
+        "no CA certificates on this machine (%s and others); install them (ca-certificates), or give the CA of "
+        "the server",
+        bundles[0]);
+    return tls_store_free(s);
+}
+
+struct tls_store *tls_store_free(struct tls_store *s)
+{
+    if (!s)
+        return NULL;
+    X509_STORE_free(s->store);
+    free(s);
+    return NULL;
+}
+
+void tls_store_use(const struct tls_store *s, void *ssl_ctx)
+{
+    SSL_CTX_set1_cert_store(ssl_ctx, s->store);
+}
+
 /* The verification of a server's chain */
 
 struct tls_peer *tls_peer_new(const char *expected_name)

@@ -22,6 +22,14 @@ int tls_check_ca(const char *pem, struct error *err) MUST_USE;
  * is no error here: clocks differ, and the server decides. */
 int tls_check_pair(const char *cert_pem, const char *key_pem, struct tls_certificate *ret, struct error *err) MUST_USE;
 
+/* The CA certificates of this machine. Parsing them takes some 30 ms, so that libcurl is not left to do it on the loop.
+ */
+struct tls_store;
+struct tls_store *tls_store_system(struct error *err) MUST_USE;
+struct tls_store *tls_store_free(struct tls_store *s); /* connections made with it keep what they need */
+/* To be called with the SSL_CTX of a new connection: it trusts these. */
+void tls_store_use(const struct tls_store *s, void *ssl_ctx);
+
 /* What the verification of one server's chain said. Reference counted: a connection may outlive the request that made
  * it. */
 struct tls_peer;

@@ -148,16 +148,15 @@ static bool parse_kind(const char *at, const struct api_kind *kind, struct call 
 
 static bool parse(const struct server_request *r, struct call *ret)
 {
-    static const struct api_kind *const kinds[] = {&api_pods, &api_leases, &api_events};
+    static const struct api_kind *const kinds[] = {&api_pods, &api_leases, &api_events, &api_pod_metrics,
+                                                   &api_autoscalers};
     char watching[8];
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         *ret = (struct call){.r = r};
         if (!parse_kind(r->path, kinds[i], ret))
             continue;
         if (streq(r->method, "GET"))
-            ret->op = ret->has_name                                   ? API_GET
-                      : query(r, "watch", watching, sizeof(watching)) ? API_WATCH
-                                                                      : API_LIST;
+            ret->op = ret->has_name ? API_GET : query(r, "watch", watching, sizeof(watching)) ? API_WATCH : API_LIST;
         else
             ret->op = streq(r->method, "POST")    ? API_CREATE
                       : streq(r->method, "PUT")   ? API_UPDATE
@@ -177,8 +176,8 @@ static void note(struct api *a, const struct call *call)
                      .n_headers = r->n_headers};
     s.headers = xcalloc(r->n_headers, sizeof(*s.headers));
     for (size_t i = 0; i < r->n_headers; i++)
-        s.headers[i] = (struct server_header){.name = xstrdup(r->headers[i].name),
-                                              .value = xstrdup(r->headers[i].value)};
+        s.headers[i] =
+            (struct server_header){.name = xstrdup(r->headers[i].name), .value = xstrdup(r->headers[i].value)};
     a->seen = xreallocarray(a->seen, a->n_seen + 1, sizeof(*a->seen));
     a->seen[a->n_seen++] = s;
     a->counts[call->op]++;
@@ -212,10 +211,10 @@ static struct snapshot *snapshot_new(struct api *a, const struct call *call)
 {
     struct snapshot *s = &a->snapshots[a->next_snapshot % MAX_SNAPSHOTS];
     api_objects_all_free(s->items);
-    *s = (struct snapshot){
-        .id = ++a->next_snapshot,
-        .version = api_objects_version(a->objects),
-        .items = api_objects_all(a->objects, call->kind, call->has_namespace ? call->namespace_ : NULL)};
+    *s = (struct snapshot){.id = ++a->next_snapshot,
+                           .version = api_objects_version(a->objects),
+                           .items =
+                               api_objects_all(a->objects, call->kind, call->has_namespace ? call->namespace_ : NULL)};
     return s;
 }
 
@@ -238,19 +237,17 @@ static struct snapshot *snapshot_of(struct api *a, const char *token, size_t *re
     return NULL;
 }
 
-static void page(const struct call *call, const struct snapshot *s, size_t from, size_t limit,
-                 struct buf *out)
+static void page(const struct call *call, const struct snapshot *s, size_t from, size_t limit, struct buf *out)
 {
     size_t n = 0;
     while (s->items[n])
         n++;
     size_t end = limit && from + limit < n ? from + limit : n;
-    (void)buf_printf(
-        out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
-        call->kind->kind, call->kind->api_version, s->version);
+    (void)buf_printf(out,
+                     "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\"",
+                     call->kind->kind, call->kind->api_version, s->version);
     if (end < n)
-        (void)buf_printf(out, ",\"continue\":\"%" PRIu64 " at+%zu\",\"remainingItemCount\":%zu", s->id, end,
-                         n - end);
+        (void)buf_printf(out, ",\"continue\":\"%" PRIu64 " at+%zu\",\"remainingItemCount\":%zu", s->id, end, n - end);
     (void)buf_puts(out, "},\"items\":[");
     for (size_t i = from; i < end; i++)
         (void)buf_printf(out, "%s%s", i > from ? "," : "", s->items[i]);
@@ -278,8 +275,7 @@ static struct script *list(struct api *a, const struct call *call, const struct 
     if (query(call->r, "continue", token, sizeof(token)) && *token) {
         s = snapshot_of(a, token, &from);
         if (version)
-            return refuse_with(a, 400, "BadRequest",
-                               "specifying resource version is not allowed when using continue");
+            return refuse_with(a, 400, "BadRequest", "specifying resource version is not allowed when using continue");
         if (!s)
             return refuse_with(a, 410, "Expired", "The provided continue parameter is too old");
     } else if (version > api_objects_version(a->objects)) {
@@ -298,8 +294,7 @@ static struct script *list(struct api *a, const struct call *call, const struct 
 
 static bool concerns(const struct watch *w, const struct api_event *e)
 {
-    return e->kind == w->kind && (!w->namespace_ || streq(w->namespace_, e->namespace_)) &&
-           e->version > w->version;
+    return e->kind == w->kind && (!w->namespace_ || streq(w->namespace_, e->namespace_)) && e->version > w->version;
 }
 
 /* A client has one watch of a collection: a new one means that it has given up the old one. */
@@ -337,9 +332,8 @@ static void chunk(struct script *s, const struct buf *text)
 void api_error_event(int code, const char *reason, struct buf *out)
 {
     struct buf status = BUF_INIT(4096);
-    status_body(
-        &(struct api_fault){.status = code, .reason = reason, .message = "too old resource version: 1 (17)"},
-        &status);
+    status_body(&(struct api_fault){.status = code, .reason = reason, .message = "too old resource version: 1 (17)"},
+                &status);
     api_event_line("ERROR", buf_str(&status), out);
     buf_done(&status);
 }

@@ -174,8 +174,7 @@ struct server *api_server(struct api *a)
     return a->server;
 }
 
-uint64_t api_put(struct api *a, const struct api_kind *kind, const char *ns, const char *name,
-                 const char *body)
+uint64_t api_put(struct api *a, const struct api_kind *kind, const char *ns, const char *name, const char *body)
 {
     api_lock(a);
     uint64_t version = api_objects_put(a->objects, kind, ns, name, body);
@@ -216,7 +215,7 @@ uint64_t api_version(struct api *a)
     return version;
 }
 
-void api_digest(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out)
+void api_contents(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out)
 {
     api_lock(a);
     api_objects_digest(a->objects, kind, ns, out);

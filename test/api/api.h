@@ -25,30 +25,18 @@ const char *api_ca_pem(const struct api *a);
 struct server *api_server(struct api *a); /* for server_down() and the like */
 
 /* ---- the state ---- */
-uint64_t api_put(struct api *a, const struct api_kind *kind, const char *ns, const char *name,
-                 const char *body);
+uint64_t api_put(struct api *a, const struct api_kind *kind, const char *ns, const char *name, const char *body);
 uint64_t api_delete(struct api *a, const struct api_kind *kind, const char *ns, const char *name);
 bool api_has(struct api *a, const struct api_kind *kind, const char *ns, const char *name);
-char *api_get(struct api *a, const struct api_kind *kind, const char *ns,
-              const char *name); /* free(); NULL: absent */
+char *api_get(struct api *a, const struct api_kind *kind, const char *ns, const char *name); /* free(); NULL: absent */
 uint64_t api_version(struct api *a);
-void api_digest(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out);
+void api_contents(struct api *a, const struct api_kind *kind, const char *ns, struct buf *out);
 void api_compact(struct api *a);                  /* watches can't begin before now */
 void api_expire_pages(struct api *a);             /* continue tokens that were given are gone */
 void api_rewind(struct api *a, uint64_t version); /* as after a restore of a backup */
 
 /* ---- misbehaviour ---- */
-enum api_op {
-    API_ANY,
-    API_LIST,
-    API_WATCH,
-    API_GET,
-    API_CREATE,
-    API_UPDATE,
-    API_PATCH,
-    API_DELETE,
-    N_API_OPS
-};
+enum api_op { API_ANY, API_LIST, API_WATCH, API_GET, API_CREATE, API_UPDATE, API_PATCH, API_DELETE, N_API_OPS };
 enum api_how {
     API_REFUSE, /* with `status`, `reason` and so on */
     API_RESET,  /* no answer, the connection is reset */
@@ -76,9 +64,8 @@ void api_split(struct api *a, size_t n, int pause_ms); /* all answers from now o
 
 /* ---- open watches ---- */
 size_t api_watching(struct api *a);
-void api_mute(struct api *a,
-              bool muted);        /* watches are told of changes only when it ends */
-void api_bookmark(struct api *a); /* with the newest resourceVersion */
+void api_mute(struct api *a, bool muted);                           /* watches are told of changes only when it ends */
+void api_bookmark(struct api *a);                                   /* with the newest resourceVersion */
 void api_tell(struct api *a, const char *type, const char *object); /* any event, true or not */
 void api_tell_error(struct api *a, int code, const char *reason);
 void api_tell_raw(struct api *a, const char *text); /* any bytes */

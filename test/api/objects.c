@@ -12,9 +12,12 @@
 #include <string.h>
 
 const struct api_kind api_pods = {"/api/v1", "pods", "Pod", "v1"};
-const struct api_kind api_leases = {"/apis/coordination.k8s.io/v1", "leases", "Lease",
-                                    "coordination.k8s.io/v1"};
+const struct api_kind api_leases = {"/apis/coordination.k8s.io/v1", "leases", "Lease", "coordination.k8s.io/v1"};
 const struct api_kind api_events = {"/apis/events.k8s.io/v1", "events", "Event", "events.k8s.io/v1"};
+const struct api_kind api_pod_metrics = {"/apis/metrics.k8s.io/v1beta1", "pods", "PodMetrics",
+                                         "metrics.k8s.io/v1beta1"};
+const struct api_kind api_autoscalers = {"/apis/ai4k8s.io/v1alpha1", "predictiveautoscalers", "PredictiveAutoscaler",
+                                         "ai4k8s.io/v1alpha1"};
 
 struct stored {
     const struct api_kind *kind;
@@ -90,8 +93,7 @@ void api_objects_rewind(struct api_objects *o, uint64_t version)
     o->oldest = 0;
 }
 
-static struct stored *find(const struct api_objects *o, const struct api_kind *kind, const char *ns,
-                           const char *name)
+static struct stored *find(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name)
 {
     for (size_t i = 0; i < o->n_objects; i++) {
         struct stored *s = &o->objects[i];
@@ -161,8 +163,7 @@ uint64_t api_objects_put(struct api_objects *o, const struct api_kind *kind, con
     return s->version;
 }
 
-uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns,
-                            const char *name)
+uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name)
 {
     struct stored *s = find(o, kind, ns, name);
     if (!s)
@@ -179,8 +180,7 @@ uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, 
     return o->version;
 }
 
-const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns,
-                            const char *name)
+const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name)
 {
     const struct stored *s = find(o, kind, ns, name);
     return s ? s->json : NULL;
@@ -242,8 +242,7 @@ static const struct stored **sorted(const struct api_objects *o, const struct ap
     return all;
 }
 
-void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns,
-                        struct buf *out)
+void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns, struct buf *out)
 {
     size_t n;
     const struct stored **all = sorted(o, kind, ns, &n);

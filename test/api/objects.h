@@ -13,7 +13,7 @@
 struct api_kind {
     const char *prefix, *plural, *kind, *api_version;
 };
-extern const struct api_kind api_pods, api_leases, api_events;
+extern const struct api_kind api_pods, api_leases, api_events, api_pod_metrics, api_autoscalers;
 
 struct api_event {
     const struct api_kind *kind;
@@ -38,19 +38,16 @@ void api_objects_rewind(struct api_objects *o, uint64_t version);
  * completed. */
 uint64_t api_objects_put(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name,
                          const char *body);
-uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns,
-                            const char *name);
+uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
 /* JSON; NULL: absent. Borrowed until the next change. */
-const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns,
-                            const char *name);
+const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
 uint64_t api_objects_version_of(const struct api_objects *o, const struct api_kind *kind, const char *ns,
                                 const char *name);
 /* Applies a merge patch; NULL when it is not JSON, else the whole new object, not stored yet (free()). */
 char *api_merge(const char *json, const char *patch);
 
 /* "ns/name=version " of all, in order: what a store must equal. `ns` NULL: all. */
-void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns,
-                        struct buf *out);
+void api_objects_digest(const struct api_objects *o, const struct api_kind *kind, const char *ns, struct buf *out);
 
 /* The objects of a collection in the order of their keys, as etcd has them: copies of their JSON,
  * NULL-terminated. */

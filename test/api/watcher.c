@@ -166,8 +166,8 @@ static void collect(void *data, const struct object *o)
 {
     struct collection *c = data;
     c->words = xreallocarray(c->words, c->n + 1, sizeof(*c->words));
-    c->words[c->n++] = xasprintf("%s/%s=%s ", o->meta.namespace_ ? o->meta.namespace_ : "", o->meta.name,
-                                 o->meta.resource_version);
+    c->words[c->n++] =
+        xasprintf("%s/%s=%s ", o->meta.namespace_ ? o->meta.namespace_ : "", o->meta.name, o->meta.resource_version);
 }
 
 void watcher_digest(const struct watcher *w, struct buf *out)
@@ -216,7 +216,7 @@ bool watcher_agrees(void *data)
     struct watcher *w = data;
     struct buf ours = BUF_INIT(TEXT_MAX), theirs = BUF_INIT(TEXT_MAX);
     watcher_digest(w, &ours);
-    api_digest(w->world->api, &api_pods, w->config.namespace_, &theirs);
+    api_contents(w->world->api, &api_pods, w->config.namespace_, &theirs);
     bool same = streq(buf_str(&ours), buf_str(&theirs)) && believed_as_stored(w);
     buf_done(&ours);
     buf_done(&theirs);
@@ -232,10 +232,10 @@ static void fail_with_state(const struct watcher *w, const char *what)
 {
     struct buf ours = BUF_INIT(TEXT_MAX), theirs = BUF_INIT(TEXT_MAX);
     watcher_digest(w, &ours);
-    api_digest(w->world->api, &api_pods, w->config.namespace_, &theirs);
+    api_contents(w->world->api, &api_pods, w->config.namespace_, &theirs);
     const struct error *err = informer_error(w->informer);
-    fail_msg("%s\n told:   %s\n store:  %.400s\n server: %.400s\n error:  %s", what, buf_str(&w->told),
-             buf_str(&ours), buf_str(&theirs), err ? error_text(err) : "none");
+    fail_msg("%s\n told:   %s\n store:  %.400s\n server: %.400s\n error:  %s", what, buf_str(&w->told), buf_str(&ours),
+             buf_str(&theirs), err ? error_text(err) : "none");
 }
 
 void watcher_in_step(struct watcher *w)
@@ -359,8 +359,7 @@ void watcher_asked(struct watcher *w, enum api_op op, unsigned n, const char *pa
 
 void watcher_watched_from(struct watcher *w, unsigned n, const char *version)
 {
-    char *path = api_path(w->world->api, API_WATCH, n),
-         *parameter = xasprintf("&resourceVersion=%s&", version);
+    char *path = api_path(w->world->api, API_WATCH, n), *parameter = xasprintf("&resourceVersion=%s&", version);
     if (!strstr(path, parameter))
         fail_msg("watch %u was %s, want one from %s", n, path, version);
     free(path);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #define TURN_US       1000
-#define LIMIT_US      (20 * USEC_PER_SEC)
-#define UNANSWERED_US (30 * USEC_PER_MSEC)
+#define LIMIT_US      (60 * USEC_PER_SEC)
+#define UNANSWERED_US (150 * USEC_PER_MSEC)
 
 static void must(bool ok, const struct error *err)
 {
@@ -21,12 +21,8 @@ static void must(bool ok, const struct error *err)
 struct kube_client *world_client(struct world *w)
 {
     struct error err = ERROR_INIT;
-    const struct kube_client_options options = {.user_agent = "test",
-                                                .field_manager = "test",
-                                                .log = w->log,
-                                                .rng = &w->rng,
-                                                .qps = 1e6,
-                                                .burst = 1e6};
+    const struct kube_client_options options = {
+        .user_agent = "test", .field_manager = "test", .log = w->log, .rng = &w->rng, .qps = 1e6, .burst = 1e6};
     struct kube_client *client = kube_client_new(w->loop, w->http, w->config, &options, &err);
     must(client, &err);
     return client;
@@ -40,8 +36,7 @@ struct world *world_new(void)
     clock_fake_init(&w->clock, INT64_C(1795250883) * USEC_PER_SEC);
     rng_seed(&w->rng, 1);
     if (getenv("TEST_LOG"))
-        w->log =
-            log_new(&(struct log_config){.fd = STDERR_FILENO, .level = LOG_DEBUG, .clock = &w->clock.clock});
+        w->log = log_new(&(struct log_config){.fd = STDERR_FILENO, .level = LOG_DEBUG, .clock = &w->clock.clock});
     w->loop = loop_new(&w->clock.clock, &err);
     must(w->loop, &err);
     w->http = http_new(w->loop, &http, &err);

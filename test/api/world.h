@@ -34,7 +34,7 @@ struct world *world_free(struct world *w);
 /* Another client, of another process so to speak. */
 struct kube_client *world_client(struct world *w);
 
-/* Drives it until `done` says so; false when that took 20 s of real time, or when nothing will ever happen
+/* Drives it until `done` says so; false when that took 60 s of real time, or when nothing will ever happen
  * any more. */
 bool world_until(struct world *w, bool (*done)(void *data), void *data);
 /* Lets this much of the client's time pass. A request that is not answered within 30 ms of real time does not

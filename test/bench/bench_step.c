@@ -45,8 +45,8 @@ static void run(uint32_t metrics, double target_us)
     for (uint32_t i = 0; i < metrics; i++)
         for (int k = 0; k < 2016; k++) {
             double phase = (double)(k % 288) / 288;
-            demand_push_slot(core_state_demand(state, spec.metrics[i].name), first + k,
-                             2 + 12 * phase * (1 - phase), 150);
+            demand_push_slot(core_state_demand(state, spec.metrics[i].name), first + k, 2 + 12 * phase * (1 - phase),
+                             150);
         }
 
     struct core_pod pods[PODS];
@@ -88,8 +88,8 @@ static void run(uint32_t metrics, double target_us)
         explain_ns[n] = explained - done;
         n++;
     }
-    printf("plan, %u metric%s: %.2f us median of %d (target %.0f us); its words: %.2f us; state: %zu bytes\n",
-           metrics, metrics > 1 ? "s" : "", median_us(step_ns), RUNS, target_us, median_us(explain_ns),
+    printf("plan, %u metric%s: %.2f us median of %d (target %.0f us); its words: %.2f us; state: %zu bytes\n", metrics,
+           metrics > 1 ? "s" : "", median_us(step_ns), RUNS, target_us, median_us(explain_ns),
            core_state_memory(state));
     core_state_free(state);
 }

@@ -82,6 +82,7 @@ class Operator:
         self.log = os.path.join(directory, f"{name}.log")
         self.pid = self.started = 0
         self.status: int | None = None
+        self.token = ""
         self.arguments = [
             "--leader-elect-namespace", NAMESPACE, "--log-format=json", "-v1",
             "--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"]
@@ -106,6 +107,8 @@ class Operator:
         self.install()
         argv, environment = self.plane.in_cluster([str(BUILD / "ai4k8s-operator"), *self.arguments],
                                                   ACCOUNT, NAMESPACE)
+        account = pathlib.Path(self.plane.account_dir(ACCOUNT, NAMESPACE))
+        self.token = (account / "token").read_text(encoding="ascii").strip()
         environment[process.MARKER] = self.plane.directory
         environment.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")

@@ -31,6 +31,9 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 COUNT = 2600
 THREADS = 4
 
+# Tests that store objects and look at what becomes of them: not where an operator looks after these.
+alone = pytest.mark.disruptive
+
 
 def collection(namespace: str, plural: str = "predictiveautoscalers") -> str:
     return f"/apis/{GROUP}/v1alpha1/namespaces/{namespace}/{plural}"
@@ -198,6 +201,7 @@ def test_numbers_and_nulls_one_by_one(api, namespace, schema):
     assert not found, f"{len(found)} of {len(cases)} disagree:\n" + "\n".join(found[:10])
 
 
+@alone
 def test_updates(api, namespace, crds):
     """Transition rules: the target can't be changed, everything else can."""
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
@@ -238,6 +242,7 @@ def strict_apply(api, path: str, body: str) -> JSON:
                        params={"fieldManager": "ai4k8s", "force": True, "fieldValidation": "Strict"})
 
 
+@alone
 def test_status_and_columns(api, namespace, crds):
     spec = '{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},"minReplicas":2,"maxReplicas":9}'
     api.request("POST", collection(namespace), manifest(spec, "web"))
@@ -271,6 +276,7 @@ def table_of(api, path: str) -> JSON:
         connection.close()
 
 
+@alone
 def test_checkpoints(api, namespace, crds):
     spec = '{"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"},"maxReplicas":9}'
     owner = api.request("POST", collection(namespace), manifest(spec, "web"))
@@ -299,6 +305,7 @@ def test_checkpoints(api, namespace, crds):
         api.request("POST", path, {**bad, "metadata": {"name": "other"}})
 
 
+@alone
 def test_annotation_body(api, namespace, crds):
     """What annotations ask for is applied as it is, owns just the annotated fields, and is stable."""
     config = json.dumps({"min": 2, "max": 10, "prediction": {"confidencePercent": 95}, "behavior": {"scaleDown": {}}})

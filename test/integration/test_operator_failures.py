@@ -34,13 +34,14 @@ def log(plane):
     return AuditLog(plane.audit_log)
 
 
-def web(plane, load, replicas=3, **options):
-    """An autoscaler in namespace default that has scaled to that many."""
-    create_deployment(plane.client, "default", "web", 1)
+def web(plane, load, replicas=3, start=3, **options):
+    """An autoscaler in namespace default with the load for that many; it may begin with fewer."""
+    create_deployment(plane.client, "default", "web", start)
     load.set_demand("default", "web", (replicas - 0.3) * PER_POD)
     create(plane.client, "default", "web", "web", **options)
     await_replicas(plane.client, "default", "web", replicas)
-    eventually(lambda: condition(get(plane.client, "default", "web"), "Ready")[0] == "True")
+    await_condition(plane.client, "default", "web", "ScalingActive", "True", timeout=60)
+    await_condition(plane.client, "default", "web", "Ready", "True")
 
 
 def test_metrics_server_stopped(plane, load, log, make_operator):
@@ -89,7 +90,7 @@ def test_api_server_killed(plane, load, log, make_operator):
 
 def samples_of(api, name="web"):
     """How many samples a forecast stands on, as its condition says."""
-    message = condition(get(api, "default", name), "ForecastReady")[2]
+    message = condition(touch(api, "default", name), "ForecastReady")[2]
     return int(message.split(" from ")[1].split()[0])
 
 
@@ -100,7 +101,7 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     first.start()
     web(plane, load)
     tail = path("default", "web-tail", "predictiveautoscalercheckpoints")
-    eventually(lambda: samples_of(api) >= 3, 60)
+    eventually(lambda: samples_of(api) >= 3, 60, 2)
     known = samples_of(api)
     written = eventually(lambda: api.get(tail))["spec"]["time"]
     eventually(lambda: api.get(tail)["spec"]["time"] > written, 30)
@@ -112,8 +113,8 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     restored = eventually(lambda: [r for r in second.records()
                                    if r.get("msg") in ("history restored", "history starts anew")])
     assert restored[0]["msg"] == "history restored", restored
-    now = touch(api, "default", "web")
     assert samples_of(api) >= known
+    now = get(api, "default", "web")
     assert not scale_writes(log, before, "default")
     assert not writes(log, before, "default", "events"), "a restart is no transition"
     changed = [c["type"] for c, was in zip(now["status"]["conditions"],
@@ -179,7 +180,7 @@ def test_a_right_is_missing(plane, load, log, make_operator):
                           "resources": {"requests": {"cpu": "100m"}}}]}}}}
     api.post("/apis/apps/v1/namespaces/default/statefulsets", body)
     create(api, "default", "db", "db", kind="StatefulSet", minimum=2)
-    web(plane, load)
+    web(plane, load, start=1)
     item = await_condition(api, "default", "db", "AbleToScale", "False", "FailedUpdateScale")
     message = condition(item, "AbleToScale")[2]
     assert "statefulsets/scale" in message and "patch" in message, message

@@ -56,8 +56,7 @@ size_t demand_memory(const struct demand *d)
     return sizeof *d;
 }
 
-uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags,
-                        uint32_t lead_s)
+uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s)
 {
     (void)time_us;
     (void)flags;

@@ -34,7 +34,7 @@ static inline uint32_t world_below(struct random_world *w, uint32_t n)
     return (uint32_t)(world_random(w) % n);
 }
 
-#define WORLD_PICK(w, ...)                                                                                   \
+#define WORLD_PICK(w, ...)                                                                                             \
     ((const int64_t[]){__VA_ARGS__}[world_below(w, (uint32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / 8))])
 
 static inline void world_rules(struct random_world *w, struct core_rules *r)
@@ -44,10 +44,9 @@ static inline void world_rules(struct random_world *w, struct core_rules *r)
     r->select = (enum core_select)WORLD_PICK(w, 0, 0, 0, 1, 2);
     r->n_policies = 1 + world_below(w, 3);
     for (uint32_t i = 0; i < r->n_policies; i++)
-        r->policies[i] =
-            (struct core_policy){.type = world_below(w, 2) ? CORE_POLICY_PODS : CORE_POLICY_PERCENT,
-                                 .value = (int32_t)WORLD_PICK(w, 1, 4, 10, 100, 300, INT32_MAX),
-                                 .period_s = (uint32_t)WORLD_PICK(w, 1, 15, 60, 1800)};
+        r->policies[i] = (struct core_policy){.type = world_below(w, 2) ? CORE_POLICY_PODS : CORE_POLICY_PERCENT,
+                                              .value = (int32_t)WORLD_PICK(w, 1, 4, 10, 100, 300, INT32_MAX),
+                                              .period_s = (uint32_t)WORLD_PICK(w, 1, 15, 60, 1800)};
 }
 
 static inline void world_metric(struct random_world *w, struct core_metric_spec *m, uint32_t i)
@@ -87,12 +86,11 @@ static inline void world_pods(struct random_world *w, uint32_t n)
     for (uint32_t i = 0; i < n; i++) {
         bool odd = world_below(w, 10) < trouble * 3;
         int64_t start_us = w->time_us - WORLD_PICK(w, 5, 29, 31, 299, 301, 9000) * WORLD_SECOND;
-        w->pods[i] =
-            (struct core_pod){.phase = odd ? (enum core_pod_phase)world_below(w, 5) : CORE_POD_RUNNING,
-                              .ready = odd ? (enum core_ready)world_below(w, 4) : CORE_READY_TRUE,
-                              .deleting = odd && world_below(w, 4) == 0,
-                              .start_us = odd && world_below(w, 8) == 0 ? 0 : start_us,
-                              .ready_transition_us = start_us + world_below(w, 60) * WORLD_SECOND};
+        w->pods[i] = (struct core_pod){.phase = odd ? (enum core_pod_phase)world_below(w, 5) : CORE_POD_RUNNING,
+                                       .ready = odd ? (enum core_ready)world_below(w, 4) : CORE_READY_TRUE,
+                                       .deleting = odd && world_below(w, 4) == 0,
+                                       .start_us = odd && world_below(w, 8) == 0 ? 0 : start_us,
+                                       .ready_transition_us = start_us + world_below(w, 60) * WORLD_SECOND};
     }
 }
 
@@ -102,18 +100,16 @@ static inline void world_samples(struct random_world *w, const struct core_metri
     int64_t target = m->target_type == CORE_TARGET_UTILIZATION ? m->target_percent * 5 : m->target_milli;
     uint32_t missing = world_below(w, 4);
     for (uint32_t i = 0; i < n; i++)
-        out[i] = (struct core_pod_sample){
-            .present = world_below(w, 10) >= missing * 2,
-            .usage_milli = (int64_t)((double)target * w->level) + world_below(w, 9),
-            .request_milli = world_below(w, 400) ? 500 : WORLD_PICK(w, -1, 0, INT64_MAX),
-            .limit_milli = world_below(w, 2) ? 1000 : 0,
-            .time_us = w->time_us - world_below(w, 95) * WORLD_SECOND,
-            .window_us = WORLD_PICK(w, 10, 30, 60) * WORLD_SECOND};
+        out[i] = (struct core_pod_sample){.present = world_below(w, 10) >= missing * 2,
+                                          .usage_milli = (int64_t)((double)target * w->level) + world_below(w, 9),
+                                          .request_milli = world_below(w, 400) ? 500 : WORLD_PICK(w, -1, 0, INT64_MAX),
+                                          .limit_milli = world_below(w, 2) ? 1000 : 0,
+                                          .time_us = w->time_us - world_below(w, 95) * WORLD_SECOND,
+                                          .window_us = WORLD_PICK(w, 10, 30, 60) * WORLD_SECOND};
 }
 
 /* The next sync, and what it sees. */
-static inline const struct core_observation *world_observe(struct random_world *w,
-                                                           const struct core_spec *spec)
+static inline const struct core_observation *world_observe(struct random_world *w, const struct core_spec *spec)
 {
     w->time_us += world_below(w, 40) ? 15 * WORLD_SECOND : 1 + (int64_t)(world_random(w) % 4000000000u);
     if (world_below(w, 30) == 0)
@@ -136,8 +132,7 @@ static inline const struct core_observation *world_observe(struct random_world *
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
         struct core_metric_observation *m = &w->observation.metrics[i];
         const struct core_metric_spec *metric = &spec->metrics[i];
-        m->kind = (enum sample_kind)(world_below(w, 12) ? SAMPLE_VALUE
-                                                        : WORLD_PICK(w, SAMPLE_NO_DATA, SAMPLE_ERROR));
+        m->kind = (enum sample_kind)(world_below(w, 12) ? SAMPLE_VALUE : WORLD_PICK(w, SAMPLE_NO_DATA, SAMPLE_ERROR));
         if (metric->kind == CORE_METRIC_TOTAL) {
             m->value_milli = (int64_t)((double)metric->target_milli * w->level * MAX(n, 1));
             m->time_us = world_below(w, 3) ? w->time_us - world_below(w, 95) * WORLD_SECOND : 0;
@@ -154,23 +149,22 @@ static inline const struct core_observation *world_observe(struct random_world *
 /* Equal to the bit, but for what core_explain() adds and the padding. */
 static inline bool world_same_plan(const struct core_plan *a, const struct core_plan *b)
 {
-    if (a->time_us != b->time_us || a->current != b->current || a->replicas != b->replicas ||
-        a->write != b->write || a->direction != b->direction || a->reason != b->reason ||
-        a->limits != b->limits || a->reactive != b->reactive || a->predicted != b->predicted ||
-        a->untrusted != b->untrusted || a->raw != b->raw || a->stabilized != b->stabilized ||
-        a->rated != b->rated || a->metric != b->metric || a->pods_ready != b->pods_ready ||
-        a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s ||
-        a->forecast_trusted != b->forecast_trusted || a->scaling_active != b->scaling_active ||
-        a->failed_metric != b->failed_metric || a->foreign_write != b->foreign_write ||
-        a->contended != b->contended || a->hold_off_s != b->hold_off_s || a->n_metrics != b->n_metrics)
+    if (a->time_us != b->time_us || a->current != b->current || a->replicas != b->replicas || a->write != b->write ||
+        a->direction != b->direction || a->reason != b->reason || a->limits != b->limits ||
+        a->reactive != b->reactive || a->predicted != b->predicted || a->untrusted != b->untrusted ||
+        a->raw != b->raw || a->stabilized != b->stabilized || a->rated != b->rated || a->metric != b->metric ||
+        a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored ||
+        a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
+        a->scaling_active != b->scaling_active || a->failed_metric != b->failed_metric ||
+        a->foreign_write != b->foreign_write || a->contended != b->contended || a->hold_off_s != b->hold_off_s ||
+        a->n_metrics != b->n_metrics)
         return false;
     for (uint32_t i = 0; i < a->n_metrics; i++) {
         const struct core_metric_plan *x = &a->metrics[i], *y = &b->metrics[i];
         if (x->state != y->state || x->problem != y->problem || x->reactive != y->reactive ||
-            x->predicted != y->predicted || x->trusted != y->trusted ||
-            x->within_tolerance != y->within_tolerance || x->current_percent != y->current_percent ||
-            x->current_milli != y->current_milli || x->censored != y->censored ||
-            memcmp(&x->demand, &y->demand, sizeof x->demand) != 0 ||
+            x->predicted != y->predicted || x->trusted != y->trusted || x->within_tolerance != y->within_tolerance ||
+            x->current_percent != y->current_percent || x->current_milli != y->current_milli ||
+            x->censored != y->censored || memcmp(&x->demand, &y->demand, sizeof x->demand) != 0 ||
             memcmp(&x->drive, &y->drive, sizeof x->drive) != 0 ||
             memcmp(&x->capacity, &y->capacity, sizeof x->capacity) != 0)
             return false;

@@ -4,6 +4,11 @@
 
 #include "base/metrics.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
 static inline void check_exposition(struct metrics *m, bool openmetrics, const char *want)
 {
     struct buf out = BUF_INIT(1 << 20);

@@ -31,8 +31,7 @@ static void test_errno(void **state UNUSED)
 
 static void test_wrap(void **state UNUSED)
 {
-    struct error err = {
-        .kind = ERROR_API, .code = 429, .retry_after_ms = 1000, .message = "too many requests"};
+    struct error err = {.kind = ERROR_API, .code = 429, .retry_after_ms = 1000, .message = "too many requests"};
     assert_true(error_wrap(&err, "listing %s", "pods") < 0);
     assert_true(error_wrap(&err, "starting") < 0);
     assert_string_equal(err.message, "starting: listing pods: too many requests");

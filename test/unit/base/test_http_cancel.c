@@ -220,7 +220,7 @@ struct chaos {
 
 static void random_cancel(struct chaos *chaos)
 {
-    if (chaos->started == 0 || rng_below(&chaos->rng, 8) != 0)
+    if (chaos->started == 0 || rng_below(&chaos->rng, 4) != 0)
         return;
     size_t back = (size_t)rng_below(&chaos->rng, MIN(chaos->started, PER_ROUND));
     struct random_call *victim = &chaos->calls[chaos->started - 1 - back];
@@ -322,7 +322,7 @@ static void test_any_order_of_events(void **state UNUSED)
         well += !r->cancelled && r->call.err.kind == ERROR_NONE;
     }
     /* Each kind has been there. */
-    if (cancelled < N / 20 || failed < N / 20 || well < N / 20)
+    if (cancelled < N / 50 || failed < N / 50 || well < N / 50)
         fail_msg("cancelled %zu, failed %zu, well %zu", cancelled, failed, well);
     free(chaos.calls);
     fixture_done(&f);

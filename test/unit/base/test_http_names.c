@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLOW_MS = 400 };
+enum { SLOW_MS = 1000 };
 static atomic_int resolving;    /* threads inside */
 static atomic_int took_signals; /* threads that had a signal unblocked */
 
@@ -93,9 +93,37 @@ static void test_a_name_is_resolved_and_verified(void **state UNUSED)
     wait_for_threads();
 }
 
+/* What the environment says about proxies is not asked: the configuration says where requests go. */
+static void test_no_proxy_of_the_environment(void **state UNUSED)
+{
+    static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"};
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        setenv(variables[i], "http://127.0.0.1:1", 1);
+    struct fixture f = fixture_new(&named);
+    server_default(f.server, NULL, "*", script_answer(200, NULL, NULL));
+    struct http_origin *o = origin_named(&f, "fast.example");
+    struct call c = {0};
+    call_start_to(&f, &c, o, (struct http_request){0});
+    call_wait(&c);
+    assert_int_equal(c.status, 200);
+    for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+        unsetenv(variables[i]);
+    http_origin_unref(o);
+    fixture_done(&f);
+    wait_for_threads();
+}
+
 static int64_t now_us(void)
 {
     return clock_boot_us(&clock_system);
+}
+
+static void turn_until_resolving(struct fixture *f)
+{
+    int64_t end = now_us() + 20 * S;
+    while (!atomic_load(&resolving) && now_us() < end)
+        (void)loop_turn(f->loop, MS);
+    assert_true(atomic_load(&resolving) >= 1);
 }
 
 static void test_giving_up_does_not_wait_for_the_resolver(void **state UNUSED)
@@ -104,8 +132,7 @@ static void test_giving_up_does_not_wait_for_the_resolver(void **state UNUSED)
     struct http_origin *o = origin_named(&f, "slow.example");
     struct call cancelled = {0}, late = {0}, freed = {0};
     call_start_to(&f, &cancelled, o, (struct http_request){0});
-    turn_for(&f, 30 * MS);
-    assert_true(atomic_load(&resolving) >= 1);
+    turn_until_resolving(&f);
     int64_t begin = now_us();
     http_cancel(f.http, cancelled.id);
     assert_true(now_us() - begin < SLOW_MS * MS / 2);
@@ -141,8 +168,7 @@ static void test_threads_take_no_signals(void **state UNUSED)
     struct call calls[4] = {0};
     for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
         call_start_to(&f, &calls[i], o, (struct http_request){.connection = HTTP_DEDICATED});
-    turn_for(&f, 30 * MS);
-    assert_true(atomic_load(&resolving) >= 1);
+    turn_until_resolving(&f);
     int seen = 0;
     assert_int_equal(loop_on_signal(f.loop, SIGUSR1, on_signal, &seen, &err), 0);
     for (int i = 0; i < 10; i++) {
@@ -164,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_is_resolved_and_verified),
+        cmocka_unit_test(test_no_proxy_of_the_environment),
         cmocka_unit_test(test_giving_up_does_not_wait_for_the_resolver),
         cmocka_unit_test(test_threads_take_no_signals),
     };

@@ -10,7 +10,7 @@
 
 static struct http_origin *make(const char *url, struct error *err)
 {
-    struct http_origin_config c = {.url = url};
+    struct http_origin_config c = {.url = url, .insecure_skip_verify = true};
     *err = ERROR_INIT;
     return http_origin_new(&c, err);
 }
@@ -78,6 +78,17 @@ static void test_urls(void **state UNUSED)
     free(longest);
 }
 
+/* Whether this machine has a bundle or not: one of the two is said. */
+static void test_trust_of_the_machine(void **state UNUSED)
+{
+    struct error err = ERROR_INIT;
+    struct http_origin_config c = {.url = "https://h"};
+    struct http_origin *o = http_origin_new(&c, &err);
+    if (!o)
+        check_says("no bundle", &err, ERROR_CONFIG, "no CA certificates on this machine");
+    http_origin_unref(o);
+}
+
 static const char encrypted_key[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
                                     "MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAh/bHG3PSiL6AICCAAw\n"
                                     "-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -108,8 +119,8 @@ static void test_certificates(void **state UNUSED)
         {"cut", cut, NULL, NULL, "damaged", false},
         {"ca and insecure", ca, NULL, NULL, "drop one of them", true},
         {"pair", ca, one.cert_pem, one.key_pem, NULL, false},
-        {"chain", NULL, chain, one.key_pem, NULL, false},
-        {"expired is the server's matter", NULL, old.cert_pem, old.key_pem, NULL, false},
+        {"chain", ca, chain, one.key_pem, NULL, false},
+        {"expired is the server's matter", ca, old.cert_pem, old.key_pem, NULL, false},
         {"without key", NULL, one.cert_pem, NULL, "a client certificate is given without its key", false},
         {"without cert", NULL, NULL, one.key_pem, "a client key is given without its certificate", false},
         {"not belonging", NULL, one.cert_pem, two.key_pem, "O=group, CN=one does not belong", false},
@@ -344,8 +355,8 @@ static void test_client_certificate(void **state UNUSED)
     fixture_done(&f);
 }
 
-/* Neither the environment nor a file of the user's says where a request goes or what is in it. */
-static void test_no_proxy_and_no_netrc_of_the_environment(void **state UNUSED)
+/* A file of the user's is no source of credentials. */
+static void test_no_netrc(void **state UNUSED)
 {
     char dir[] = "/tmp/http-home-XXXXXX", path[64];
     assert_non_null(mkdtemp(dir));
@@ -355,13 +366,9 @@ static void test_no_proxy_and_no_netrc_of_the_environment(void **state UNUSED)
     assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
     close(fd);
     setenv("HOME", dir, 1);
-    setenv("https_proxy", "http://127.0.0.1:1", 1);
-    setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
     struct fixture f = fixture_new(NULL);
     server_default(f.server, NULL, "*", script_answer(200, NULL, NULL));
     check_header(&f, "Authorization", "-");
-    unsetenv("https_proxy");
-    unsetenv("ALL_PROXY");
     unlink(path);
     rmdir(dir);
     fixture_done(&f);
@@ -385,7 +392,8 @@ static void test_proxy(void **state UNUSED)
         {"the origin's", "set", false, true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct http_origin_config c = {.url = "https://192.0.2.1:6443", .proxy = rows[i].proxy};
+        struct http_origin_config c = {
+            .url = "https://192.0.2.1:6443", .insecure_skip_verify = true, .proxy = rows[i].proxy};
         if (c.proxy && *c.proxy)
             c.proxy = server_url(f.server);
         struct http_origin *o = http_origin_new(&c, &err);
@@ -488,13 +496,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_trust_of_the_machine),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_refused_credentials),
         cmocka_unit_test(test_credentials_are_sent),
         cmocka_unit_test(test_redirects_are_not_followed),
         cmocka_unit_test(test_server_name),
         cmocka_unit_test(test_client_certificate),
-        cmocka_unit_test(test_no_proxy_and_no_netrc_of_the_environment),
+        cmocka_unit_test(test_no_netrc),
         cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_secrets_are_wiped),
     };

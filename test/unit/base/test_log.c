@@ -69,16 +69,14 @@ static void test_text(void **state UNUSED)
     log_warn(f.log, "watch ended", LOG_S("resource", "pods"), LOG_I("attempt", -3), LOG_D("delay", 0.1),
              LOG_B("first", false), LOG_B("again", true), LOG_S("empty", ""), LOG_S("none", NULL),
              LOG_S("word", "null"), LOG_S("path", "a=b"), LOG_ERR(&err), LOG_D("nan", (double)NAN));
-    assert_string_equal(take_text(&f),
-                        "time=2026-11-21T08:48:03.120000Z level=warn msg=\"watch ended\" resource=pods "
-                        "attempt=-3 delay=0.1 first=false again=true empty=\"\" none=null "
-                        "word=\"null\" path=\"a=b\" error=\"connection \\\"reset\\\"\" nan=NaN\n");
+    assert_string_equal(take_text(&f), "time=2026-11-21T08:48:03.120000Z level=warn msg=\"watch ended\" resource=pods "
+                                       "attempt=-3 delay=0.1 first=false again=true empty=\"\" none=null "
+                                       "word=\"null\" path=\"a=b\" error=\"connection \\\"reset\\\"\" nan=NaN\n");
     log_info(f.log, "ready");
     clock_fake_advance(&f.clock, 1);
     log_error(f.log, "gone", LOG_S("name", "b\xC3\xA4r"));
-    assert_string_equal(take_text(&f),
-                        "time=2026-11-21T08:48:03.120000Z level=info msg=ready\n"
-                        "time=2026-11-21T08:48:03.120001Z level=error msg=gone name=b\xC3\xA4r\n");
+    assert_string_equal(take_text(&f), "time=2026-11-21T08:48:03.120000Z level=info msg=ready\n"
+                                       "time=2026-11-21T08:48:03.120001Z level=error msg=gone name=b\xC3\xA4r\n");
     close_log(&f);
 }
 
@@ -86,14 +84,13 @@ static void test_json(void **state UNUSED)
 {
     struct fixture f;
     open_log(&f, LOG_JSON, LOG_TRACE);
-    log_debug(f.log, "watch ended", LOG_S("resource", "pods"), LOG_I("attempt", INT64_MIN),
-              LOG_D("delay", 1e21), LOG_B("first", true), LOG_S("none", NULL), LOG_S("word", "null"),
-              LOG_D("nan", (double)NAN), LOG_D("inf", -(double)INFINITY));
-    assert_string_equal(
-        take_text(&f),
-        "{\"time\":\"2026-11-21T08:48:03.120000Z\",\"level\":\"debug\",\"msg\":\"watch ended\","
-        "\"resource\":\"pods\",\"attempt\":-9223372036854775808,\"delay\":1e+21,\"first\":true,"
-        "\"none\":null,\"word\":\"null\",\"nan\":\"NaN\",\"inf\":\"-Inf\"}\n");
+    log_debug(f.log, "watch ended", LOG_S("resource", "pods"), LOG_I("attempt", INT64_MIN), LOG_D("delay", 1e21),
+              LOG_B("first", true), LOG_S("none", NULL), LOG_S("word", "null"), LOG_D("nan", (double)NAN),
+              LOG_D("inf", -(double)INFINITY));
+    assert_string_equal(take_text(&f),
+                        "{\"time\":\"2026-11-21T08:48:03.120000Z\",\"level\":\"debug\",\"msg\":\"watch ended\","
+                        "\"resource\":\"pods\",\"attempt\":-9223372036854775808,\"delay\":1e+21,\"first\":true,"
+                        "\"none\":null,\"word\":\"null\",\"nan\":\"NaN\",\"inf\":\"-Inf\"}\n");
     log_trace(f.log, "x");
     assert_string_equal(take_text(&f),
                         "{\"time\":\"2026-11-21T08:48:03.120000Z\",\"level\":\"trace\",\"msg\":\"x\"}\n");
@@ -122,11 +119,9 @@ static void test_components(void **state UNUSED)
     struct log *child = log_with(f.log, "reflector");
     struct log *grandchild = log_with(child, "pods");
     log_info(grandchild, "a");
-    assert_string_equal(take_text(&f),
-                        "time=2026-11-21T08:48:03.120000Z level=info component=reflector.pods msg=a\n");
+    assert_string_equal(take_text(&f), "time=2026-11-21T08:48:03.120000Z level=info component=reflector.pods msg=a\n");
     log_info(child, "a");
-    assert_string_equal(take_text(&f),
-                        "time=2026-11-21T08:48:03.120000Z level=info component=reflector msg=a\n");
+    assert_string_equal(take_text(&f), "time=2026-11-21T08:48:03.120000Z level=info component=reflector msg=a\n");
     log_debug(child, "a");
     assert_false(log_enabled(child, LOG_DEBUG));
     log_info(f.log, "a");
@@ -320,8 +315,7 @@ static void test_nasty(void **state UNUSED)
 /* Fields are cut to 1 KiB on the way out, at a character, and it shows. */
 static void test_long_values(void **state UNUSED)
 {
-    static const char *const units[] = {"a",    "\x1b", "\xC3\xA4", "\xF0\x9F\x98\x80", "\xE2\x80\xAE",
-                                        "\xFF", "\"",   " "};
+    static const char *const units[] = {"a", "\x1b", "\xC3\xA4", "\xF0\x9F\x98\x80", "\xE2\x80\xAE", "\xFF", "\"", " "};
     for (enum log_format format = LOG_TEXT; format <= LOG_JSON; format++) {
         struct fixture f;
         open_log(&f, format, LOG_INFO);
@@ -354,8 +348,7 @@ static void test_value_bounds(void **state UNUSED)
     assert_string_equal(take_text(&f), want);
     value[1024] = 'x';
     log_info(f.log, "m", LOG_S("k", value));
-    snprintf(want, sizeof(want), "time=2026-11-21T08:48:03.120000Z level=info msg=m k=\"%.1021s...\"\n",
-             value);
+    snprintf(want, sizeof(want), "time=2026-11-21T08:48:03.120000Z level=info msg=m k=\"%.1021s...\"\n", value);
     assert_string_equal(take_text(&f), want);
     close_log(&f);
 }
@@ -378,8 +371,7 @@ static void test_long_records(void **state UNUSED)
             assert_true(strlen(line) < PIPE_BUF);
             assert_null(strstr(line, format == LOG_JSON ? "\"e\":" : " e="));
             assert_non_null(strstr(line, format == LOG_JSON ? "\"end\":1," : " end=1 "));
-            assert_non_null(
-                strstr(line, format == LOG_JSON ? ",\"truncated\":true}\n" : " truncated=true\n"));
+            assert_non_null(strstr(line, format == LOG_JSON ? ",\"truncated\":true}\n" : " truncated=true\n"));
             if (format == LOG_JSON) {
                 json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
                 assert_non_null(record);
@@ -414,8 +406,7 @@ static void check_full_pipe(int flags)
     struct clock_fake clock;
     clock_fake_init(&clock, NOW_US);
     assert_int_equal(pipe2(pipe_fds, O_CLOEXEC | flags), 0);
-    struct log *log =
-        log_new(&(struct log_config){.fd = pipe_fds[1], .level = LOG_INFO, .clock = &clock.clock});
+    struct log *log = log_new(&(struct log_config){.fd = pipe_fds[1], .level = LOG_INFO, .clock = &clock.clock});
     signal(SIGALRM, on_alarm);
     alarm(20);
     uint64_t n = 0;
@@ -505,12 +496,10 @@ static void test_bad_descriptor(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_json),
-        cmocka_unit_test(test_levels),       cmocka_unit_test(test_components),
-        cmocka_unit_test(test_null),         cmocka_unit_test(test_nasty),
-        cmocka_unit_test(test_long_values),  cmocka_unit_test(test_value_bounds),
-        cmocka_unit_test(test_long_records), cmocka_unit_test(test_full_pipe),
-        cmocka_unit_test(test_torn_line),    cmocka_unit_test(test_bad_descriptor),
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_json),         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_components),  cmocka_unit_test(test_null),         cmocka_unit_test(test_nasty),
+        cmocka_unit_test(test_long_values), cmocka_unit_test(test_value_bounds), cmocka_unit_test(test_long_records),
+        cmocka_unit_test(test_full_pipe),   cmocka_unit_test(test_torn_line),    cmocka_unit_test(test_bad_descriptor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,9 +316,8 @@ static void test_misuse(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_family),   cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_default_limit), cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_process),       cmocka_unit_test(test_collect),
+        cmocka_unit_test(test_same_family), cmocka_unit_test(test_limit),   cmocka_unit_test(test_default_limit),
+        cmocka_unit_test(test_remove),      cmocka_unit_test(test_process), cmocka_unit_test(test_collect),
         cmocka_unit_test(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,8 +54,7 @@ static void test_counter(void **state UNUSED)
 
 static void test_gauge(void **state UNUSED)
 {
-    static const double values[] = {
-        0, -1.5, 1e21, 123456789, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e-5};
+    static const double values[] = {0, -1.5, 1e21, 123456789, (double)NAN, (double)INFINITY, -(double)INFINITY, 1e-5};
     struct metrics *m = metrics_new();
     struct metrics_family *f = metrics_family(m, METRICS_GAUGE, "ai4k8s:level", "Levels.", "i", NULL, 0);
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -80,16 +79,14 @@ static void test_gauge(void **state UNUSED)
 static void test_histogram(void **state UNUSED)
 {
     struct metrics *m = metrics_new();
-    struct metrics_family *f =
-        metrics_family(m, METRICS_HISTOGRAM, "size_bytes", "Sizes.", "verb", three_buckets, 3);
+    struct metrics_family *f = metrics_family(m, METRICS_HISTOGRAM, "size_bytes", "Sizes.", "verb", three_buckets, 3);
     struct metrics_series *s = metrics_get(f, "GET", NULL);
     /* A bound is in its bucket. */
     static const double observed[] = {0, 0.5, 0.75, 1, 1, 3e6, -1, (double)NAN, (double)INFINITY};
     for (size_t i = 0; i < ARRAY_SIZE(observed); i++)
         metrics_observe(s, observed[i]);
     assert_int_equal((int)metrics_value(s), 6);
-    metrics_observe(
-        metrics_get(metrics_family(m, METRICS_HISTOGRAM, "seconds", "", "", three_buckets, 1), NULL), 0.25);
+    metrics_observe(metrics_get(metrics_family(m, METRICS_HISTOGRAM, "seconds", "", "", three_buckets, 1), NULL), 0.25);
     check_exposition(m, false,
                      "# HELP size_bytes Sizes.\n"
                      "# TYPE size_bytes histogram\n"
@@ -161,8 +158,7 @@ static void test_created(void **state UNUSED)
 static void test_escaping(void **state UNUSED)
 {
     struct metrics *m = metrics_new();
-    struct metrics_family *f =
-        metrics_family(m, METRICS_GAUGE, "g", "A \\ \"help\"\nin two lines.", "a,b", NULL, 0);
+    struct metrics_family *f = metrics_family(m, METRICS_GAUGE, "g", "A \\ \"help\"\nin two lines.", "a,b", NULL, 0);
     metrics_set(metrics_get(f, "back\\slash", "line\nfeed", NULL), 1);
     metrics_set(metrics_get(f, "\"", ",b=\"x\"", NULL), 2);
     metrics_set(metrics_get(f, "\xFFz\xC3", "\xC3\xA4 }", NULL), 3);
@@ -302,9 +298,9 @@ static void test_bounds(void **state UNUSED)
 {
     /* In their number and their texts what existing dashboards know. */
     struct metrics *m = metrics_new();
-    metrics_get(metrics_family(m, METRICS_HISTOGRAM, "q", "", "", metrics_buckets_queue,
-                               ARRAY_SIZE(metrics_buckets_queue)),
-                NULL);
+    metrics_get(
+        metrics_family(m, METRICS_HISTOGRAM, "q", "", "", metrics_buckets_queue, ARRAY_SIZE(metrics_buckets_queue)),
+        NULL);
     check_exposition(m, false,
                      "# TYPE q histogram\n"
                      "q_bucket{le=\"1e-08\"} 0\n"
@@ -320,10 +316,8 @@ static void test_bounds(void **state UNUSED)
                      "q_bucket{le=\"+Inf\"} 0\n"
                      "q_sum 0\n"
                      "q_count 0\n");
-    metrics_family(m, METRICS_HISTOGRAM, "r", "", "", metrics_buckets_reconcile,
-                   ARRAY_SIZE(metrics_buckets_reconcile));
-    metrics_family(m, METRICS_HISTOGRAM, "s", "", "", metrics_buckets_request,
-                   ARRAY_SIZE(metrics_buckets_request));
+    metrics_family(m, METRICS_HISTOGRAM, "r", "", "", metrics_buckets_reconcile, ARRAY_SIZE(metrics_buckets_reconcile));
+    metrics_family(m, METRICS_HISTOGRAM, "s", "", "", metrics_buckets_request, ARRAY_SIZE(metrics_buckets_request));
     metrics_free(m);
 }
 

@@ -79,8 +79,7 @@ static void test_sanitize(void **state UNUSED)
         {"a\0b", 3, 100, "a" FFFD "b", 3},
         {"\x1b[31m\x7f", 6, 100, FFFD "[31m" FFFD, 6},
         {"\xC2\x85|\xC2\x9B", 5, 100, " |" FFFD, 5},
-        {"\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAE\xE2\x81\xA6\xD8\x9C\xE2\x80\x8E", 17, 100,
-         "  " FFFD FFFD FFFD FFFD, 17},
+        {"\xE2\x80\xA8\xE2\x80\xA9\xE2\x80\xAE\xE2\x81\xA6\xD8\x9C\xE2\x80\x8E", 17, 100, "  " FFFD FFFD FFFD FFFD, 17},
         {"\xE2\x80\x8B\xE2\x80\x8D\xC2\xA0", 8, 100, "\xE2\x80\x8B\xE2\x80\x8D\xC2\xA0", 8},
         /* The limit is on what is appended, and cuts no sequence. */
         {"abc", 3, 3, "abc", 3},

@@ -12,10 +12,10 @@
 #include "base/base.h"
 
 /* Says which row of a table failed. */
-#define check_row(row, condition)                                                                            \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            fail_msg("%s: %s", (row), #condition);                                                           \
+#define check_row(row, condition)                                                                                      \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail_msg("%s: %s", (row), #condition);                                                                     \
     } while (0)
 
 #endif

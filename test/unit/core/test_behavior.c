@@ -70,13 +70,13 @@ static void test_default_policies(void **state)
     }
 }
 
-#define PODS(v, s)                                                                                           \
-    {                                                                                                        \
-        CORE_POLICY_PODS, (v), (s)                                                                           \
+#define PODS(v, s)                                                                                                     \
+    {                                                                                                                  \
+        CORE_POLICY_PODS, (v), (s)                                                                                     \
     }
-#define PERCENT(v, s)                                                                                        \
-    {                                                                                                        \
-        CORE_POLICY_PERCENT, (v), (s)                                                                        \
+#define PERCENT(v, s)                                                                                                  \
+    {                                                                                                                  \
+        CORE_POLICY_PERCENT, (v), (s)                                                                                  \
     }
 
 static void test_policies(void **state)
@@ -272,10 +272,8 @@ static void test_overflow_errs_upward(void **state)
             behavior_record(&b, &spec, now, desired);
             assert_true(a.stabilized >= list_stabilize(&list, &spec, now, current, desired));
         }
-        assert_true(b.highest.n <= BEHAVIOR_MAX_RECOMMENDATIONS &&
-                    b.lowest.n <= BEHAVIOR_MAX_RECOMMENDATIONS);
-        assert_true(behavior_memory(&b) <=
-                    2 * BEHAVIOR_MAX_RECOMMENDATIONS * sizeof(struct behavior_recommendation));
+        assert_true(b.highest.n <= BEHAVIOR_MAX_RECOMMENDATIONS && b.lowest.n <= BEHAVIOR_MAX_RECOMMENDATIONS);
+        assert_true(behavior_memory(&b) <= 2 * BEHAVIOR_MAX_RECOMMENDATIONS * sizeof(struct behavior_recommendation));
         behavior_done(&b);
     }
 }

@@ -31,13 +31,13 @@ static struct contention play(const struct event *events, size_t n, int64_t *ret
     return c;
 }
 
-#define OURS(t, a, b)                                                                                        \
-    {                                                                                                        \
-        (t), true, (a), (b)                                                                                  \
+#define OURS(t, a, b)                                                                                                  \
+    {                                                                                                                  \
+        (t), true, (a), (b)                                                                                            \
     }
-#define SEEN(t, n)                                                                                           \
-    {                                                                                                        \
-        (t), false, 0, (n)                                                                                   \
+#define SEEN(t, n)                                                                                                     \
+    {                                                                                                                  \
+        (t), false, 0, (n)                                                                                             \
     }
 
 static void test_detection(void **state)
@@ -52,10 +52,7 @@ static void test_detection(void **state)
         {"nobody else", false, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 8), OURS(15, 8, 10), SEEN(30, 10)}, 5},
         {"undone once", false, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4)}, 3},
         {"undone twice", true, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4), OURS(15, 4, 8), SEEN(30, 4)}, 5},
-        {"undone in part counts",
-         true,
-         {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 6), OURS(15, 6, 8), SEEN(30, 7)},
-         5},
+        {"undone in part counts", true, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 6), OURS(15, 6, 8), SEEN(30, 7)}, 5},
         {"lowering undone", true, {SEEN(0, 8), OURS(0, 8, 4), SEEN(15, 8), OURS(15, 8, 4), SEEN(30, 6)}, 5},
         {"one each way", true, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4), OURS(300, 4, 3), SEEN(315, 4)}, 5},
         {"further the same way is no undoing",
@@ -70,10 +67,7 @@ static void test_detection(void **state)
          false,
          {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 5), SEEN(30, 8), SEEN(45, 5)},
          5},
-        {"ten minutes apart",
-         true,
-         {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4), OURS(600, 4, 8), SEEN(615, 4)},
-         5},
+        {"ten minutes apart", true, {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4), OURS(600, 4, 8), SEEN(615, 4)}, 5},
         {"more than ten minutes apart",
          false,
          {SEEN(0, 4), OURS(0, 4, 8), SEEN(15, 4), OURS(600, 4, 8), SEEN(616, 4)},

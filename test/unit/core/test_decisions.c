@@ -22,8 +22,7 @@ static uint64_t next_random(uint64_t *s)
 
 static bool equal(const struct core_decision *a, const struct core_decision *b)
 {
-    return a->time_us == b->time_us && a->current == b->current && a->desired == b->desired &&
-           a->reason == b->reason;
+    return a->time_us == b->time_us && a->current == b->current && a->desired == b->desired && a->reason == b->reason;
 }
 
 /* Random decisions of a given spread; the newest must come back as they were. */

@@ -94,8 +94,7 @@ static struct hpa_proposal propose(const struct scenario *s)
                                            .status_replicas = s->status ? s->status : s->current,
                                            .pods = pods,
                                            .n_pods = n};
-    struct core_metric_observation measured = {
-        .kind = SAMPLE_VALUE, .pods = samples, .value_milli = s->levels[0]};
+    struct core_metric_observation measured = {.kind = SAMPLE_VALUE, .pods = samples, .value_milli = s->levels[0]};
     return hpa_propose(&spec, metric, &observation, &measured);
 }
 
@@ -108,95 +107,91 @@ static struct hpa_proposal propose(const struct scenario *s)
 
 static const struct scenario scenarios[] = {
     /* utilisation */
-    {"up", "RRR", L(300, 500, 700), CPU, .target = 30, .current = 3, .replicas = 5, .percent = 50,
-     .milli = 500},
-    {"up, one unready damps", "uRR", L(300, 500, 700), CPU, .target = 30, .current = 3, .replicas = 4,
+    {"up", "RRR", L(300, 500, 700), CPU, .target = 30, .current = 3, .replicas = 5, .percent = 50, .milli = 500},
+    {"up, one unready damps", "uRR", L(300, 500, 700), CPU, .target = 30, .current = 3, .replicas = 4, .percent = 60,
+     .milli = 600},
+    {"up, one sample of the start damps", "hRR", L(300, 500, 700), CPU, .target = 30, .current = 3, .replicas = 4,
      .percent = 60, .milli = 600},
-    {"up, one sample of the start damps", "hRR", L(300, 500, 700), CPU, .target = 30, .current = 3,
-     .replicas = 4, .percent = 60, .milli = 600},
-    {"two unready hold", "Ruu", L(400, 500, 700), CPU, .target = 30, .current = 3, .replicas = 3,
-     .percent = 40, .milli = 400},
-    {"failed pods don't count", "RRff", L(500, 700, NONE, NONE), CPU, .target = 30, .current = 2,
-     .replicas = 4, .percent = 60, .milli = 600},
-    {"deleting pods don't count", "RRdd", L(500, 700, 900, 900), CPU, .target = 30, .current = 2,
-     .replicas = 4, .percent = 60, .milli = 600},
-    {"down", "RRRRR", L(100, 300, 500, 250, 250), CPU, .target = 50, .current = 5, .replicas = 3,
-     .percent = 28, .milli = 280},
-    {"down over the ready ones", "RRRuu", L(100, 300, 500, 250, 250), CPU, .target = 50, .current = 5,
-     .replicas = 2, .percent = 30, .milli = 300},
+    {"two unready hold", "Ruu", L(400, 500, 700), CPU, .target = 30, .current = 3, .replicas = 3, .percent = 40,
+     .milli = 400},
+    {"failed pods don't count", "RRff", L(500, 700, NONE, NONE), CPU, .target = 30, .current = 2, .replicas = 4,
+     .percent = 60, .milli = 600},
+    {"deleting pods don't count", "RRdd", L(500, 700, 900, 900), CPU, .target = 30, .current = 2, .replicas = 4,
+     .percent = 60, .milli = 600},
+    {"down", "RRRRR", L(100, 300, 500, 250, 250), CPU, .target = 50, .current = 5, .replicas = 3, .percent = 28,
+     .milli = 280},
+    {"down over the ready ones", "RRRuu", L(100, 300, 500, 250, 250), CPU, .target = 50, .current = 5, .replicas = 2,
+     .percent = 30, .milli = 300},
     {"down, pending ones aside", "Rpppp", L(100, NONE, NONE, NONE, NONE), CPU, .target = 50, .current = 5,
      .replicas = 1, .percent = 10, .milli = 100},
     {"inside the tolerance", "RRR", L(1010, 1030, 1020), CPU, .target = 100, .current = 3, .replicas = 3,
      .percent = 102, .milli = 1020},
-    {"percent truncates into the tolerance", "R", L(779), CPU, .target = 70, .current = 1, .replicas = 1,
-     .percent = 77, .milli = 779},
+    {"percent truncates into the tolerance", "R", L(779), CPU, .target = 70, .current = 1, .replicas = 1, .percent = 77,
+     .milli = 779},
     {"just beyond the tolerance", "R", L(780), CPU, .target = 70, .current = 1, .replicas = 2, .percent = 78,
      .milli = 780},
-    {"lower edge of the tolerance holds", "RRRRRRRRRR", L(630, 630, 630, 630, 630, 630, 630, 630, 630, 630),
-     CPU, .target = 70, .current = 10, .replicas = 10, .percent = 63, .milli = 630},
-    {"missing ones at the request", "RRRR", L(400, 95, NONE, NONE), CPU, .target = 100, .current = 4,
-     .replicas = 3, .percent = 24, .milli = 247},
-    {"missing, at the target", "RR", L(1000, NONE), CPU, .target = 100, .current = 2, .replicas = 2,
-     .percent = 100, .milli = 1000},
-    {"missing, up: inside the tolerance then", "RR", L(1900, NONE), CPU, .target = 100, .current = 2,
-     .replicas = 2, .percent = 190, .milli = 1900},
-    {"missing, down: would turn", "RR", L(600, NONE), CPU, .target = 100, .current = 2, .replicas = 2,
-     .percent = 60, .milli = 600},
-    {"missing and unready, no change", "uRR", L(100, 450, NONE), CPU, .target = 50, .current = 3,
-     .replicas = 3, .percent = 45, .milli = 450},
+    {"lower edge of the tolerance holds", "RRRRRRRRRR", L(630, 630, 630, 630, 630, 630, 630, 630, 630, 630), CPU,
+     .target = 70, .current = 10, .replicas = 10, .percent = 63, .milli = 630},
+    {"missing ones at the request", "RRRR", L(400, 95, NONE, NONE), CPU, .target = 100, .current = 4, .replicas = 3,
+     .percent = 24, .milli = 247},
+    {"missing, at the target", "RR", L(1000, NONE), CPU, .target = 100, .current = 2, .replicas = 2, .percent = 100,
+     .milli = 1000},
+    {"missing, up: inside the tolerance then", "RR", L(1900, NONE), CPU, .target = 100, .current = 2, .replicas = 2,
+     .percent = 190, .milli = 1900},
+    {"missing, down: would turn", "RR", L(600, NONE), CPU, .target = 100, .current = 2, .replicas = 2, .percent = 60,
+     .milli = 600},
+    {"missing and unready, no change", "uRR", L(100, 450, NONE), CPU, .target = 50, .current = 3, .replicas = 3,
+     .percent = 45, .milli = 450},
     {"missing and unready, up", "uRR", L(100, 2000, NONE), CPU, .target = 50, .current = 3, .replicas = 4,
      .percent = 200, .milli = 2000},
-    {"missing and unready, down", "uRRR", L(100, 100, 100, NONE), CPU, .target = 50, .current = 4,
-     .replicas = 3, .percent = 10, .milli = 100},
+    {"missing and unready, down", "uRRR", L(100, 100, 100, NONE), CPU, .target = 50, .current = 4, .replicas = 3,
+     .percent = 10, .milli = 100},
     {"surge of an update holds", "RRR", L(100, 100, NONE), CPU, .target = 50, .current = 2, .replicas = 2,
      .percent = 10, .milli = 100},
     {"Ready unknown counts", "UR", L(500, 700), CPU, .target = 30, .current = 2, .replicas = 4, .percent = 60,
      .milli = 600},
-    {"no Ready condition does not", "nR", L(100, 600), CPU, .target = 30, .current = 2, .replicas = 2,
-     .percent = 60, .milli = 600},
+    {"no Ready condition does not", "nR", L(100, 600), CPU, .target = 30, .current = 2, .replicas = 2, .percent = 60,
+     .milli = 600},
     {"all unready", "uu", L(500, 700), CPU, .target = 30, .current = 2, .problem = CORE_PROBLEM_NOT_READY,
      .replicas = -1, .percent = -1},
     {"no pods", "", L(0), CPU, .target = 30, .current = 2, .problem = CORE_PROBLEM_NO_PODS, .replicas = -1,
      .percent = -1},
-    {"no request", "R", L(200), CPU, .target = 100, .request = -1, .current = 1,
-     .problem = CORE_PROBLEM_NO_REQUEST, .replicas = -1, .percent = -1},
+    {"no request", "R", L(200), CPU, .target = 100, .request = -1, .current = 1, .problem = CORE_PROBLEM_NO_REQUEST,
+     .replicas = -1, .percent = -1},
 
     /* per-pod values */
-    {"pods up", "RRR", L(20000, 10000, 30000), PODS, .target = 15000, .current = 3, .replicas = 4,
-     .milli = 20000},
-    {"readiness is of no concern", "RRu", L(50000, 10000, 30000), PODS, .target = 15000, .current = 3,
-     .replicas = 6, .milli = 30000},
-    {"nor are samples of the start", "uRu", L(50000, 15000, 30000), PODS, .target = 15000, .current = 3,
-     .replicas = 7, .milli = 31666},
-    {"pods down", "RRRRR", L(12000, 12000, 12000, 12000, 12000), PODS, .target = 20000, .current = 5,
-     .replicas = 3, .milli = 12000},
-    {"pods, missing at the target", "RRRRR", L(20000, 19000, 21000, NONE, NONE), PODS, .target = 20000,
-     .current = 5, .replicas = 5, .milli = 20000},
-    {"pods, surge", "RRR", L(10000, 10000, NONE), PODS, .target = 17000, .current = 2, .replicas = 2,
-     .milli = 10000},
-    {"cpu by value keeps its windows", "hRR", L(300, 500, 700), CPUV, .target = 300, .current = 3,
-     .replicas = 4, .milli = 600},
+    {"pods up", "RRR", L(20000, 10000, 30000), PODS, .target = 15000, .current = 3, .replicas = 4, .milli = 20000},
+    {"readiness is of no concern", "RRu", L(50000, 10000, 30000), PODS, .target = 15000, .current = 3, .replicas = 6,
+     .milli = 30000},
+    {"nor are samples of the start", "uRu", L(50000, 15000, 30000), PODS, .target = 15000, .current = 3, .replicas = 7,
+     .milli = 31666},
+    {"pods down", "RRRRR", L(12000, 12000, 12000, 12000, 12000), PODS, .target = 20000, .current = 5, .replicas = 3,
+     .milli = 12000},
+    {"pods, missing at the target", "RRRRR", L(20000, 19000, 21000, NONE, NONE), PODS, .target = 20000, .current = 5,
+     .replicas = 5, .milli = 20000},
+    {"pods, surge", "RRR", L(10000, 10000, NONE), PODS, .target = 17000, .current = 2, .replicas = 2, .milli = 10000},
+    {"cpu by value keeps its windows", "hRR", L(300, 500, 700), CPUV, .target = 300, .current = 3, .replicas = 4,
+     .milli = 600},
 
     /* one number for all */
     {"value up", "RRR", L(20000), VALUE, .target = 15000, .current = 3, .replicas = 4, .milli = 20000},
-    {"value, unready pods don't multiply", "uRu", L(50000), VALUE, .target = 10000, .current = 3,
-     .replicas = 5, .milli = 50000},
-    {"value, less than there are", "uRu", L(8600), VALUE, .target = 4400, .current = 3, .replicas = 2,
-     .milli = 8600},
+    {"value, unready pods don't multiply", "uRu", L(50000), VALUE, .target = 10000, .current = 3, .replicas = 5,
+     .milli = 50000},
+    {"value, less than there are", "uRu", L(8600), VALUE, .target = 4400, .current = 3, .replicas = 2, .milli = 8600},
     {"value down", "RRRRR", L(12000), VALUE, .target = 20000, .current = 5, .replicas = 3, .milli = 12000},
     {"value from zero", "", L(2500), VALUE, .target = 1000, .current = 0, .replicas = 3, .milli = 2500},
     {"value in the tolerance without pods", "", L(1000), VALUE, .target = 1000, .current = 2, .replicas = 2,
      .milli = 1000},
-    {"value out of it without pods", "", L(2000), VALUE, .target = 1000, .current = 2,
-     .problem = CORE_PROBLEM_NO_PODS, .replicas = -1, .milli = 2000},
+    {"value out of it without pods", "", L(2000), VALUE, .target = 1000, .current = 2, .problem = CORE_PROBLEM_NO_PODS,
+     .replicas = -1, .milli = 2000},
     {"value beyond all counts", "RRR", L(INT64_MAX), VALUE, .target = 1, .current = 3, .replicas = INT32_MAX,
      .milli = INT64_MAX},
     {"average up", "RRR", L(20000), AVG, .target = 5000, .current = 3, .replicas = 4, .milli = 6667},
-    {"average goes by the status", "RRR", L(8600), AVG, .target = 2150, .current = 1, .status = 3,
-     .replicas = 4, .milli = 2867},
+    {"average goes by the status", "RRR", L(8600), AVG, .target = 2150, .current = 1, .status = 3, .replicas = 4,
+     .milli = 2867},
     {"average down", "RRRRR", L(6000), AVG, .target = 2000, .current = 5, .replicas = 3, .milli = 1200},
-    {"average in the tolerance keeps the status", "R", L(10900), AVG, .target = 1000, .current = 9,
-     .status = 10, .replicas = 10, .milli = 1090},
+    {"average in the tolerance keeps the status", "R", L(10900), AVG, .target = 1000, .current = 9, .status = 10,
+     .replicas = 10, .milli = 1090},
     {"average from zero", "", L(2500), AVG, .target = 1000, .current = 0, .replicas = 3, .milli = 2500},
     {"average of nothing from zero", "", L(0), AVG, .target = 1000, .current = 0, .replicas = 0, .milli = 0},
 };
@@ -207,11 +202,10 @@ static void test_scenarios(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
         const struct scenario *s = &scenarios[i];
         struct hpa_proposal p = propose(s);
-        if (p.problem != s->problem || p.replicas != s->replicas || p.percent != s->percent ||
-            p.milli != s->milli)
-            fail_msg("%s: problem %d, %d replicas, %d %%, %lld; want %d, %d, %d, %lld", s->what,
-                     (int)p.problem, p.replicas, p.percent, (long long)p.milli, (int)s->problem, s->replicas,
-                     s->percent, (long long)s->milli);
+        if (p.problem != s->problem || p.replicas != s->replicas || p.percent != s->percent || p.milli != s->milli)
+            fail_msg("%s: problem %d, %d replicas, %d %%, %lld; want %d, %d, %d, %lld", s->what, (int)p.problem,
+                     p.replicas, p.percent, (long long)p.milli, (int)s->problem, s->replicas, s->percent,
+                     (long long)s->milli);
     }
 }
 
@@ -228,10 +222,10 @@ static void test_windows(void **state)
     } edges[] = {
         {"started 300 s ago: over", CORE_READY_FALSE, 300 * SECOND, 200 * SECOND, 0, 0, true},
         {"a moment less: initialising", CORE_READY_FALSE, 300 * SECOND - 1, 200 * SECOND, 0, 0, false},
-        {"initialising, a full window since", CORE_READY_TRUE, 100 * SECOND, 60 * SECOND, 30 * SECOND,
-         30 * SECOND, true},
-        {"initialising, a moment short", CORE_READY_TRUE, 100 * SECOND, 60 * SECOND, 30 * SECOND + 1,
-         30 * SECOND, false},
+        {"initialising, a full window since", CORE_READY_TRUE, 100 * SECOND, 60 * SECOND, 30 * SECOND, 30 * SECOND,
+         true},
+        {"initialising, a moment short", CORE_READY_TRUE, 100 * SECOND, 60 * SECOND, 30 * SECOND + 1, 30 * SECOND,
+         false},
         {"unready after 30 s: was ready once", CORE_READY_FALSE, 1000 * SECOND, 970 * SECOND, 0, 0, true},
         {"unready before 30 s: never was", CORE_READY_FALSE, 1000 * SECOND, 970 * SECOND + 1, 0, 0, false},
     };
@@ -242,16 +236,13 @@ static void test_windows(void **state)
                                     .ready = edges[i].ready,
                                     .start_us = NOW - edges[i].start_us,
                                     .ready_transition_us = NOW - edges[i].transition_us}};
-        struct core_pod_sample samples[2] = {{.present = true,
-                                              .usage_milli = 1400,
-                                              .request_milli = 1000,
-                                              .time_us = NOW,
-                                              .window_us = SECOND},
-                                             {.present = true,
-                                              .usage_milli = 1400,
-                                              .request_milli = 1000,
-                                              .time_us = NOW - edges[i].sample_us,
-                                              .window_us = edges[i].window_us}};
+        struct core_pod_sample samples[2] = {
+            {.present = true, .usage_milli = 1400, .request_milli = 1000, .time_us = NOW, .window_us = SECOND},
+            {.present = true,
+             .usage_milli = 1400,
+             .request_milli = 1000,
+             .time_us = NOW - edges[i].sample_us,
+             .window_us = edges[i].window_us}};
         struct core_observation o = {.time_us = NOW, .spec_replicas = 2, .pods = pods, .n_pods = 2};
         struct core_metric_observation m = {.kind = SAMPLE_VALUE, .pods = samples};
         struct hpa_proposal p = hpa_propose(&spec, &spec.metrics[0], &o, &m);
@@ -292,8 +283,7 @@ static void test_stale(void **state)
     spec.metrics[0].kind = CORE_METRIC_TOTAL;
     spec.metrics[0].target_type = CORE_TARGET_VALUE;
     spec.metrics[0].target_milli = 1000;
-    m = (struct core_metric_observation){
-        .kind = SAMPLE_VALUE, .value_milli = 1000, .time_us = NOW - 91 * SECOND};
+    m = (struct core_metric_observation){.kind = SAMPLE_VALUE, .value_milli = 1000, .time_us = NOW - 91 * SECOND};
     assert_int_equal(hpa_propose(&spec, &spec.metrics[0], &o, &m).problem, CORE_PROBLEM_STALE);
 }
 
@@ -322,20 +312,19 @@ static void test_combine(void **state)
 {
     (void)state;
     const struct hpa_proposal none = {.problem = CORE_PROBLEM_QUERY, .replicas = -1};
-#define P(n)                                                                                                 \
-    {                                                                                                        \
-        .replicas = (n)                                                                                      \
+#define P(n)                                                                                                           \
+    {                                                                                                                  \
+        .replicas = (n)                                                                                                \
     }
     struct {
         struct hpa_proposal p[3];
         int32_t current, replicas, metric, failed;
     } cases[] = {
-        {{P(3), P(5), P(4)}, 4, 5, 1, -1},    {{P(5), P(5), P(4)}, 4, 5, 0, -1}, /* the first of equals */
-        {{P(3), none, P(2)}, 4, -1, -1, 1}, /* one is unknown, the rest says down */
-        {{P(4), none, P(2)}, 4, 4, 0, 1},   /* the rest says stay */
-        {{none, P(6), P(2)}, 4, 6, 1, 0},   /* the rest says up */
-        {{none, none, none}, 4, -1, -1, 0},   {{P(0), P(0), P(0)}, 4, 0, 2, -1},
-        {{P(-7), P(-7), P(-9)}, 4, 0, 0, -1},
+        {{P(3), P(5), P(4)}, 4, 5, 1, -1},  {{P(5), P(5), P(4)}, 4, 5, 0, -1}, /* the first of equals */
+        {{P(3), none, P(2)}, 4, -1, -1, 1},                                    /* one is unknown, the rest says down */
+        {{P(4), none, P(2)}, 4, 4, 0, 1},                                      /* the rest says stay */
+        {{none, P(6), P(2)}, 4, 6, 1, 0},                                      /* the rest says up */
+        {{none, none, none}, 4, -1, -1, 0}, {{P(0), P(0), P(0)}, 4, 0, 2, -1}, {{P(-7), P(-7), P(-9)}, 4, 0, 0, -1},
     };
 #undef P
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

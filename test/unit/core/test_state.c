@@ -88,8 +88,7 @@ static void feed_week(const struct core_spec *spec, struct core_state *state, ui
         struct demand *d = core_state_demand(state, spec->metrics[i].name);
         for (uint32_t k = 0; d && k < slots; k++) {
             double phase = (double)(k % 288) / 288;
-            demand_push_slot(d, 5666000 + k, 10 + 40 * phase * (1 - phase) + i + (double)(k * 7919 % 13) / 10,
-                             150);
+            demand_push_slot(d, 5666000 + k, 10 + 40 * phase * (1 - phase) + i + (double)(k * 7919 % 13) / 10, 150);
         }
     }
 }
@@ -120,8 +119,8 @@ static void test_sizes(void **state)
         _cleanup_(buf_done) struct buf tail = BUF_INIT(1 << 20), history = BUF_INIT(1 << 20);
         core_state_encode_tail(s, &tail);
         core_state_encode_history(s, &history);
-        print_message("%u metrics: %zu bytes in memory, tail %zu, history %zu\n", n, core_state_memory(s),
-                      tail.len, history.len);
+        print_message("%u metrics: %zu bytes in memory, tail %zu, history %zu\n", n, core_state_memory(s), tail.len,
+                      history.len);
         assert_true(core_state_memory(s) <= 16384 + (size_t)(n - 1) * 14336);
         assert_true(tail.len <= (n == 1 ? 8192 : 20480));
         assert_true(history.len <= 98304);
@@ -196,8 +195,7 @@ static void test_foreign_bytes(void **state)
     const struct {
         size_t at;
         const char *says;
-    } damage[] = {
-        {0, "not a state of this program"}, {4, "newer than 1"}, {6, "another part"}, {20, "checksum"}};
+    } damage[] = {{0, "not a state of this program"}, {4, "newer than 1"}, {6, "another part"}, {20, "checksum"}};
     for (size_t i = 0; i < ARRAY_SIZE(damage); i++) {
         b.data[damage[i].at] = (char)(b.data[damage[i].at] + 64);
         assert_null(core_state_decode(&spec, b.data, b.len, &err));

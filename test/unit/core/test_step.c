@@ -86,8 +86,8 @@ static void assert_plan(const struct core_plan *p, int32_t replicas, enum core_r
 {
     if (p->replicas != replicas || p->reason != reason || p->limits != limits || p->write != write)
         fail_msg("%d replicas, %s, limits %x, write %d: %s; want %d, %s, %x, %d", p->replicas,
-                 core_reason_name(p->reason), p->limits, p->write, p->message, replicas,
-                 core_reason_name(reason), limits, write);
+                 core_reason_name(p->reason), p->limits, p->write, p->message, replicas, core_reason_name(reason),
+                 limits, write);
 }
 
 static void test_reactive(void **state)
@@ -165,10 +165,9 @@ static void test_untrusted_is_shown_only(void **state)
     assert_int_equal(w.plan.predicted, -1);
     assert_int_equal(w.plan.untrusted, 20);
     assert_int_equal(w.plan.metrics[0].predicted, 20);
-    assert_string_equal(
-        w.plan.message,
-        "Holding 4: cpu is at 70 % of the request, target 70 %; the forecast asks for 20, but "
-        "is not trusted.");
+    assert_string_equal(w.plan.message,
+                        "Holding 4: cpu is at 70 % of the request, target 70 %; the forecast asks for 20, but "
+                        "is not trusted.");
     world_done(&w);
 }
 
@@ -180,8 +179,7 @@ static void test_lead(void **state)
     const struct {
         uint32_t lead_time_s, startup_s, age_s, lead_s;
     } cases[] = {
-        {0, 0, 0, 135},     {0, 40, 20, 75}, {0, 3, 0, 30},
-        {0, 9999, 0, 1815}, {7, 40, 20, 42}, {0, 40, UINT32_MAX, 3655},
+        {0, 0, 0, 135}, {0, 40, 20, 75}, {0, 3, 0, 30}, {0, 9999, 0, 1815}, {7, 40, 20, 42}, {0, 40, UINT32_MAX, 3655},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         w.spec.lead_time_s = cases[i].lead_time_s;
@@ -273,10 +271,9 @@ static void test_missing(void **state)
     sync(&w, 8, 0.7);
     assert_plan(sync(&w, 8, -1), 8, CORE_REASON_METRICS_MISSING, CORE_LIMIT_MISSING_METRICS, false);
     assert_int_equal(w.plan.metrics[0].state, CORE_METRIC_MISSING);
-    assert_string_equal(
-        w.plan.message,
-        "Holding 8: cpu is unknown (no ready pod has a sample), and nothing is lowered while a "
-        "metric is unknown.");
+    assert_string_equal(w.plan.message,
+                        "Holding 8: cpu is unknown (no ready pod has a sample), and nothing is lowered while a "
+                        "metric is unknown.");
     /* A trusted forecast still raises. */
     forecast(&w, true, 24);
     assert_plan(sync(&w, 8, -1), 12, CORE_REASON_FORECAST_ABOVE_CAPACITY, CORE_LIMIT_MISSING_METRICS, true);
@@ -299,8 +296,7 @@ static void test_missing(void **state)
     core_condition_scaling_active(&w.spec, &w.plan, "503", &c);
     assert_true(c.known && !c.status);
     assert_string_equal(c.reason, "FailedGetExternalMetric");
-    assert_string_equal(c.message,
-                        "unable to compute the replica count: queue: all samples are too old: 503");
+    assert_string_equal(c.message, "unable to compute the replica count: queue: all samples are too old: 503");
     world_done(&w);
 }
 
@@ -311,9 +307,8 @@ static void test_modes(void **state)
     world_init(&w);
     w.spec.mode = CORE_RECOMMEND;
     assert_plan(sync(&w, 4, 1.05), 6, CORE_REASON_METRIC_ABOVE_TARGET, CORE_LIMIT_NOT_ACTIVE, false);
-    assert_string_equal(
-        w.plan.message,
-        "Would scale up 4 -> 6 (mode Recommend): cpu is at 105 % of the request, target 70 %.");
+    assert_string_equal(w.plan.message,
+                        "Would scale up 4 -> 6 (mode Recommend): cpu is at 105 % of the request, target 70 %.");
     assert_plan(sync(&w, 4, 0.7), 4, CORE_REASON_WITHIN_TARGET, 0, false);
     w.spec.mode = CORE_AUTO;
     w.spec.paused = true;
@@ -321,10 +316,9 @@ static void test_modes(void **state)
     w.spec.paused = false;
     w.spec.mode = CORE_SCALE_UP_ONLY;
     assert_plan(sync(&w, 4, 0.35), 4, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_NOT_ACTIVE, false);
-    assert_string_equal(
-        w.plan.message,
-        "Holding 4: cpu is at 35 % of the request, target 70 %; mode ScaleUpOnly does not lower "
-        "to 2.");
+    assert_string_equal(w.plan.message,
+                        "Holding 4: cpu is at 35 % of the request, target 70 %; mode ScaleUpOnly does not lower "
+                        "to 2.");
     assert_plan(sync(&w, 4, 1.05), 6, CORE_REASON_METRIC_ABOVE_TARGET, 0, true);
     assert_plan(sync(&w, 60, 0.7), 50, CORE_REASON_TOO_MANY_REPLICAS, CORE_LIMIT_MAX_REPLICAS, true);
     w.spec.mode = CORE_OFF;
@@ -344,12 +338,10 @@ static void test_windows_remember_the_forecast(void **state)
     assert_plan(sync(&w, 8, 0.7), 10, CORE_REASON_FORECAST_ABOVE_CAPACITY, 0, true);
     forecast(&w, true, 0);
     for (int i = 0; i < 3; i++)
-        assert_plan(sync(&w, 10, 0.1), 10, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_STABILIZED_DOWN,
-                    false);
-    assert_string_equal(
-        w.plan.message,
-        "Holding 10: cpu is at 10 % of the request, target 70 %; need is 2, but the highest need "
-        "of the last 60 s was 10.");
+        assert_plan(sync(&w, 10, 0.1), 10, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_STABILIZED_DOWN, false);
+    assert_string_equal(w.plan.message,
+                        "Holding 10: cpu is at 10 % of the request, target 70 %; need is 2, but the highest need "
+                        "of the last 60 s was 10.");
     assert_plan(sync(&w, 10, 0.1), 2, CORE_REASON_METRIC_BELOW_TARGET, 0, true);
     world_done(&w);
 }
@@ -384,10 +376,9 @@ static void test_contention(void **state)
     sync(&w, 4, 1.05); /* and again */
     assert_true(w.plan.contended);
     assert_plan(&w.plan, 6, CORE_REASON_CONTENDED, CORE_LIMIT_CONTENTION, false);
-    assert_string_equal(
-        w.plan.message,
-        "Waiting to scale up 4 -> 6: another writer keeps undoing our changes of the replicas, "
-        "next write in 15 s.");
+    assert_string_equal(w.plan.message,
+                        "Waiting to scale up 4 -> 6: another writer keeps undoing our changes of the replicas, "
+                        "next write in 15 s.");
     assert_plan(sync(&w, 4, 1.05), 6, CORE_REASON_METRIC_ABOVE_TARGET, 0, true);
     /* Nothing is lowered for half an hour, but into the bounds. */
     for (int i = 0; i < 117; i++)

@@ -56,7 +56,7 @@ static void test_lost_after_three_with_reason(void **state)
         struct trust_score score;
         uint32_t until; /* scores before the gate over the window gives way */
         enum demand_trust_reason reason;
-    } cases[] = {{wrong, 1, TRUST_ERROR_HIGH}, {uncovered, 9, TRUST_COVERAGE_LOW}, {worse, 9, TRUST_NOT_BETTER}};
+    } cases[] = {{wrong, 1, TRUST_ERROR_HIGH}, {uncovered, 9, TRUST_COVERAGE_LOW}, {worse, 15, TRUST_NOT_BETTER}};
     for (uint32_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct trust t = {0};
         take(&t, good, TRUST_SCORES);

@@ -65,8 +65,7 @@ static void test_watch_parameters(void **state)
         watcher_in_step(w);
         char *path = api_path(w->world->api, API_WATCH, round);
         const char *timeout = strstr(path, "&timeoutSeconds=");
-        assert_true(
-            str_starts(path, "/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion=1000&"));
+        assert_true(str_starts(path, "/api/v1/pods?watch=true&allowWatchBookmarks=true&resourceVersion=1000&"));
         assert_non_null(timeout);
         assert_true(str_to_i64(timeout + 16, &seconds));
         assert_in_range(seconds, 300, 600);
@@ -86,13 +85,11 @@ static void test_selectors_and_namespace(void **state)
     watcher_start(w);
     watcher_in_step(w);
     watcher_told(w, "+a synced ");
-    watcher_asked(
-        w, API_LIST, 0,
-        "/api/v1/namespaces/shop/"
-        "pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=status.phase%21%3DFailed&limit=500");
+    watcher_asked(w, API_LIST, 0,
+                  "/api/v1/namespaces/shop/"
+                  "pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector=status.phase%21%3DFailed&limit=500");
     char *path = api_path(w->world->api, API_WATCH, 0);
-    assert_true(
-        str_starts(path, "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector="));
+    assert_true(str_starts(path, "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&fieldSelector="));
     free(path);
 }
 
@@ -237,9 +234,8 @@ static void test_relist_reports_the_difference(void **state)
     api_tell_error(w->world->api, 410, "Expired");
     watcher_in_step(w);
     watcher_told_in_any_order(w, "-gone ~changed +new ");
-    assert_true(str_starts(buf_str(&w->told), "-gone ")); /* what vanished first */
-    assert_ptr_equal(informer_get(w->informer, "shop", "same"),
-                     same); /* not a second copy of what is unchanged */
+    assert_true(str_starts(buf_str(&w->told), "-gone "));              /* what vanished first */
+    assert_ptr_equal(informer_get(w->informer, "shop", "same"), same); /* not a second copy of what is unchanged */
     object_unref(same);
 }
 

@@ -76,9 +76,8 @@ static void test_no_long_turn(void **state)
     watcher_in_step(w);
     int64_t relist_us = loop_longest_dispatch_us(w->world->loop);
     assert_int_equal(informer_count(w->informer), N_PODS - N_PODS / 4);
-    print_message(
-        "# %d pods of %zu bytes: longest dispatch %lld us in the first list, %lld us in the relist\n", N_PODS,
-        strlen(body), (long long)first_us, (long long)relist_us);
+    print_message("# %d pods of %zu bytes: longest dispatch %lld us in the first list, %lld us in the relist\n", N_PODS,
+                  strlen(body), (long long)first_us, (long long)relist_us);
     assert_true(first_us <= DISPATCH_US);
     assert_true(relist_us <= DISPATCH_US);
     free(body);

@@ -36,8 +36,7 @@ static void change(struct schedule *s)
     if (below(s, 3) == 0)
         (void)api_delete(s->api, &api_pods, ns, name);
     else
-        (void)api_put(s->api, &api_pods, ns, name,
-                      below(s, 10) ? "{\"spec\":{\"x\":[1,{}]}}" : "{\"unwanted_\":1}");
+        (void)api_put(s->api, &api_pods, ns, name, below(s, 10) ? "{\"spec\":{\"x\":[1,{}]}}" : "{\"unwanted_\":1}");
 }
 
 static void order_fault(struct schedule *s)
@@ -48,8 +47,7 @@ static void order_fault(struct schedule *s)
         {.how = API_RESET},
         {.how = API_SAY, .body = "<html>"},
         {.how = API_SAY, .body = ""},
-        {.how = API_SAY,
-         .body = "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{}"},
+        {.how = API_SAY, .body = "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{}"},
         {.how = API_SAY, .body = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n"},
         {.status = 429, .reason = "TooManyRequests", .retry_after_s = 3},
         {.status = 410, .reason = "Expired"},
@@ -115,8 +113,7 @@ static void step(struct schedule *s)
         world_listen(s->w->world, 1);
     if (below(s, 20) == 0)
         clock_fake_advance(&s->w->world->clock, (int64_t)below(s, 100) * USEC_PER_SEC);
-    while (http_active(s->w->world->http) == 0 &&
-           loop_jump(s->w->world->loop, &s->w->world->clock, INT64_MAX))
+    while (http_active(s->w->world->http) == 0 && loop_jump(s->w->world->loop, &s->w->world->clock, INT64_MAX))
         ;
 }
 
@@ -140,7 +137,7 @@ static void run(uint64_t seed)
     if (!world_until(w->world, watcher_agrees, w)) {
         struct buf ours = BUF_INIT(1 << 20), theirs = BUF_INIT(1 << 20);
         watcher_digest(w, &ours);
-        api_digest(s.api, &api_pods, NULL, &theirs);
+        api_contents(s.api, &api_pods, NULL, &theirs);
         fail_msg("seed %d\n store:  %s\n server: %s", (int)seed, buf_str(&ours), buf_str(&theirs));
     }
     assert_int_equal(w->synced, 1);

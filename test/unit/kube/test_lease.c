@@ -42,9 +42,8 @@ static void test_decode(void **state)
     assert_int_equal(l.record.duration_s, 0);
     lease_done(&l);
     /* Numbers that are none, negative, or beyond int32 must not make a lease that never ends. */
-    l = decoded(
-        "{\"kind\":\"Lease\",\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"leaseDurationSeconds\":-5,"
-        "\"leaseTransitions\":9223372036854775807,\"holderIdentity\":null}}");
+    l = decoded("{\"kind\":\"Lease\",\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"leaseDurationSeconds\":-5,"
+                "\"leaseTransitions\":9223372036854775807,\"holderIdentity\":null}}");
     assert_int_equal(l.record.duration_s, 0);
     assert_int_equal(l.record.transitions, INT32_MAX);
     lease_done(&l);
@@ -120,11 +119,11 @@ static void test_create(void **state)
     struct error err = ERROR_INIT;
     struct lease_update update = {.holder = "us", .duration_s = 15, .renew_real_us = 0, .acquire_real_us = 0};
     assert_int_equal(lease_encode(&out, NULL, "sys", "op", &update, &err), 0);
-    assert_string_equal(
-        out.data, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":"
-                  "\"op\",\"namespace\":\"sys\"},\"spec\":{\"acquireTime\":\"1970-01-01T00:00:00.000000Z\","
-                  "\"holderIdentity\":\"us\",\"leaseDurationSeconds\":15,\"leaseTransitions\":0,"
-                  "\"renewTime\":\"1970-01-01T00:00:00.000000Z\"}}");
+    assert_string_equal(out.data,
+                        "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":"
+                        "\"op\",\"namespace\":\"sys\"},\"spec\":{\"acquireTime\":\"1970-01-01T00:00:00.000000Z\","
+                        "\"holderIdentity\":\"us\",\"leaseDurationSeconds\":15,\"leaseTransitions\":0,"
+                        "\"renewTime\":\"1970-01-01T00:00:00.000000Z\"}}");
     buf_done(&out);
     struct buf small = BUF_INIT(16);
     assert_true(lease_encode(&small, NULL, "sys", "op", &update, &err) < 0);

@@ -79,8 +79,8 @@ static void test_strings(void **state)
 
 static void random_value(struct rng *rng, struct buf *out, unsigned depth)
 {
-    static const char *const scalars[] = {
-        "0", "-1.5e3", "true", "null", "\"\"", "\"a\"", "\"{\\\"a\\\":1}\"", "\"\\\\\"", "\"]\""};
+    static const char *const scalars[] = {"0",        "-1.5e3", "true", "null", "\"\"", "\"a\"", "\"{\\\"a\\\":1}\"",
+                                          "\"\\\\\"", "\"]\""};
     uint64_t kind = rng_below(rng, depth ? 4 : 2);
     if (kind < 2) {
         (void)buf_puts(out, scalars[rng_below(rng, ARRAY_SIZE(scalars))]);

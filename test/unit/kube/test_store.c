@@ -58,8 +58,8 @@ static void test_references(void **state)
 static void test_same(void **state)
 {
     (void)state;
-    struct object *a = object("ns", "a", "1", "5"), *b = object("ns", "a", "1", "5"),
-                  *c = object("ns", "a", "2", "5"), *d = object("ns", "a", "1", NULL);
+    struct object *a = object("ns", "a", "1", "5"), *b = object("ns", "a", "1", "5"), *c = object("ns", "a", "2", "5"),
+                  *d = object("ns", "a", "1", NULL);
     assert_true(object_same(a, b));
     assert_false(object_same(a, c));
     assert_false(object_same(a, d));

@@ -30,8 +30,7 @@ struct fixture {
 static void process(void *data, const char *key)
 {
     struct fixture *f = data;
-    (void)buf_printf(&f->seen, "%s@%lld ", key,
-                     (long long)((f->clock.boot_us - f->began_us) / USEC_PER_MSEC));
+    (void)buf_printf(&f->seen, "%s@%lld ", key, (long long)((f->clock.boot_us - f->began_us) / USEC_PER_MSEC));
     if (!f->finish)
         return;
     f->finished_inside++;
@@ -262,10 +261,10 @@ static void test_remove(void **state)
 static double value(struct fixture *f, enum metrics_type type, const char *name)
 {
     bool histogram = type == METRICS_HISTOGRAM;
-    return metrics_value(metrics_get(metrics_family(f->metrics, type, name, "", "name",
-                                                    histogram ? metrics_buckets_queue : NULL,
-                                                    histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0),
-                                     "test", NULL));
+    return metrics_value(
+        metrics_get(metrics_family(f->metrics, type, name, "", "name", histogram ? metrics_buckets_queue : NULL,
+                                   histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0),
+                    "test", NULL));
 }
 
 static void test_metrics(void **state)
