@@ -118,8 +118,8 @@ struct autoscaler {
     } unsure; /* a write whose answer was lost */
 
     struct sync_work *work; /* NULL: no sync is under way */
-    bool outdated; /* the spec changed after the decision: it is made again, not carried out */
-    bool off;      /* not evaluated since mode Off: the windows know nothing of the time since */
+    bool outdated;          /* the spec changed after the decision: it is made again, not carried out */
+    bool off;               /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
     int64_t due_us;       /* CLOCK_BOOTTIME */
     int64_t last_time_us; /* Unix, of the last observation */

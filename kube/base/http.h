@@ -81,7 +81,7 @@ struct http_result {
 const char *http_result_header(const struct http_result *r, const char *name, size_t index);
 
 enum http_connection {
-    HTTP_SHARED,    /* pooled; HTTP/2 where the peer has it */
+    HTTP_SHARED,    /* pooled; HTTP/2 where the peer has it, HTTP/1.1 for streams */
     HTTP_DEDICATED, /* a connection no other request is on, HTTP/1.1: watches, lease renewal. It is kept and
                        taken again by the next one. Those of priority LOOP_LEASE have connections of their own
                      */

@@ -403,8 +403,8 @@ static CURLcode set_connection(struct exchange *ex)
     CURLcode code = CURLE_OK;
     CURL *easy = ex->easy;
     const struct http_request *q = &ex->request;
-    /* Nor a stream: with HTTP/2 libcurl 7.88 leaves what does not fit into a small buffer in its own layers, and no event
-     * comes for it. */
+    /* Nor a stream: with HTTP/2 libcurl 7.88 leaves what does not fit into a small buffer in its own layers, and no
+     * event comes for it. */
     bool shared = q->connection == HTTP_SHARED && q->priority != LOOP_LEASE && !q->on_data;
     const char *proxy = ex->origin->proxy ? ex->origin->proxy : ex->http->proxy;
     SET(CURLOPT_PROTOCOLS_STR, ex->origin->https ? "https" : "http");
