@@ -56,11 +56,11 @@ struct load {
 };
 
 struct flush {
-    bool active, stepping;
+    bool active;
     void (*done)(void *data, size_t written, size_t left);
     void *data;
     size_t written, running;
-    struct loop_timer deadline;
+    struct loop_timer deadline, step;
 };
 
 struct checkpoints {
@@ -160,7 +160,6 @@ static int64_t send_part(struct tracked *t, const struct core_state *state, enum
     return request;
 }
 
-static void flush_step(struct checkpoints *c);
 static void write_next_part(struct tracked *t);
 
 static void arm(struct tracked *t)
@@ -181,7 +180,7 @@ static void part_ended(struct tracked *t, bool written)
         t->flushing = false;
         c->flush.running--;
         c->flush.written += written;
-        flush_step(c);
+        loop_timer_arm(&c->flush.step, 0);
         return;
     }
     arm(t);
@@ -468,26 +467,24 @@ static void flush_ended(struct checkpoints *c)
         return;
     f->active = false;
     loop_timer_disarm(&f->deadline);
+    loop_timer_disarm(&f->step);
     struct map_iter it = map_iter(&c->tracked);
     for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;)
         left += waits_for_flush(e->value);
     f->done(f->data, f->written, left);
 }
 
-static void flush_step(struct checkpoints *c)
+static void flush_step(void *data)
 {
+    struct checkpoints *c = data;
     struct flush *f = &c->flush;
     struct tracked *t;
-    if (f->stepping)
-        return; /* one that could not even be sent: the loop below goes on */
-    f->stepping = true;
     while (f->active && f->running < FLUSH_PARALLEL && (t = oldest_unflushed(c)) != NULL) {
         t->flushing = t->flushed = true;
         f->running++;
         write_next_part(t);
     }
-    f->stepping = false;
-    if (f->running == 0)
+    if (f->running == 0 && !oldest_unflushed(c))
         flush_ended(c);
 }
 
@@ -532,6 +529,7 @@ struct checkpoints *checkpoints_new(struct kube_client *client, const struct che
     ratelimit_init(&c->bucket, config->writes_per_second, MAX(config->writes_per_second, 1), loop_now_us(c->loop));
     loop_timer_init(&c->pump, c->loop, LOOP_IDLE, pump, c);
     loop_timer_init(&c->flush.deadline, c->loop, LOOP_NORMAL, on_flush_deadline, c);
+    loop_timer_init(&c->flush.step, c->loop, LOOP_NORMAL, flush_step, c);
     struct metrics_family *writes = metrics_family(metrics, METRICS_COUNTER, "ai4k8s_checkpoint_writes_total",
                                                    "Writes of checkpoint objects.", "result", NULL, 0);
     c->ok = metrics_get(writes, "success", NULL);
@@ -545,6 +543,7 @@ struct checkpoints *checkpoints_free(struct checkpoints *c)
         return NULL;
     loop_timer_disarm(&c->pump);
     loop_timer_disarm(&c->flush.deadline);
+    loop_timer_disarm(&c->flush.step);
     list_for_each_safe (it, after, &c->loads) {
         struct load *l = CONTAINER_OF(it, struct load, node);
         kube_client_cancel(c->client, l->request);
