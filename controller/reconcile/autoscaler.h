@@ -98,7 +98,9 @@ struct sync_work {
 struct autoscaler {
     struct reconciler *r;
     char *key, *target_key;
-    const struct pa_object *pa; /* the newest; a reference */
+    const struct pa_object *pa;       /* the newest; a reference */
+    const struct pa_object *in_force; /* the newest valid one, or `pa` where none has been: a sync that is under way
+                                         when the spec breaks ends under the one that it began with; a reference */
 
     enum state_phase phase;
     struct core_state *state;

@@ -18,7 +18,7 @@
 
 struct target_ref autoscaler_target(const struct autoscaler *a)
 {
-    const struct pa_object_target *ref = &a->pa->target;
+    const struct pa_object_target *ref = &a->in_force->target;
     return (struct target_ref){.api_version = ref->api_version,
                                .kind = ref->kind,
                                .namespace_ = a->pa->object.meta.namespace_,
@@ -45,6 +45,7 @@ static void record_free(void *value)
     report_done(a);
     core_state_free(a->state);
     object_unref((struct object *)(uintptr_t)&a->pa->object);
+    object_unref((struct object *)(uintptr_t)&a->in_force->object);
     target_scale_done(&a->scale);
     selector_free(a->selector);
     free(a->selector_text);
@@ -128,12 +129,20 @@ static void claim_target(struct autoscaler *a)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
     /* One that evaluates nothing scales nothing, and keeps no one else from it. */
-    if (a->pa->spec.mode == CORE_OFF)
+    if (a->in_force->spec.mode == CORE_OFF)
         owners_release(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     else
         owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
                      a->pa->object.meta.creation_us);
     wake_target(a->r, a->target_key);
+}
+
+static void replace(const struct pa_object **slot, const struct pa_object *pa)
+{
+    const struct pa_object *before = *slot;
+    *slot = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
+    if (before)
+        object_unref((struct object *)(uintptr_t)&before->object);
 }
 
 static void record_update(struct reconciler *r, const struct pa_object *pa)
@@ -150,10 +159,9 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         a = record_new(r, key);
     bool same_spec = !is_new && a->pa->object.meta.generation == pa->object.meta.generation &&
                      a->pa->paused == pa->paused && a->pa->annotated == pa->annotated;
-    const struct pa_object *before = a->pa;
-    a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
-    if (before)
-        object_unref((struct object *)(uintptr_t)&before->object);
+    replace(&a->pa, pa);
+    if (pa->valid || !a->in_force || !a->in_force->valid)
+        replace(&a->in_force, pa);
     /* Until we are the one who tells, what was told last is what the leader wrote. */
     if (is_new || !r->running) {
         a->times = pa->status_times;
@@ -242,7 +250,7 @@ static void process(void *data, const char *key)
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
-    int64_t now = loop_now_us(r->loop), period = (int64_t)a->pa->spec.sync_period_s * USEC_PER_SEC;
+    int64_t now = loop_now_us(r->loop), period = (int64_t)a->in_force->spec.sync_period_s * USEC_PER_SEC;
     bool failed = a->work->finding.target != TARGET_OK || a->work->finding.write_error.kind != ERROR_NONE;
     metrics_add(metrics_get(r->reconciles, "predictiveautoscaler", failed ? "error" : "requeue_after", NULL), 1);
     metrics_observe(r->reconcile_seconds, (double)(now - a->work->started_us) / 1e6);

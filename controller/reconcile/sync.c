@@ -31,7 +31,7 @@ static void finish(struct autoscaler *a, int64_t again_us)
 static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const char *resource_version)
 {
     int64_t now = loop_real_us(a->r->loop);
-    core_applied(&a->pa->spec, a->state, MAX(now, a->last_time_us), from, to);
+    core_applied(&a->in_force->spec, a->state, MAX(now, a->last_time_us), from, to);
     a->scaled_us = now;
     a->work->finding.wrote = true;
     a->work->finding.from = from;
@@ -115,7 +115,7 @@ static uint32_t startup_s(const struct autoscaler *a)
 
 uint32_t autoscaler_lead_s(const struct autoscaler *a)
 {
-    return core_lead_s(&a->pa->spec, startup_s(a), metric_age_s(a));
+    return core_lead_s(&a->in_force->spec, startup_s(a), metric_age_s(a));
 }
 
 static bool other_owner(struct autoscaler *a)
@@ -161,8 +161,8 @@ static void decide(struct autoscaler *a)
     struct core_observation seen;
     observer_look(&a->r->observer,
                   &(struct observe_input){
-                      .spec = &a->pa->spec,
-                      .resources = a->pa->resources,
+                      .spec = &a->in_force->spec,
+                      .resources = a->in_force->resources,
                       .pods = r->pods,
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
@@ -175,8 +175,8 @@ static void decide(struct autoscaler *a)
                   },
                   &seen);
     note_metric_age(a, &seen);
-    core_step(&a->pa->spec, a->state, &seen, &a->work->plan);
-    core_explain(&a->pa->spec, &a->work->plan);
+    core_step(&a->in_force->spec, a->state, &seen, &a->work->plan);
+    core_explain(&a->in_force->spec, &a->work->plan);
     a->work->finding.ok = true;
     if (!a->work->plan.foreign_write) {
         act(a);
@@ -208,7 +208,7 @@ static void need_usage(struct autoscaler *a)
         return;
     }
     pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text,
-                         (int64_t)a->pa->spec.sync_period_s * USEC_PER_SEC);
+                         (int64_t)a->in_force->spec.sync_period_s * USEC_PER_SEC);
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
@@ -216,13 +216,13 @@ static void need_usage(struct autoscaler *a)
  * nothing is lowered before a whole window has been seen. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
-    a->state = state ? state : core_state_new(&a->pa->spec);
+    a->state = state ? state : core_state_new(&a->in_force->spec);
     a->phase = STATE_READY;
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
     a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
-    core_resume(a->state, &a->pa->spec, a->last_time_us, a->scale.spec_replicas);
+    core_resume(a->state, &a->in_force->spec, a->last_time_us, a->scale.spec_replicas);
     backfill_ready(a->r->backfill, a->key);
 }
 
@@ -250,8 +250,8 @@ static struct checkpoint_owner owner_of(const struct autoscaler *a)
         .namespace_ = pa->object.meta.namespace_,
         .name = pa->object.meta.name,
         .uid = pa->object.meta.uid,
-        .target_kind = pa->target.kind,
-        .target_name = pa->target.name,
+        .target_kind = a->in_force->target.kind,
+        .target_name = a->in_force->target.name,
         .target_uid = a->scale.uid,
         .annotated = pa->annotated,
     };
@@ -276,14 +276,15 @@ static void need_state(struct autoscaler *a)
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
         if (a->off)
-            core_resume(a->state, &a->pa->spec, MAX(loop_real_us(a->r->loop), a->last_time_us), a->scale.spec_replicas);
+            core_resume(a->state, &a->in_force->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
+                        a->scale.spec_replicas);
         a->off = false;
         need_usage(a);
         return;
     }
     a->phase = STATE_LOADING;
     checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
-    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->pa->spec, on_loaded, a);
+    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->in_force->spec, on_loaded, a);
 }
 
 /* ---- target ---- */
@@ -384,7 +385,7 @@ void sync_begin(struct autoscaler *a)
     a->work->finding.target = TARGET_OK;
     if (a->metric_age_s <= 0)
         a->metric_age_s = METRIC_AGE_S;
-    if (a->pa->spec.mode == CORE_OFF) {
+    if (a->in_force->spec.mode == CORE_OFF) {
         let_go(a);
         finish(a, -1);
         return;

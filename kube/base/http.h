@@ -81,7 +81,7 @@ struct http_result {
 const char *http_result_header(const struct http_result *r, const char *name, size_t index);
 
 enum http_connection {
-    HTTP_SHARED,    /* pooled; HTTP/2 where the peer has it, HTTP/1.1 for streams */
+    HTTP_SHARED,    /* pooled; HTTP/2 where the peer has it */
     HTTP_DEDICATED, /* a connection no other request is on, HTTP/1.1: watches, lease renewal. It is kept and
                        taken again by the next one. Those of priority LOOP_LEASE have connections of their own
                      */
@@ -100,7 +100,7 @@ struct http_request {
     enum http_connection connection;
     enum loop_priority priority; /* of the callbacks; LOOP_LEASE: of the whole exchange, always on HTTP_DEDICATED */
     bool fresh_connection;       /* not one that was used before: after a failure on a kept one */
-    bool verbatim_encoding;      /* true: no compressed answers are asked for; streams never do */
+    bool verbatim_encoding;      /* true: no compressed answers are asked for */
 
     /* Optional. A connection is there and the first byte is about to leave: the last moment to think better of it.
      * Return < 0 with *err filled to end the exchange with that error and nothing sent. */

@@ -24,8 +24,7 @@ enum {
      * autoscalers in 20 namespaces would spend 1.2 MB on 25 request heads. */
     SEND_BUFFER_BYTES = 16 * 1024,
     /* libcurl reads up to a hundred buffers in one go, as long as there is something to read. A reader that works on
-     * what it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. For the
-     * same reason it is not compressed: a buffer of gzip is fifteen of JSON. */
+     * what it gets, at some 20 MB/s, would hold up the loop for a tenth of a second with libcurl's own 16 KiB. */
     STREAM_BUFFER = 1024,
 };
 #define DEFAULT_CONNECT_TIMEOUT_US (10 * USEC_PER_SEC)
@@ -403,9 +402,7 @@ static CURLcode set_connection(struct exchange *ex)
     CURLcode code = CURLE_OK;
     CURL *easy = ex->easy;
     const struct http_request *q = &ex->request;
-    /* Nor a stream: with HTTP/2 libcurl 7.88 leaves what does not fit into a small buffer in its own layers, and no
-     * event comes for it. */
-    bool shared = q->connection == HTTP_SHARED && q->priority != LOOP_LEASE && !q->on_data;
+    bool shared = q->connection == HTTP_SHARED && q->priority != LOOP_LEASE;
     const char *proxy = ex->origin->proxy ? ex->origin->proxy : ex->http->proxy;
     SET(CURLOPT_PROTOCOLS_STR, ex->origin->https ? "https" : "http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -451,9 +448,11 @@ static CURLcode set_request(struct exchange *ex)
     if (ex->headers[0].data)
         SET(CURLOPT_HTTPHEADER, ex->headers);
     SET(CURLOPT_USERAGENT, ex->http->user_agent);
-    if (ex->request.on_data)
+    /* Not with HTTP/2: libcurl 7.88 leaves what does not fit into the buffer in its own layers, and no event comes for
+     * it. */
+    if (ex->request.on_data && ex->request.connection == HTTP_DEDICATED)
         SET(CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
-    if (!ex->request.verbatim_encoding && !ex->request.on_data)
+    if (!ex->request.verbatim_encoding)
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     SET(CURLOPT_PRIVATE, ex);
     SET(CURLOPT_ERRORBUFFER, ex->detail);

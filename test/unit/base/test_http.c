@@ -400,30 +400,6 @@ static void test_compressed_answers(void **state UNUSED)
     fixture_done(&f);
 }
 
-static int take_piece(struct call *c UNUSED, const char *bytes UNUSED, size_t len UNUSED, struct error *err UNUSED)
-{
-    return 0;
-}
-
-/* A buffer of it would be many of what it holds, all in one turn of the loop. */
-static void test_a_stream_is_not_compressed(void **state UNUSED)
-{
-    struct fixture f = fixture_new(NULL);
-    struct script *s = script_new();
-    script_head(s, 200, "Content-Length: 1\r\n");
-    script_text(s, "x");
-    server_on(f.server, NULL, "/", s);
-    struct call c = {.on_piece = take_piece};
-    call_start(&f, &c, (struct http_request){0});
-    call_wait(&c);
-    assert_int_equal(c.err.kind, ERROR_NONE);
-    struct server_request *r = server_take(f.server, 0);
-    assert_null(server_request_header(r, "Accept-Encoding"));
-    server_request_free(r);
-    call_clear(&c);
-    fixture_done(&f);
-}
-
 static void note_order(struct call *c, const struct http_result *r UNUSED)
 {
     struct buf *order = c->data;
@@ -466,7 +442,6 @@ int main(void)
         cmocka_unit_test(test_streams_are_prompt),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_compressed_answers),
-        cmocka_unit_test(test_a_stream_is_not_compressed),
         cmocka_unit_test(test_done_has_a_priority),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

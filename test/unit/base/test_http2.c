@@ -70,13 +70,13 @@ static void test_requests_share_a_connection(void **state UNUSED)
     fixture_done(&f);
 }
 
-static void cancel_once(struct call *c, const struct http_result *head UNUSED)
+static int cancel_once(struct call *c, const char *bytes UNUSED, size_t len UNUSED, struct error *err UNUSED)
 {
     http_cancel(c->f->http, c->id);
+    return 0;
 }
 
-/* One is cancelled at its own headers, with data behind them, one is reset by the server, one runs into its cap: the
- * fourth is well. */
+/* One is cancelled in its own stream's data, one is reset by the server, one runs into its cap: the fourth is well. */
 static void test_streams_fail_alone(void **state UNUSED)
 {
     struct fixture f = fixture_new(&h2);
@@ -90,7 +90,7 @@ static void test_streams_fail_alone(void **state UNUSED)
     answer(s, 7, "well");
     script_stall(s);
     server_on_accept(f.server, s);
-    struct call calls[4] = {{.on_head = cancel_once}};
+    struct call calls[4] = {{.on_piece = cancel_once}};
     for (size_t i = 0; i < 4; i++)
         call_start(&f, &calls[i], (struct http_request){.max_body = i == 2 ? 5 : 0});
     for (size_t i = 1; i < 4; i++)
