@@ -6,6 +6,7 @@
 #include "api/config.h"
 #include "api/pa.h"
 #include "api/status.h"
+#include "base/list.h"
 #include "kube/recorder.h"
 #include "kube/workqueue.h"
 #include "reconcile/annotated.h"
@@ -42,6 +43,8 @@ struct reconciler {
     struct map records;       /* key -> struct autoscaler */
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
     struct loop_timer look;   /* for sync of the caches, and housekeeping */
+    struct list waiting;      /* autoscalers whose turn to load their state has not come */
+    unsigned n_loading;       /* of phase STATE_LOADING */
     bool leading, running, stopping;
     void (*stopped)(void *data); /* told when the checkpoints are saved */
     void *stopped_data;
@@ -56,7 +59,8 @@ struct pa_object {
     struct pa_object_target {
         char *api_version, *kind, *name; /* "" when not valid */
     } target;
-    struct core_spec spec; /* the core's defaults when not valid */
+    void *spec; /* packed, see pa_object_spec(); the core's defaults when not valid */
+    enum core_mode mode;
     enum observed_resource resources[CORE_MAX_METRICS];
     bool paused, paused_unclear, annotated; /* as in struct pa */
     bool valid;
@@ -90,7 +94,9 @@ struct finding {
 
 /* What is there only while a sync is under way: several KiB, of which a thousand autoscalers need a handful. */
 struct sync_work {
-    int64_t started_us; /* CLOCK_BOOTTIME */
+    int64_t started_us;    /* CLOCK_BOOTTIME */
+    struct core_spec spec; /* as the sync found it, or as the decision did */
+    enum observed_resource resources[CORE_MAX_METRICS];
     struct core_plan plan;
     struct finding finding;
 };
@@ -103,6 +109,7 @@ struct autoscaler {
                                          when the spec breaks ends under the one that it began with; a reference */
 
     enum state_phase phase;
+    struct list wait; /* in `waiting`, or empty */
     struct core_state *state;
     char *state_target_uid; /* the target whose history it is */
 
@@ -134,15 +141,20 @@ struct autoscaler {
     int32_t told_current, told_desired;
 };
 
+/* pa_object.c: the spec as the core wants it. Kept without the metrics that are not there, a third of it. */
+void pa_object_spec(const struct pa_object *pa, struct core_spec *ret);
+
 /* sync.c */
+void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
 /* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
-/* report.c: status, conditions, events and metrics of the finding and the plan in `work`. */
-void report_sync(struct autoscaler *a);
+/* report.c: status, conditions, events and metrics of the finding and the plan in `work`. False: too many statuses wait
+ * for their turn; the next report tells it. */
+bool report_sync(struct autoscaler *a);
 void report_done(struct autoscaler *a); /* forgets its metrics */
 
 struct target_ref autoscaler_target(const struct autoscaler *a);

@@ -5,7 +5,9 @@
 #include "base/alloc.h"
 #include "sources/hpas.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void pa_object_free(struct object *o)
 {
@@ -14,7 +16,30 @@ static void pa_object_free(struct object *o)
     free(pa->target.kind);
     free(pa->target.name);
     free(pa->problem);
+    free(pa->spec);
     free(pa);
+}
+
+/* Packed: what is in front of the metrics, as many of them as there are, what is behind them. */
+#define METRICS_AT offsetof(struct core_spec, metrics)
+#define BEHIND_AT  (METRICS_AT + sizeof(((struct core_spec *)NULL)->metrics))
+
+static void *pack(const struct core_spec *spec)
+{
+    size_t metrics = spec->n_metrics * sizeof(spec->metrics[0]), behind = sizeof(*spec) - BEHIND_AT;
+    char *packed = xcalloc(1, METRICS_AT + metrics + behind);
+    memcpy(packed, spec, METRICS_AT + metrics);
+    memcpy(packed + METRICS_AT + metrics, (const char *)spec + BEHIND_AT, behind);
+    return packed;
+}
+
+void pa_object_spec(const struct pa_object *pa, struct core_spec *ret)
+{
+    *ret = (struct core_spec){0};
+    memcpy(ret, pa->spec, METRICS_AT);
+    size_t metrics = ret->n_metrics * sizeof(ret->metrics[0]);
+    memcpy(ret->metrics, (const char *)pa->spec + METRICS_AT, metrics);
+    memcpy((char *)ret + BEHIND_AT, (const char *)pa->spec + METRICS_AT + metrics, sizeof(*ret) - BEHIND_AT);
 }
 
 static void keep_status(struct pa_object *pa, const json_t *root)
@@ -44,6 +69,7 @@ static void keep_resources(struct pa_object *pa, const struct pa_spec *spec)
 /* A spec that breaks a rule (stored under an older CRD) is kept with its problem: its status must say so. */
 static void keep_spec(struct pa_object *pa, const json_t *root, const struct operator_config *config)
 {
+    struct core_spec spec = {0};
     struct pa *decoded = xcalloc(1, sizeof(*decoded));
     struct api_problems problems = {0};
     pa->valid = pa_decode(root, decoded, &problems) == 0;
@@ -55,14 +81,16 @@ static void keep_spec(struct pa_object *pa, const json_t *root, const struct ope
     pa->target.kind = xstrdup(pa->valid ? ref->kind : "");
     pa->target.name = xstrdup(pa->valid ? ref->name : "");
     if (pa->valid) {
-        pa_to_core(decoded, config, &pa->spec);
+        pa_to_core(decoded, config, &spec);
         keep_resources(pa, &decoded->spec);
     } else {
         struct error err = ERROR_INIT;
         (void)api_problems_error(&problems, NULL, &err);
         pa->problem = xstrdup(error_text(&err));
-        pa->spec = core_spec_default();
+        spec = core_spec_default();
     }
+    pa->spec = pack(&spec);
+    pa->mode = spec.mode;
     free(decoded);
 }
 

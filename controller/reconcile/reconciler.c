@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define PARALLEL_SYNCS    1024 /* they wait for the network, not for the processor */
+#define TELL_AGAIN_US     (5 * USEC_PER_SEC)
 #define LOOK_FAST_US      (USEC_PER_SEC / 4)
 #define LOOK_SLOW_US      (600 * USEC_PER_SEC)
 #define USAGE_INTERVAL_US (15 * USEC_PER_SEC)
@@ -43,6 +44,7 @@ static void record_free(void *value)
     if (a->watching_pods)
         pods_unwatch(r->pods, a->pa->object.meta.namespace_);
     report_done(a);
+    list_remove(&a->wait);
     core_state_free(a->state);
     object_unref((struct object *)(uintptr_t)&a->pa->object);
     object_unref((struct object *)(uintptr_t)&a->in_force->object);
@@ -116,6 +118,7 @@ static struct autoscaler *record_new(struct reconciler *r, const char *key)
 {
     struct autoscaler *a = xcalloc(1, sizeof(*a));
     *a = (struct autoscaler){.r = r, .key = xstrdup(key)};
+    list_init(&a->wait);
     map_set(&r->records, key, a);
     return a;
 }
@@ -129,7 +132,7 @@ static void claim_target(struct autoscaler *a)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
     /* One that evaluates nothing scales nothing, and keeps no one else from it. */
-    if (a->in_force->spec.mode == CORE_OFF)
+    if (a->in_force->mode == CORE_OFF)
         owners_release(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     else
         owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
@@ -238,10 +241,13 @@ static void process(void *data, const char *key)
     }
     if (!a->pa->valid) {
         a->work = xcalloc(1, sizeof(*a->work));
+        sync_take_spec(a);
         a->work->finding.target = TARGET_OK;
-        report_sync(a);
+        bool told = report_sync(a);
         free(TAKE_PTR(a->work));
         workqueue_finish(r->queue, key); /* until it is changed */
+        if (!told)
+            workqueue_add_after(r->queue, a->key, TELL_AGAIN_US);
         return;
     }
     sync_begin(a);
@@ -250,7 +256,7 @@ static void process(void *data, const char *key)
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
-    int64_t now = loop_now_us(r->loop), period = (int64_t)a->in_force->spec.sync_period_s * USEC_PER_SEC;
+    int64_t now = loop_now_us(r->loop), period = (int64_t)a->work->spec.sync_period_s * USEC_PER_SEC;
     bool failed = a->work->finding.target != TARGET_OK || a->work->finding.write_error.kind != ERROR_NONE;
     metrics_add(metrics_get(r->reconciles, "predictiveautoscaler", failed ? "error" : "requeue_after", NULL), 1);
     metrics_observe(r->reconcile_seconds, (double)(now - a->work->started_us) / 1e6);
@@ -377,6 +383,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                              .config = config->config,
                              .recorder = config->recorder};
     map_init(&r->records, record_free);
+    list_init(&r->waiting);
     owners_init(&r->owners);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
     register_metrics(r);

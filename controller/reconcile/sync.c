@@ -16,12 +16,13 @@
 
 #define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
 #define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
+#define PARALLEL_LOADS  16                 /* answers of some 20 KiB, each copied while it is decoded */
 #define METRIC_AGE_S    30.0               /* until some were seen */
 #define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
 
 static void finish(struct autoscaler *a, int64_t again_us)
 {
-    report_sync(a);
+    (void)report_sync(a); /* what is not taken is told at the next sync */
     reconciler_sync_done(a, again_us);
     free(TAKE_PTR(a->work));
 }
@@ -31,7 +32,7 @@ static void finish(struct autoscaler *a, int64_t again_us)
 static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const char *resource_version)
 {
     int64_t now = loop_real_us(a->r->loop);
-    core_applied(&a->in_force->spec, a->state, MAX(now, a->last_time_us), from, to);
+    core_applied(&a->work->spec, a->state, MAX(now, a->last_time_us), from, to);
     a->scaled_us = now;
     a->work->finding.wrote = true;
     a->work->finding.from = from;
@@ -115,7 +116,9 @@ static uint32_t startup_s(const struct autoscaler *a)
 
 uint32_t autoscaler_lead_s(const struct autoscaler *a)
 {
-    return core_lead_s(&a->in_force->spec, startup_s(a), metric_age_s(a));
+    struct core_spec spec;
+    pa_object_spec(a->in_force, &spec);
+    return core_lead_s(&spec, startup_s(a), metric_age_s(a));
 }
 
 static bool other_owner(struct autoscaler *a)
@@ -157,12 +160,13 @@ static void decide(struct autoscaler *a)
     /* Strictly increasing, also when the wall clock is set back. */
     int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
     a->last_time_us = now;
+    sync_take_spec(a);
     a->outdated = false;
     struct core_observation seen;
     observer_look(&a->r->observer,
                   &(struct observe_input){
-                      .spec = &a->in_force->spec,
-                      .resources = a->in_force->resources,
+                      .spec = &a->work->spec,
+                      .resources = a->work->resources,
                       .pods = r->pods,
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
@@ -175,8 +179,8 @@ static void decide(struct autoscaler *a)
                   },
                   &seen);
     note_metric_age(a, &seen);
-    core_step(&a->in_force->spec, a->state, &seen, &a->work->plan);
-    core_explain(&a->in_force->spec, &a->work->plan);
+    core_step(&a->work->spec, a->state, &seen, &a->work->plan);
+    core_explain(&a->work->spec, &a->work->plan);
     a->work->finding.ok = true;
     if (!a->work->plan.foreign_write) {
         act(a);
@@ -208,7 +212,7 @@ static void need_usage(struct autoscaler *a)
         return;
     }
     pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text,
-                         (int64_t)a->in_force->spec.sync_period_s * USEC_PER_SEC);
+                         (int64_t)a->work->spec.sync_period_s * USEC_PER_SEC);
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
@@ -216,24 +220,37 @@ static void need_usage(struct autoscaler *a)
  * nothing is lowered before a whole window has been seen. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
-    a->state = state ? state : core_state_new(&a->in_force->spec);
+    a->state = state ? state : core_state_new(&a->work->spec);
     a->phase = STATE_READY;
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
     a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
-    core_resume(a->state, &a->in_force->spec, a->last_time_us, a->scale.spec_replicas);
+    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
     backfill_ready(a->r->backfill, a->key);
+}
+
+/* One load less is under way: the next one in line looks again. */
+static void load_ended(struct autoscaler *a, enum state_phase phase)
+{
+    struct reconciler *r = a->r;
+    a->phase = phase;
+    r->n_loading--;
+    if (list_empty(&r->waiting))
+        return;
+    struct autoscaler *next = CONTAINER_OF(r->waiting.next, struct autoscaler, wait);
+    list_remove(&next->wait);
+    workqueue_add(r->queue, next->key);
 }
 
 static void on_loaded(void *data, struct core_state *state, const char *note, const struct error *err)
 {
     struct autoscaler *a = data;
     a->op_checkpoint = 0;
+    load_ended(a, STATE_NONE);
     if (err) {
         log_warn(a->r->log, "the checkpoint could not be read, trying again", LOG_S("autoscaler", a->key),
                  LOG_ERR(err));
-        a->phase = STATE_NONE;
         finish(a, 5 * USEC_PER_SEC);
         return;
     }
@@ -276,15 +293,23 @@ static void need_state(struct autoscaler *a)
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
         if (a->off)
-            core_resume(a->state, &a->in_force->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
+            core_resume(a->state, &a->work->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
                         a->scale.spec_replicas);
         a->off = false;
         need_usage(a);
         return;
     }
+    /* After a start thousands want theirs: what all of them took at once would be the most that is ever needed. */
+    list_remove(&a->wait);
+    if (a->r->n_loading >= PARALLEL_LOADS) {
+        list_append(&a->r->waiting, &a->wait);
+        finish(a, -1);
+        return;
+    }
     a->phase = STATE_LOADING;
+    a->r->n_loading++;
     checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
-    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->in_force->spec, on_loaded, a);
+    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->work->spec, on_loaded, a);
 }
 
 /* ---- target ---- */
@@ -377,15 +402,22 @@ static void let_go(struct autoscaler *a)
     a->watching_pods = false;
 }
 
+void sync_take_spec(struct autoscaler *a)
+{
+    pa_object_spec(a->in_force, &a->work->spec);
+    memcpy(a->work->resources, a->in_force->resources, sizeof(a->work->resources));
+}
+
 void sync_begin(struct autoscaler *a)
 {
     bool unsure = a->unsure.active;
     a->work = xcalloc(1, sizeof(*a->work));
+    sync_take_spec(a);
     a->work->started_us = loop_now_us(a->r->loop);
     a->work->finding.target = TARGET_OK;
     if (a->metric_age_s <= 0)
         a->metric_age_s = METRIC_AGE_S;
-    if (a->in_force->spec.mode == CORE_OFF) {
+    if (a->work->spec.mode == CORE_OFF) {
         let_go(a);
         finish(a, -1);
         return;
@@ -402,6 +434,6 @@ void sync_abandon(struct autoscaler *a)
     pod_metrics_cancel(r->usage, a->key);
     a->op_target = a->op_writer = a->op_checkpoint = 0;
     if (a->phase == STATE_LOADING)
-        a->phase = STATE_NONE;
+        load_ended(a, STATE_NONE);
     free(TAKE_PTR(a->work));
 }
