@@ -1,5 +1,5 @@
 /* Drawing plots as SVG; see plot_svg.h. Colours: one dark grey for what was measured, one blue for what was forecast,
- * orange for replicas: distinguishable without colour vision by lightness too. */
+ * orange for replicas, dashed violet for what another did: distinguishable without colour vision by lightness too. */
 #include "lab/plot_svg.h"
 
 #include "base/clock.h"
@@ -25,10 +25,10 @@ static const char style[] =
     ".mark{stroke:#7b8390;stroke-width:1;stroke-dasharray:2 3}"
     ".observed{fill:none;stroke:#3d4450;stroke-width:1.4}.forecast{fill:none;stroke:#2166ac;stroke-width:2}"
     ".interval{fill:#2166ac;fill-opacity:.18;stroke:none}.replicas{fill:none;stroke:#c2600a;stroke-width:1.8}"
-    ".baseline{fill:none;stroke:#8a8f98;stroke-width:1.4;stroke-dasharray:5 3}"
+    ".baseline{fill:none;stroke:#7b4fa3;stroke-width:1.4;stroke-dasharray:4 2}"
     ".limit{fill:none;stroke:#b3261e;stroke-width:1;stroke-dasharray:6 4}"
     ".bar{fill:#7ea6cf}"
-    ".replicas-area{fill:#c2600a;fill-opacity:.85;stroke:none}.baseline-area{fill:#8a8f98;fill-opacity:.6;stroke:none}"
+    ".replicas-area{fill:#c2600a;fill-opacity:.85;stroke:none}.baseline-area{fill:#7b4fa3;fill-opacity:.45;stroke:none}"
     ".event{fill:#2166ac;stroke:#fff;stroke-width:.8}"
     "</style>\n";
 
@@ -186,7 +186,7 @@ static void draw_legend(const struct frame *f, const struct plot_panel *panel, s
     double x = WIDTH - RIGHT, y = f->top - 12;
     for (unsigned i = panel->n_items; i-- > 0;) {
         const struct plot_item *item = &panel->items[i];
-        x -= 6.6 * (double)__builtin_strlen(item->label) + 6;
+        x -= 6.3 * (double)__builtin_strlen(item->label) + 6;
         svg_text(out, x, y + 4, "start", "label", item->label);
         x -= 26;
         if (item->role == PLOT_EVENT)

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POD_MILLI 1000000 /* a pod's capacity in the core's thousandths: its integers then round nothing that matters  \
-                           */
+#define POD_MILLI                                                                                                      \
+    1000000 /* a pod's capacity in the core's thousandths: its integers then round nothing that matters                \
+             */
 #define POD_UNITS      1000.0
 #define FIRST_TARGET   40
 #define TARGET_STEP    5

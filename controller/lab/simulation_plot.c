@@ -88,7 +88,7 @@ static void add(struct plot_panel *p, const struct day *d, enum plot_role role, 
     p->items[p->n_items++] = (struct plot_item){.role = role, .label = label, .y = d->y[line], .n = d->slots};
 }
 
-static void fill_panels(const struct simulation *s, const struct day *d, struct plot *p)
+static void fill_panels(const struct simulation *s, const struct day *d, const char *forecast, struct plot *p)
 {
     struct plot_panel *demand = &p->panels[0], *missing = &p->panels[1], *pods = &p->panels[2];
     p->n_panels = 3;
@@ -96,7 +96,7 @@ static void fill_panels(const struct simulation *s, const struct day *d, struct 
     if (s->compared)
         add(demand, d, PLOT_BASELINE, "HPA", HPA);
     add(demand, d, PLOT_REPLICAS, "AI4K8s", OWN);
-    add(demand, d, PLOT_FORECAST, "forecast within the lead", FORECAST);
+    add(demand, d, PLOT_FORECAST, forecast, FORECAST);
     add(demand, d, PLOT_OBSERVED, "demand", DEMAND);
     missing->title = "unserved";
     if (s->compared)
@@ -114,7 +114,8 @@ void simulation_view_svg(const struct simulation_view *v, struct buf *out)
     const struct simulation *s = v->simulation;
     struct day d = make_day(s);
     _cleanup_(freep) char *name = series_file_title(v->file);
-    char title[240], subtitle[300];
+    char title[240], subtitle[300], forecast[60];
+    (void)snprintf(forecast, sizeof forecast, "highest within the lead, %u %% sure", v->confidence_percent);
     int at = snprintf(subtitle, sizeof subtitle, "all %.3g days: AI4K8s %.4g min short with %.0f pod-hours",
                       (double)s->own.score.ticks * TRACE_TICK_S / 86400, s->own.score.under_provisioned_min,
                       s->own.score.pod_hours);
@@ -129,7 +130,7 @@ void simulation_view_svg(const struct simulation_view *v, struct buf *out)
                         .start_us = s->world.trace->start_us + (int64_t)d.first * TRACE_TICK_S * 1000000,
                         .interval_s = SLOT_TICKS * TRACE_TICK_S,
                         .n = d.slots};
-    fill_panels(s, &d, &plot);
+    fill_panels(s, &d, forecast, &plot);
     plot_svg(&plot, out);
     for (unsigned k = 0; k < LINES; k++)
         free(d.y[k]);
