@@ -231,7 +231,7 @@ struct core_decision {
 uint32_t core_state_decisions(const struct core_state *state, struct core_decision *out, uint32_t cap);
 
 /* The whole state in one piece (tests, decide), and split as the checkpoint wants it (demand.h). A tail is <=
- * 8 KiB with one forecast metric and <= 20 KiB with four; a history 8 KiB for each of 2016 slots. Decoding
+ * 5 KiB with one forecast metric and <= 16 KiB with four; a history 8 KiB for each of 2016 slots. Decoding
  * gives NULL and a message for bytes that are not ours, of a newer version or of another checksum; metrics
  * that the spec no longer has are left out, and a history without its tail too. */
 void core_state_encode(const struct core_state *state, struct buf *out);
