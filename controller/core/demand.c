@@ -273,20 +273,29 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
 
 /* ---- feeding ---- */
 
-static int64_t slot_of(const struct demand *d, int64_t time_us)
+static int64_t slot_us(const struct demand *d)
 {
-    int64_t len = (int64_t)d->config.interval_s * 1000000, slot = time_us / len;
-    return slot - (time_us % len < 0);
+    return (int64_t)d->config.interval_s * 1000000;
+}
+
+int64_t demand_slot_of(const struct demand *d, int64_t time_us)
+{
+    int64_t slot = time_us / slot_us(d);
+    return slot - (time_us % slot_us(d) < 0);
 }
 
 uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s)
 {
     /* Times beyond these are no times; within them no sum below overflows. */
     const int64_t limit = INT64_C(1) << 60;
-    if (time_us <= d->last_us || time_us > limit || time_us < -limit)
+    if (time_us > limit || time_us < -limit)
+        return 0;
+    if (d->last_us != INT64_MIN && d->last_us - time_us > DEMAND_MAX_BACK_SLOTS * slot_us(d))
+        demand_step_back(d, time_us);
+    if (time_us <= d->last_us)
         return 0;
     d->lead_s = MAX(lead_s, 1u);
-    uint32_t closed = advance(d, slot_of(d, time_us));
+    uint32_t closed = advance(d, demand_slot_of(d, time_us));
     d->last_us = time_us;
     if (closed > 0)
         demand_follow_lead(d);
@@ -312,7 +321,7 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks)
 {
     (void)advance(d, slot);
-    int64_t len = (int64_t)d->config.interval_s * 1000000, middle = slot * len + len / 2;
+    int64_t middle = slot * slot_us(d) + slot_us(d) / 2;
     d->last_us = MAX(d->last_us, middle);
     if (isfinite(value)) {
         value = MAX(-SERIES_MAX, MIN(value, SERIES_MAX));

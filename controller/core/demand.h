@@ -60,8 +60,11 @@ enum demand_flags {
     DEMAND_EXCLUDE = 1, /* an anomalous sample: kept and shown, not trained on, not scored */
 };
 
-/* A measurement at `time_us` (Unix, strictly after the last one; an earlier one is ignored). `lead_s` is the
- * lead in use. Returns the number of slots that it closed. */
+/* A measurement at `time_us` (Unix, strictly after the last one). An earlier one is ignored, until the clock has come
+ * back to where it was; one that is more than DEMAND_MAX_BACK_SLOTS earlier says that the clock was wrong before: the
+ * history from there on goes, and the rest is played anew. `lead_s` is the lead in use. Returns the number of slots
+ * that it closed. */
+#define DEMAND_MAX_BACK_SLOTS 3
 uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s);
 
 /* A whole slot at once: backfill and offline series. `value` NaN is no data. Slots must increase; skipped

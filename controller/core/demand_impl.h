@@ -49,5 +49,8 @@ void demand_follow_lead(struct demand *d);
 /* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The
  * last time and, where the interval stays, the slot that is being filled are kept. */
 void demand_replay(struct demand *d, const struct demand_config *config, struct series *from);
+/* The clock was set back to `time_us`: what lies after it was measured by a clock that was wrong, and goes. */
+void demand_step_back(struct demand *d, int64_t time_us);
+int64_t demand_slot_of(const struct demand *d, int64_t time_us);
 
 #endif

@@ -70,6 +70,23 @@ void demand_replay(struct demand *d, const struct demand_config *config, struct 
     series_done(&old);
 }
 
+void demand_step_back(struct demand *d, int64_t time_us)
+{
+    const struct series *s = &d->series;
+    struct series kept = {0};
+    series_init(&kept, d->config.slots);
+    int64_t first = s->next - s->n, end = MIN(s->next, demand_slot_of(d, time_us));
+    if (first < end)
+        series_skip_to(&kept, first);
+    for (int64_t slot = first; slot < end; slot++)
+        series_push(&kept, (double)series_raw(s, slot), series_marks(s, slot));
+    d->open = (struct demand_open){0};
+    d->last_us = INT64_MIN;
+    demand_replay(d, &d->config, &kept);
+    d->cached = false;
+    series_done(&kept);
+}
+
 /* Errors of windows of three minutes say little of windows of half a minute. A measured start-up time and the age of
  * metrics move a little all the time, so only a lasting change by half counts. */
 #define OTHER_LEAD_SLOTS 3

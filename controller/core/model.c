@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
-static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.3, .slow = 0.003};
+static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.3, .slow = 0.004};
 #define CALM 0.25 /* errors up to that share of the demand are never a spike */
 
 #define TREND_DAMPING 0.9
@@ -247,18 +247,18 @@ enum forecast_model model_kind(const struct model *m, const struct series *s)
     return m->now.seen < 12 ? FORECAST_LEVEL : FORECAST_TREND;
 }
 
-/* Offsets of the quantiles at a knot. A knot that has seen no error takes those of the one before it, wider
- * by the lead; where there is none at all, half of the level to each side at 90 %. */
+#define UNKNOWN 0.25 /* of the level: the scale of errors that were never seen */
+
+/* Offsets of the quantiles at a knot. A knot that has seen no error of its own takes those of the one before it, wider
+ * by the lead, and at least half of the level to each side at 90 %. */
 static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
 {
     const struct model_knot *k = &m->knot[i], *from = k;
     while (from->errors.fast < 0 && from > m->knot)
         from--;
     double scale = residuals_scale(&from->errors);
-    if (from->errors.fast < 0)
-        scale = 0.25 * fabs((double)m->now.last);
-    else if (from != k)
-        scale *= sqrt((double)k->lead / from->lead);
+    if (k->errors.fast < 0)
+        scale = MAX(scale * sqrt((double)k->lead / from->lead), UNKNOWN * fabs((double)m->now.last));
     for (uint32_t j = 0; j < FORECAST_LEVELS; j++)
         out[j] = scale * residuals_quantile(&from->errors, forecast_levels[j]);
 }
