@@ -44,6 +44,7 @@ static void on_written(void *data, const struct target_result *result, const str
 {
     struct autoscaler *a = data;
     a->op_target = 0;
+    a->writing = false;
     if (result->problem == TARGET_OK) {
         remember_write(a, a->scale.spec_replicas, a->plan.replicas, result->scale.resource_version);
         finish(a, -1);
@@ -90,6 +91,7 @@ static void on_read_before_write(void *data, const struct target_result *result,
         return;
     }
     struct target_ref ref = autoscaler_target(a);
+    a->writing = true;
     a->op_target = targets_write(a->r->targets, &ref, result->scale.resource_version, a->plan.replicas, on_written, a);
 }
 
@@ -400,5 +402,5 @@ void sync_abandon(struct autoscaler *a)
     a->op_target = a->op_writer = a->op_checkpoint = 0;
     if (a->phase == STATE_LOADING)
         a->phase = STATE_NONE;
-    a->syncing = false;
+    a->syncing = a->writing = false;
 }
