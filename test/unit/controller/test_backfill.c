@@ -163,7 +163,7 @@ static void test_one_waits_for_its_autoscaler(void **state)
     struct core_state *later = f->state;
     f->state = NULL;
     leave(f, "web-backfill", "web", "cpu", -1);
-    pass(f, 3600);
+    pass(f, 30);
     assert_int_equal(f->imports, 0);
     assert_true(is_there(f));
     f->state = later;
@@ -227,7 +227,7 @@ static void test_a_deletion_that_fails_is_tried_again(void **state)
     pass(f, 3);
     assert_int_equal(deletions(f), 4);
     assert_false(is_there(f));
-    pass(f, 3600);
+    pass(f, 30);
     assert_int_equal(deletions(f), 4);
     assert_int_equal(f->imports, 1);
 }
@@ -239,15 +239,15 @@ static void test_the_same_one_is_taken_in_once(void **state)
     api_fault(f->world->api, &(struct api_fault){.op = API_DELETE, .status = 403, .reason = "Forbidden", .times = 60});
     leave(f, "web-backfill", "web", "cpu", -1);
     pass(f, 2);
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 3; i++) {
         leave(f, "web-backfill", "web", "cpu", -1); /* the same UID */
         backfill_ready(f->backfill, KEY);
-        pass(f, 30);
+        pass(f, 5);
     }
     assert_int_equal(f->imports, 1);
     assert_int_equal(told(f, "BackfillImported", NULL), 1);
     api_heal(f->world->api);
-    pass(f, 301);
+    pass(f, 20);
     assert_false(is_there(f));
     /* Another object of that name is another backfill. */
     leave(f, "web-backfill", "web", "cpu", -1);
