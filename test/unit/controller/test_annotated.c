@@ -60,10 +60,8 @@ static int setup(void **state)
     f->recorder = recorder_new(w->client, "ai4k8s.io/operator", "test", w->log, &w->rng);
     const struct targets_config targets = {.on_workload = on_workload, .data = f};
     f->targets = targets_new(w->client, &targets, w->log, w->metrics);
-    const struct informer_config autoscalers = {.resource = &resource_predictiveautoscalers,
-                                                .decode = pa_object_decode,
-                                                .handler = on_autoscaler,
-                                                .data = f};
+    const struct informer_config autoscalers = {
+        .resource = &resource_predictiveautoscalers, .decode = pa_object_decode, .handler = on_autoscaler, .data = f};
     f->autoscalers = informer_new(w->client, &autoscalers, w->log, w->metrics);
     const struct annotated_config config = {
         .targets = f->targets, .autoscalers = &f->autoscalers, .n_informers = 1, .changed = on_changed, .data = f};
@@ -204,9 +202,10 @@ static void test_a_bad_configuration_alone_creates_nothing(void **state)
 static void test_a_name_that_is_taken_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    (void)api_put(f->world->api, &api_autoscalers, "shop", NAME,
-                  "{\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"other\"},"
-                  "\"minReplicas\":7,\"maxReplicas\":9}}");
+    (void)api_put(
+        f->world->api, &api_autoscalers, "shop", NAME,
+        "{\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"other\"},"
+        "\"minReplicas\":7,\"maxReplicas\":9}}");
     world_pass(f->world, USEC_PER_SEC);
     annotate(f, GOOD);
     assert_spec(f, "\"minReplicas\":7");
@@ -237,8 +236,8 @@ static void test_what_someone_changes_is_mended(void **state)
     char *json = api_get(f->world->api, &api_autoscalers, "shop", NAME), *at = strstr(json, "\"minReplicas\":2");
     memcpy(at, "\"minReplicas\":5", 15);
     char *meta = strstr(json, "\"metadata\":{");
-    _cleanup_(freep) char *changed = xasprintf("%.*s\"metadata\":{\"generation\":2,%s", (int)(meta - json), json,
-                                               meta + strlen("\"metadata\":{"));
+    _cleanup_(freep) char *changed =
+        xasprintf("%.*s\"metadata\":{\"generation\":2,%s", (int)(meta - json), json, meta + strlen("\"metadata\":{"));
     (void)api_put(f->world->api, &api_autoscalers, "shop", NAME, changed);
     free(json);
     world_pass(f->world, USEC_PER_SEC);
@@ -272,14 +271,10 @@ static void test_a_write_ends_with_its_owner(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_an_annotation_becomes_an_autoscaler),
-        TEST(test_a_bad_configuration_keeps_the_last_valid_one),
-        TEST(test_a_bad_configuration_alone_creates_nothing),
-        TEST(test_a_name_that_is_taken_is_left_alone),
-        TEST(test_a_write_that_fails_is_made_again),
-        TEST(test_what_someone_changes_is_mended),
-        TEST(test_nothing_is_written_while_paused),
-        TEST(test_a_write_ends_with_its_owner),
+        TEST(test_an_annotation_becomes_an_autoscaler),       TEST(test_a_bad_configuration_keeps_the_last_valid_one),
+        TEST(test_a_bad_configuration_alone_creates_nothing), TEST(test_a_name_that_is_taken_is_left_alone),
+        TEST(test_a_write_that_fails_is_made_again),          TEST(test_what_someone_changes_is_mended),
+        TEST(test_nothing_is_written_while_paused),           TEST(test_a_write_ends_with_its_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
