@@ -92,8 +92,8 @@ int main(int argc, char **argv)
           : opt == 'c' ? &percent
           : opt == 'i' ? &interval
                        : &warmup) = (uint32_t)strtoul(optarg, NULL, 10);
-    printf("%-44s %7s %7s %7s | %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "trusted",
-           "covered", "Q/high", "fixed", "us");
+    printf("%-44s %7s %7s %7s | %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "trusted", "covered",
+           "Q/high", "fixed", "us");
     double sums[5] = {0};
     uint32_t count = 0;
     uint64_t trusted_all = 0;

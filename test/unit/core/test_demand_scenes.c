@@ -170,8 +170,9 @@ static void play(const struct scene *s)
     }
     struct demand_trust trust = demand_trust(d);
     if (trust.trusted != s->trusted)
-        print_message("%s: %s, error %.1f against %.1f, coverage %.1f\n", s->what, demand_trust_reason_name(trust.reason),
-                      trust.error_percent, trust.last_value_error_percent, trust.coverage_percent);
+        print_message("%s: %s, error %.1f against %.1f, coverage %.1f\n", s->what,
+                      demand_trust_reason_name(trust.reason), trust.error_percent, trust.last_value_error_percent,
+                      trust.coverage_percent);
     demand_free(d);
 }
 
