@@ -16,7 +16,7 @@
 #define RETRY_FIRST_US    (2 * USEC_PER_SEC)
 #define RETRY_LAST_US     (120 * USEC_PER_SEC)
 #define MAX_BODY_BYTES    (64 * 1024)
-#define MAX_RUNNING       16  /* a slow server is not helped by more */
+#define MAX_RUNNING       8   /* a slow server is not helped by more; so many connections there are without HTTP/2 */
 #define MAX_QUEUED        128 /* objects; at some 3 KiB each */
 
 struct entry {
