@@ -527,6 +527,8 @@ struct exchange *exchange_new(struct http *http, struct http_origin *origin, con
     if (code == CURLE_OK)
         code = set_connection(ex);
     if (code == CURLE_OK)
+        code = set_socket(ex);
+    if (code == CURLE_OK)
         code = set_request(ex);
     if (code != CURLE_OK) {
         (void)error_set(err, ERROR_INTERNAL, "libcurl: %s", curl_easy_strerror(code));
