@@ -17,13 +17,18 @@ static const char *const reason_names[] = {
     [CORE_REASON_SCALING_DISABLED] = "ScalingDisabled",
     [CORE_REASON_OFF] = "Off",
     [CORE_REASON_CONTENDED] = "Contended",
+    [CORE_REASON_SCHEDULED] = "Scheduled",
+    [CORE_REASON_FALLBACK] = "Fallback",
 };
 static const char *const limit_names[CORE_N_LIMITS] = {
-    "Tolerance",       "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit", "TooFewReplicas",
-    "TooManyReplicas", "MissingMetrics",    "NotActive",           "Contention",   "Untrusted",
+    "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
+    "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",
 };
-static const char *const state_names[] = {
-    [CORE_METRIC_NORMAL] = "Normal", [CORE_METRIC_STALE] = "Stale", [CORE_METRIC_MISSING] = "Missing"};
+static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
+                                          [CORE_METRIC_STALE] = "Stale",
+                                          [CORE_METRIC_MISSING] = "Missing",
+                                          [CORE_METRIC_FALLBACK] = "Fallback"};
 static const char *const problem_texts[] = {
     [CORE_PROBLEM_NONE] = "no problem",
     [CORE_PROBLEM_QUERY] = "the query failed",
@@ -272,6 +277,15 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
             say(t, ", next write in %u s", plan->hold_off_s);
         else
             say(t, ", so nothing is lowered for now");
+        break;
+    case CORE_REASON_SCHEDULED:
+        say(t, "schedule %s asks for at least %d", spec->schedules[plan->schedule].name, plan->scheduled);
+        break;
+    case CORE_REASON_FALLBACK:
+        say_metric(t, spec, plan, metric);
+        say(t, " for ");
+        say_seconds(t, plan->metrics[metric].unknown_s);
+        say(t, ", its fallback is %d", plan->metrics[metric].fallback);
         break;
     case CORE_REASON_SCALING_DISABLED:
     case CORE_REASON_OFF:

@@ -71,7 +71,6 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
     uint32_t forecasts = 0, trusted = 0;
     plan->n_metrics = spec->n_metrics;
     plan->lead_s = lead_s(spec, observation);
-    plan->predicted = plan->untrusted = -1;
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
         const struct core_metric_spec *metric = &spec->metrics[i];
         struct core_metric_plan *out = &plan->metrics[i];
@@ -80,6 +79,7 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
         *out = (struct core_metric_plan){.problem = p->problem,
                                          .reactive = p->replicas,
                                          .predicted = -1,
+                                         .fallback = -1,
                                          .within_tolerance = p->within_tolerance,
                                          .current_percent = p->percent,
                                          .current_milli = p->milli,
@@ -319,8 +319,6 @@ static void step_off(struct core_state *state, int32_t current, struct core_plan
 {
     plan->replicas = plan->rated = current;
     plan->reason = CORE_REASON_OFF;
-    plan->reactive = plan->predicted = plan->untrusted = plan->raw = plan->stabilized = -1;
-    plan->metric = plan->failed_metric = -1;
     contention_adopt(&state->contention, current);
 }
 
@@ -341,11 +339,20 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
+static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
+    plan->raw = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
+    plan->min = spec->min_replicas;
+    plan->down_window_s = spec->down.stabilization_s;
+}
+
 void core_step(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
                struct core_plan *plan)
 {
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
-    memset(plan, 0, sizeof *plan);
+    clear_plan(spec, plan);
     int64_t now_us = observation->time_us;
     int32_t current = MAX(observation->spec_replicas, 0);
     enum core_mode mode = mode_of(spec);
@@ -386,6 +393,12 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
     decisions_add(&state->decisions,
                   &(struct core_decision){
                       .time_us = now_us, .current = current, .desired = plan->replicas, .reason = plan->reason});
+}
+
+void core_plan_postpone(struct core_plan *plan)
+{
+    plan->write = false;
+    plan->limits |= CORE_LIMIT_SHRINK_BUDGET;
 }
 
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)
