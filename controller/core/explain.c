@@ -163,6 +163,15 @@ static void say_forecast(struct text *t, const struct core_spec *spec, const str
     say_quantity(t, metric, core_milli(plan->metrics[i].capacity));
 }
 
+/* "cpu is unknown (no metrics returned) for 5 min, its fallback is 6" */
+static void say_outage(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
+{
+    say_metric(t, spec, plan, i);
+    say(t, " for ");
+    say_seconds(t, plan->metrics[i].unknown_s);
+    say(t, ", its fallback is %d", plan->metrics[i].fallback);
+}
+
 /* ---- stages ---- */
 
 static struct text stage(struct core_plan *plan, const char *name, int32_t replicas)
@@ -183,6 +192,14 @@ static uint32_t predicting_metric(const struct core_plan *plan, bool trusted)
             (plan->metrics[best].trusted != trusted || plan->metrics[i].predicted > plan->metrics[best].predicted))
             best = i;
     return best;
+}
+
+static uint32_t fallen_back_metric(const struct core_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_metrics; i++)
+        if (plan->metrics[i].fallback == plan->fallback)
+            return i;
+    return 0;
 }
 
 static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
@@ -212,6 +229,14 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         plan->pods_ignored);
     if (plan->n_metrics > 0)
         stages_of_need(spec, plan);
+    if (plan->fallback >= 0) {
+        t = stage(plan, "Fallback", plan->fallback);
+        say_outage(&t, spec, plan, fallen_back_metric(plan));
+    }
+    if (plan->scheduled >= 0) {
+        t = stage(plan, "Scheduled", plan->scheduled);
+        say(&t, "schedule %s is active", spec->schedules[plan->schedule].name);
+    }
     if (plan->raw >= 0) {
         t = stage(plan, "Need", plan->raw);
         if (plan->limits & CORE_LIMIT_TOLERANCE)
@@ -221,7 +246,9 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         t = stage(plan, "Stabilised", plan->stabilized);
         if (plan->limits & CORE_LIMIT_STABILIZED_DOWN) {
             say(&t, "highest need of the last ");
-            say_seconds(&t, spec->down.stabilization_s);
+            say_seconds(&t, plan->down_window_s);
+            if (plan->down_window_s != spec->down.stabilization_s)
+                say(&t, " (the forecast is trusted)");
         } else if (plan->limits & CORE_LIMIT_STABILIZED_UP) {
             say(&t, "lowest need of the last ");
             say_seconds(&t, spec->up.stabilization_s);
@@ -234,11 +261,15 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "as fast as the scale-down policies allow");
     else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
         say(&t, "maxReplicas");
+    else if (plan->limits & CORE_LIMIT_SCHEDULED)
+        say(&t, "not below the floor of schedule %s", spec->schedules[plan->schedule].name);
     else if (plan->limits & CORE_LIMIT_MIN_REPLICAS)
         say(&t, "minReplicas");
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
+    else if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
+        say(&t, "waiting: as many targets shrink at once as the operator lets");
     else if (plan->limits & CORE_LIMIT_NOT_ACTIVE)
         say(&t,
             spec->mode == CORE_SCALE_UP_ONLY && !spec->paused ? "ScaleUpOnly does not lower" : "shown, not applied");
@@ -263,6 +294,8 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
         break;
     case CORE_REASON_TOO_FEW_REPLICAS:
         say(t, "the count is below minReplicas %d", spec->min_replicas);
+        if (plan->limits & CORE_LIMIT_SCHEDULED)
+            say(t, ", and schedule %s asks for at least %d", spec->schedules[plan->schedule].name, plan->scheduled);
         break;
     case CORE_REASON_TOO_MANY_REPLICAS:
         say(t, "the count is above maxReplicas %d", spec->max_replicas);
@@ -282,10 +315,7 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
         say(t, "schedule %s asks for at least %d", spec->schedules[plan->schedule].name, plan->scheduled);
         break;
     case CORE_REASON_FALLBACK:
-        say_metric(t, spec, plan, metric);
-        say(t, " for ");
-        say_seconds(t, plan->metrics[metric].unknown_s);
-        say(t, ", its fallback is %d", plan->metrics[metric].fallback);
+        say_outage(t, spec, plan, metric);
         break;
     case CORE_REASON_SCALING_DISABLED:
     case CORE_REASON_OFF:
@@ -304,11 +334,14 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
         say(t, "; need is %d, the scale-down policies allow %d now", plan->stabilized, plan->rated);
     } else if (limits & CORE_LIMIT_MAX_REPLICAS) {
         say(t, "; need is %d, maxReplicas is %d", plan->stabilized, spec->max_replicas);
+    } else if (limits & CORE_LIMIT_SCHEDULED) {
+        say(t, "; need is %d, schedule %s asks for at least %d", plan->stabilized, spec->schedules[plan->schedule].name,
+            plan->scheduled);
     } else if (limits & CORE_LIMIT_MIN_REPLICAS) {
         say(t, "; need is %d, minReplicas is %d", plan->stabilized, spec->min_replicas);
     } else if (limits & CORE_LIMIT_STABILIZED_DOWN) {
         say(t, "; need is %d, but the highest need of the last ", plan->raw);
-        say_seconds(t, spec->down.stabilization_s);
+        say_seconds(t, plan->down_window_s);
         say(t, " was %d", plan->stabilized);
     } else if (limits & CORE_LIMIT_STABILIZED_UP) {
         say(t, "; need is %d, but the lowest need of the last ", plan->raw);
@@ -346,7 +379,10 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
     else
         say(&t, "Scaling %s %d -> %d: ", verb, plan->current, plan->replicas);
     say_cause(&t, spec, plan);
-    say_limit(&t, spec, plan);
+    if (plan->reason != CORE_REASON_SCHEDULED)
+        say_limit(&t, spec, plan);
+    if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
+        say(&t, "; as many targets shrink at once as the operator lets");
     say(&t, ".");
 }
 
@@ -354,11 +390,15 @@ void core_rescale_reason(const struct core_spec *spec, const struct core_plan *p
 {
     struct text t = {.data = out, .cap = cap};
     const char *metric = plan->metric >= 0 ? spec->metrics[plan->metric].name : "";
-    if (plan->stabilized < 0)
+    if (plan->reason == CORE_REASON_SCHEDULED)
+        say(&t, "schedule %s", spec->schedules[plan->schedule].name);
+    else if (plan->stabilized < 0)
         say(&t, "Current number of replicas %s",
             plan->direction == CORE_DOWN ? "above Spec.MaxReplicas" : "below Spec.MinReplicas");
     else if (plan->raw < plan->current)
         say(&t, "All metrics below target");
+    else if (plan->reason == CORE_REASON_FALLBACK)
+        say(&t, "%s unknown, its fallback", metric);
     else if (plan->predicted > plan->reactive)
         say(&t, "%s forecast above capacity", metric);
     else
@@ -467,5 +507,8 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
     else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
         condition(out, true, "TooManyReplicas", "the desired replica count is more than the maximum replica count");
     else
-        condition(out, true, "TooFewReplicas", "the desired replica count is less than the minimum replica count");
+        condition(out, true, "TooFewReplicas",
+                  plan->limits & CORE_LIMIT_SCHEDULED
+                      ? "the desired replica count is less than the floor of a schedule"
+                      : "the desired replica count is less than the minimum replica count");
 }

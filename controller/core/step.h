@@ -1,7 +1,9 @@
 /* The decision core: core_step(spec, state, observation) -> plan, state'.
  *
  *     reactive (HPA v2) --+
- *     predicted ----------+-> max = D -> stabilise -> policies -> clamp -> mode, contention -> plan
+ *     predicted ----------+
+ *     fallback -----------+-> max = D -> stabilise -> policies -> clamp -> mode, contention -> plan
+ *     schedules raise the lower bound of the clamp
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
  * tests call this same function. `struct core_state` is everything that survives a restart; its encoding is
@@ -135,7 +137,7 @@ enum core_problem {
 
 #define CORE_MAX_STAGES 10
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Untrusted Fallback Need Stabilised Limited Scheduled Final */
+    char name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Stabilised Limited Final */
     int32_t replicas;
     char note[120];
 };
