@@ -244,7 +244,9 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
     }
     if (plan->stabilized >= 0) {
         t = stage(plan, "Stabilised", plan->stabilized);
-        if (plan->limits & CORE_LIMIT_STABILIZED_DOWN) {
+        if (plan->limits & CORE_LIMIT_SCHEDULED && plan->stabilized > plan->raw) {
+            say(&t, "the floor of schedule %s", spec->schedules[plan->schedule].name);
+        } else if (plan->limits & CORE_LIMIT_STABILIZED_DOWN) {
             say(&t, "highest need of the last ");
             say_seconds(&t, plan->down_window_s);
             if (plan->down_window_s != spec->down.stabilization_s)
@@ -335,7 +337,7 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
     } else if (limits & CORE_LIMIT_MAX_REPLICAS) {
         say(t, "; need is %d, maxReplicas is %d", plan->stabilized, spec->max_replicas);
     } else if (limits & CORE_LIMIT_SCHEDULED) {
-        say(t, "; need is %d, schedule %s asks for at least %d", plan->stabilized, spec->schedules[plan->schedule].name,
+        say(t, "; need is %d, schedule %s asks for at least %d", plan->raw, spec->schedules[plan->schedule].name,
             plan->scheduled);
     } else if (limits & CORE_LIMIT_MIN_REPLICAS) {
         say(t, "; need is %d, minReplicas is %d", plan->stabilized, spec->min_replicas);
@@ -496,7 +498,7 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
     unknown(out);
     if (plan->stabilized < 0)
         return;
-    if (plan->rated == plan->stabilized)
+    if (plan->rated == plan->stabilized && !(plan->limits & CORE_LIMIT_SCHEDULED))
         condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
     else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         condition(out, true, "ScaleUpLimit",
@@ -511,4 +513,28 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
                   plan->limits & CORE_LIMIT_SCHEDULED
                       ? "the desired replica count is less than the floor of a schedule"
                       : "the desired replica count is less than the minimum replica count");
+}
+
+void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
+{
+    unknown(out);
+    if (plan->reason == CORE_REASON_OFF)
+        return;
+    bool any = false;
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        any |= spec->metrics[i].fallback.after_s > 0;
+    if (!any) {
+        condition(out, false, "NoFallback", "no metric has a fallback");
+    } else if (plan->fallback < 0) {
+        condition(out, false, "MetricsAvailable", "no metric with a fallback has been unknown for long enough");
+    } else {
+        /* Without how long: the message of a lasting condition must not change at each sync. */
+        condition(out, true, "MetricUnavailable", "");
+        struct text t = TEXT(out->message);
+        uint32_t metric = fallen_back_metric(plan);
+        say_metric(&t, spec, plan, metric);
+        say(&t, " for at least ");
+        say_seconds(&t, spec->metrics[metric].fallback.after_s);
+        say(&t, ": its fallback is %d", plan->metrics[metric].fallback);
+    }
 }

@@ -209,7 +209,10 @@ static void compute(const struct question *q, struct answer *a)
                                     [BEHAVIOR_SCALE_UP_LIMIT] = CORE_LIMIT_SCALE_UP_POLICY,
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
-    if (b.stabilized != a->raw)
+    /* An open schedule is in the window too; then it is the schedule that holds the count. */
+    if (b.stabilized != a->raw && b.stabilized == q->min && q->min > q->spec->min_replicas)
+        a->limits |= CORE_LIMIT_SCHEDULED;
+    else if (b.stabilized != a->raw)
         a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
     a->rated = b.replicas;

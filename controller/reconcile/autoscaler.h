@@ -15,6 +15,7 @@
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
+#include "reconcile/shrink.h"
 #include "reconcile/status_writer.h"
 #include "sources/targets.h"
 
@@ -38,6 +39,8 @@ struct reconciler {
     struct annotated *annotated;
     struct backfill *backfill;
     struct owners owners;
+    struct tz_cache *zones;
+    struct shrink shrink;
     struct workqueue *queue;
     struct map records;     /* key -> struct autoscaler */
     struct loop_timer look; /* for sync of the caches, and housekeeping */
@@ -46,7 +49,8 @@ struct reconciler {
     void *stopped_data;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
-    struct metrics_series *reconcile_seconds;
+    struct metrics_family *scheduled, *fallback;
+    struct metrics_series *reconcile_seconds, *shrinks_waiting;
 };
 
 /* The cached object: a PredictiveAutoscaler as the informer keeps it. */
@@ -76,8 +80,9 @@ struct finding {
     struct error write_error; /* kind NONE: nothing was written, or it went well */
     bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
-    int32_t from, to; /* of the write */
-    bool other_owner; /* another autoscaler owns the target */
+    bool shrink_granted; /* a place in the shrink budget is taken */
+    int32_t from, to;    /* of the write */
+    bool other_owner;    /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };
@@ -87,7 +92,8 @@ struct autoscaler {
     char *key, *target_key;
     const struct pa_object *pa; /* the newest; a reference */
     struct core_spec spec;
-    enum observed_resource resources[CORE_MAX_METRICS];
+    struct observed observed[CORE_MAX_METRICS];
+    char *ignored_schedule; /* which one and why; NULL: none is */
 
     enum state_phase phase;
     struct core_state *state;

@@ -2,6 +2,7 @@
 #include "reconcile/pa_object.h"
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "sources/hpas.h"
 
 #include <stdlib.h>
@@ -52,10 +53,13 @@ struct object *hpa_object_decode(void *data UNUSED, const char *raw, size_t len,
     return hpa_decode(raw, len, err);
 }
 
-void pa_object_resources(const struct pa_object *pa, enum observed_resource ret[CORE_MAX_METRICS])
+void pa_object_observed(const struct pa_object *pa, struct observed ret[CORE_MAX_METRICS])
 {
-    for (uint32_t m = 0; m < pa->pa.spec.n_metrics && m < CORE_MAX_METRICS; m++)
-        ret[m] = pa->pa.spec.metrics[m].resource.name == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY;
-    if (pa->pa.spec.n_metrics == 0)
-        ret[0] = OBSERVE_CPU; /* the default metric */
+    ret[0] = (struct observed){.resource = OBSERVE_CPU}; /* the default metric */
+    for (uint32_t m = 0; m < pa->pa.spec.n_metrics && m < CORE_MAX_METRICS; m++) {
+        const struct pa_metric *metric = &pa->pa.spec.metrics[m];
+        ret[m] = (struct observed){.resource = pa_metric_resource(metric) == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY};
+        if (metric->type == PA_METRIC_CONTAINER_RESOURCE)
+            (void)str_copy(ret[m].container, sizeof(ret[m].container), metric->container_resource.container);
+    }
 }

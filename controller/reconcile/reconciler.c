@@ -50,6 +50,7 @@ static void record_free(void *value)
     selector_free(a->selector);
     observer_done(&a->observer);
     free(a->selector_text);
+    free(a->ignored_schedule);
     free(a->state_target_uid);
     free(a->written_rv);
     free(a->target_key);
@@ -103,6 +104,7 @@ static void record_remove(struct reconciler *r, const char *key)
         owners_release(&r->owners, target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     checkpoints_untrack(r->checkpoints, key, true);
     status_writer_forget(r->writer, key);
+    shrink_leave(&r->shrink, key);
     bool syncing = a->syncing;
     sync_abandon(a);
     if (syncing)
@@ -138,6 +140,15 @@ static void claim_target(struct autoscaler *a)
     wake_target(a->r, a->target_key);
 }
 
+static void take_spec(struct autoscaler *a)
+{
+    struct error ignored = ERROR_INIT;
+    pa_to_core(&a->pa->pa, a->r->config, a->r->zones, &a->spec, &ignored);
+    free(a->ignored_schedule);
+    a->ignored_schedule = ignored.kind == ERROR_NONE ? NULL : xstrdup(error_text(&ignored));
+    pa_object_observed(a->pa, a->observed);
+}
+
 static void record_update(struct reconciler *r, const struct pa_object *pa)
 {
     _cleanup_(freep) char *key = key_of(&pa->object);
@@ -168,8 +179,7 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     if (same_spec)
         return; /* our own status, most likely */
     if (pa->valid) {
-        pa_to_core(&pa->pa, r->config, &a->spec);
-        pa_object_resources(pa, a->resources);
+        take_spec(a);
         claim_target(a);
     }
     a->outdated = true;
@@ -355,7 +365,16 @@ static void register_metrics(struct reconciler *r)
                                        "namespace,name", NULL, 0);
     r->decisions = metrics_family(r->metrics, METRICS_COUNTER, "ai4k8s_rescales_total",
                                   "Replica counts that were written.", "direction,reason", NULL, 0);
-    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted, r->forecast_error};
+    r->scheduled = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_scheduled_replicas",
+                                  "Floor of the schedules that are active; 0: none is.", "namespace,name", NULL, 0);
+    r->fallback =
+        metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_fallback_active",
+                       "1 while a metric is unknown for so long that its fallback counts.", "namespace,name", NULL, 0);
+    r->shrinks_waiting = metrics_get(metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_shrinks_waiting",
+                                                    "Targets that wait for room in the shrink budget.", "", NULL, 0),
+                                     NULL);
+    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted,
+                                    r->forecast_error,   r->scheduled,        r->fallback};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         metrics_limit(all[i], 10000);
 }
@@ -373,6 +392,8 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                              .recorder = config->recorder};
     map_init(&r->records, record_free);
     owners_init(&r->owners);
+    shrink_init(&r->shrink);
+    r->zones = tz_cache_new(NULL);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
     register_metrics(r);
     for (size_t i = 0; config->namespaces && config->namespaces[i]; i++)
@@ -430,6 +451,8 @@ struct reconciler *reconciler_free(struct reconciler *r)
     free(r->autoscalers);
     free(r->hpas);
     owners_done(&r->owners);
+    shrink_done(&r->shrink);
+    tz_cache_free(r->zones);
     free(r);
     return NULL;
 }
@@ -473,6 +496,7 @@ bool reconciler_synced(const struct reconciler *r)
 void reconciler_lead(struct reconciler *r)
 {
     r->leading = true;
+    shrink_empty(&r->shrink, loop_now_us(r->loop));
     loop_timer_arm(&r->look, 0);
 }
 

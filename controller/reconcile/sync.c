@@ -40,6 +40,14 @@ static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const
     a->written_rv = xstrdup0(resource_version);
 }
 
+/* A scale-down that certainly did not happen takes no room in the budget. */
+static void give_back(struct autoscaler *a, bool maybe_applied)
+{
+    if (a->finding.shrink_granted && !maybe_applied)
+        shrink_refund(&a->r->shrink);
+    a->finding.shrink_granted = false;
+}
+
 static void on_written(void *data, const struct target_result *result, const struct error *err)
 {
     struct autoscaler *a = data;
@@ -51,6 +59,7 @@ static void on_written(void *data, const struct target_result *result, const str
     }
     a->finding.write_error = *err;
     a->read_live = true;
+    give_back(a, result->maybe_applied);
     if (result->maybe_applied) {
         a->unsure.active = true;
         a->unsure.from = a->scale.spec_replicas;
@@ -77,15 +86,18 @@ static void on_read_before_write(void *data, const struct target_result *result,
     if (result->problem != TARGET_OK) {
         a->finding.write_error = *err;
         a->read_live = true;
+        give_back(a, false);
         finish(a, -1);
         return;
     }
     if (result->scale.spec_replicas != a->scale.spec_replicas || !streq(result->scale.uid, a->scale.uid)) {
         a->read_live = true;
+        give_back(a, false);
         finish(a, RETRY_SOON_US);
         return;
     }
     if (a->outdated) {
+        give_back(a, false);
         decide_anew(a);
         return;
     }
@@ -126,6 +138,26 @@ static bool other_owner(struct autoscaler *a)
     return true;
 }
 
+/* Whether what would be written may be; a scale-down needs room in the budget of all. */
+static bool has_room(struct autoscaler *a)
+{
+    struct reconciler *r = a->r;
+    bool lowers = a->plan.write && !a->finding.other_owner && a->plan.direction == CORE_DOWN;
+    bool room = true;
+    if (!lowers)
+        shrink_leave(&r->shrink, a->key);
+    else
+        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop), 2 * (int64_t)a->spec.sync_period_s * USEC_PER_SEC,
+                          r->records.count);
+    metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
+    a->finding.shrink_granted = lowers && room;
+    if (!room) {
+        core_plan_postpone(&a->plan);
+        core_explain(&a->spec, &a->plan);
+    }
+    return room;
+}
+
 /* The plan stands: it is written, unless nothing changes or another autoscaler owns the target. */
 static void act(struct autoscaler *a)
 {
@@ -134,7 +166,7 @@ static void act(struct autoscaler *a)
         return;
     }
     a->finding.other_owner = other_owner(a);
-    if (!a->plan.write || a->finding.other_owner) {
+    if (!has_room(a) || !a->plan.write || a->finding.other_owner) {
         finish(a, -1);
         return;
     }
@@ -161,7 +193,7 @@ static void decide(struct autoscaler *a)
     observer_look(&a->observer,
                   &(struct observe_input){
                       .spec = &a->spec,
-                      .resources = a->resources,
+                      .observed = a->observed,
                       .pods = r->pods,
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
@@ -368,6 +400,7 @@ static void on_target(void *data, const struct target_result *result, const stru
 static void let_go(struct autoscaler *a)
 {
     a->off = true;
+    shrink_leave(&a->r->shrink, a->key);
     pod_metrics_forget(a->r->usage, a->key);
     if (a->watching_pods)
         pods_unwatch(a->r->pods, a->pa->object.meta.namespace_);
@@ -398,6 +431,7 @@ void sync_abandon(struct autoscaler *a)
     checkpoints_cancel(r->checkpoints, a->op_checkpoint);
     pod_metrics_cancel(r->usage, a->key);
     a->op_target = a->op_writer = a->op_checkpoint = 0;
+    a->finding.shrink_granted = false;
     if (a->phase == STATE_LOADING)
         a->phase = STATE_NONE;
     a->syncing = false;
