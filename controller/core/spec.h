@@ -114,13 +114,13 @@ struct core_spec {
     bool has_trusted_stabilization;
     uint32_t trusted_stabilization_s; /* <= 3600 */
 
-    uint32_t n_schedules;
-    struct core_schedule schedules[CORE_MAX_SCHEDULES];
-
     struct demand_config prediction; /* of each metric that is forecast */
 
     /* HPA constants; the defaults are kube-controller-manager's: 300 s and 30 s. */
     uint32_t cpu_initialization_s, initial_readiness_s;
+
+    uint32_t n_schedules;
+    struct core_schedule schedules[CORE_MAX_SCHEDULES]; /* the last member: most specs have few */
 };
 
 /* Min 1, max 10, one metric "cpu" at 70 % of the request, forecast; no
