@@ -51,6 +51,8 @@ struct reconciler {
     bool leading, running, stopping;
     void (*stopped)(void *data); /* told when the checkpoints are saved */
     void *stopped_data;
+    struct loop_timer last_writes; /* how long a write under way is waited for at the end */
+    int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_family *scheduled, *fallback;
@@ -66,8 +68,8 @@ struct pa_object {
     void *spec; /* packed, see pa_object_spec(); the core's defaults when not valid */
     enum core_mode mode;
     enum observed_resource resources[CORE_MAX_METRICS];
-    char *containers[CORE_MAX_METRICS]; /* NULL: the whole pod */
-    char *ignored_schedule;             /* which one and why; NULL: none is */
+    char *containers[CORE_MAX_METRICS];     /* NULL: the whole pod */
+    char *ignored_schedule;                 /* which one and why; NULL: none is */
     bool paused, paused_unclear, annotated; /* as in struct pa */
     bool valid;
     char *problem; /* which rules the spec breaks; NULL: it is valid */
@@ -95,7 +97,7 @@ struct finding {
     bool wrote;
     bool shrink_granted; /* a place in the shrink budget is taken */
     int32_t from, to;    /* of the write */
-    bool other_owner; /* another autoscaler owns the target */
+    bool other_owner;    /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };
@@ -135,6 +137,7 @@ struct autoscaler {
     } unsure; /* a write whose answer was lost */
 
     struct sync_work *work; /* NULL: no sync is under way */
+    bool writing;           /* op_target is the write of the scale: it may happen whatever we do now */
     bool outdated;          /* the spec changed after the decision: it is made again, not carried out */
     bool off;               /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
@@ -157,7 +160,8 @@ void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
-/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
+/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. The last write of a
+ * process that ends: goes on to the checkpoints. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
 /* report.c: status, conditions, events and metrics of the finding and the plan in `work`. False: too many statuses wait

@@ -23,8 +23,8 @@ static void pa_object_free(struct object *o)
     free(pa);
 }
 
-/* Packed: what is in front of the metrics, as many of them as there are, what is behind them up to the schedules, as many
- * of those as there are. */
+/* Packed: what is in front of the metrics, as many of them as there are, what is behind them up to the schedules, as
+ * many of those as there are. */
 #define METRICS_AT   offsetof(struct core_spec, metrics)
 #define BEHIND_AT    (METRICS_AT + sizeof(((struct core_spec *)NULL)->metrics))
 #define SCHEDULES_AT offsetof(struct core_spec, schedules)

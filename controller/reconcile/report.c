@@ -75,8 +75,7 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
     else if (f->target != TARGET_OK)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale", "the target could not be read");
     else if (f->ok) {
-        core_condition_scaling_active(&a->work->spec, &a->work->plan,
-                                      failure_of(f), &c);
+        core_condition_scaling_active(&a->work->spec, &a->work->plan, failure_of(f), &c);
         set_core(a, s, PA_SCALING_ACTIVE, &c);
     }
 }

@@ -53,6 +53,7 @@ static void on_written(void *data, const struct target_result *result, const str
 {
     struct autoscaler *a = data;
     a->op_target = 0;
+    a->writing = false;
     if (result->problem == TARGET_OK) {
         remember_write(a, a->scale.spec_replicas, a->work->plan.replicas, result->scale.resource_version);
         finish(a, -1);
@@ -103,6 +104,7 @@ static void on_read_before_write(void *data, const struct target_result *result,
         return;
     }
     struct target_ref ref = autoscaler_target(a);
+    a->writing = true;
     a->op_target =
         targets_write(a->r->targets, &ref, result->scale.resource_version, a->work->plan.replicas, on_written, a);
 }
@@ -152,8 +154,8 @@ static bool has_room(struct autoscaler *a)
     if (!lowers)
         shrink_leave(&r->shrink, a->key);
     else
-        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop), 2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC,
-                          r->records.count);
+        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop),
+                          2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC, r->records.count);
     metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
     work->finding.shrink_granted = lowers && room;
     if (!room) {
@@ -440,7 +442,12 @@ static void let_go(struct autoscaler *a)
 void sync_take_spec(struct autoscaler *a)
 {
     pa_object_spec(a->in_force, &a->work->spec);
-    memcpy(a->work->resources, a->in_force->resources, sizeof(a->work->resources));
+    for (size_t m = 0; m < CORE_MAX_METRICS; m++) {
+        struct observed *observed = &a->work->observed[m];
+        const char *container = a->in_force->containers[m];
+        observed->resource = a->in_force->resources[m];
+        (void)str_copy(observed->container, sizeof(observed->container), container ? container : "");
+    }
 }
 
 void sync_begin(struct autoscaler *a)
@@ -470,5 +477,6 @@ void sync_abandon(struct autoscaler *a)
     a->op_target = a->op_writer = a->op_checkpoint = 0;
     if (a->phase == STATE_LOADING)
         load_ended(a, STATE_NONE);
+    a->writing = false;
     free(TAKE_PTR(a->work));
 }
