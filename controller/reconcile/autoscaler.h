@@ -113,7 +113,8 @@ struct sync_work {
 
 struct autoscaler {
     struct reconciler *r;
-    char *key, *target_key;
+    const char *key; /* the map's */
+    char *target_key;
     const struct pa_object *pa;       /* the newest; a reference */
     const struct pa_object *in_force; /* the newest valid one, or `pa` where none has been: a sync that is under way
                                          when the spec breaks ends under the one that it began with; a reference */
@@ -147,8 +148,8 @@ struct autoscaler {
 
     /* what was told last */
     struct pa_condition_times times;
-    char foreign_writer[128];
-    int64_t scaled_us; /* Unix, of our last write */
+    char *foreign_writer; /* NULL: not known */
+    int64_t scaled_us;    /* Unix, of our last write */
     int32_t told_current, told_desired;
 };
 

@@ -55,7 +55,7 @@ static void record_free(void *value)
     free(a->state_target_uid);
     free(a->written_rv);
     free(a->target_key);
-    free(a->key);
+    free(a->foreign_writer);
     free(a);
 }
 
@@ -119,9 +119,9 @@ static void record_remove(struct reconciler *r, const char *key)
 static struct autoscaler *record_new(struct reconciler *r, const char *key)
 {
     struct autoscaler *a = xcalloc(1, sizeof(*a));
-    *a = (struct autoscaler){.r = r, .key = xstrdup(key)};
+    *a = (struct autoscaler){.r = r};
     list_init(&a->wait);
-    map_set(&r->records, key, a);
+    a->key = map_set(&r->records, key, a);
     return a;
 }
 

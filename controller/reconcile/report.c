@@ -91,8 +91,8 @@ static void set_conflict(struct autoscaler *a, struct pa_status *s)
     else if (f->ok && a->work->plan.contended)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
                          "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
-                         a->foreign_writer[0] ? a->foreign_writer : "someone else",
-                         a->foreign_writer[0] ? " (by managedFields) " : " ");
+                         a->foreign_writer ? a->foreign_writer : "someone else",
+                         a->foreign_writer ? " (by managedFields) " : " ");
     else
         pa_condition_set(s, PA_CONFLICT, CONDITION_FALSE, "NoConflict", "no one else scales the target");
 }

@@ -185,7 +185,8 @@ static void on_writer(void *data, const char *manager)
 {
     struct autoscaler *a = data;
     a->op_writer = 0;
-    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
+    free(a->foreign_writer);
+    a->foreign_writer = *manager ? xstrdup(manager) : NULL;
     act(a);
 }
 
