@@ -91,12 +91,12 @@ static bool read_containers(const json_t *containers, struct pod_usage *usage)
 
 int usage_decode(const char *json, size_t len, struct usage_item *ret, struct error *err)
 {
+    *ret = (struct usage_item){0};
     _json_cleanup_ json_t *root = json_parse(json, len, err);
     if (!root)
         return -1;
     const char *namespace_ = json_str(root, "metadata.namespace"), *pod = json_str(root, "metadata.name");
     const char *timestamp = json_str(root, "timestamp"), *window = json_str(root, "window");
-    *ret = (struct usage_item){0};
     if (!namespace_ || !pod || !str_copy(ret->namespace_, sizeof(ret->namespace_), namespace_) ||
         !str_copy(ret->pod, sizeof(ret->pod), pod))
         return error_set(err, ERROR_PARSE, "pod metrics without a namespace and a name");

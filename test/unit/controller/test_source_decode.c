@@ -65,6 +65,7 @@ static void usage_without_a_value_is_missing_not_zero(void **state UNUSED)
         struct usage_item got;
         struct error err = ERROR_INIT;
         assert_int_equal(usage_decode(items[i], strlen(items[i]), &got, &err), 1);
+        assert_null(got.usage.containers); /* only a sample gives any */
     }
 }
 
@@ -84,6 +85,7 @@ static void usage_that_is_none_is_refused(void **state UNUSED)
         struct usage_item got;
         struct error err = ERROR_INIT;
         assert_true(usage_decode(items[i], strlen(items[i]), &got, &err) < 0);
+        assert_null(got.usage.containers);
         assert_int_equal(err.kind, ERROR_PARSE);
     }
 }
