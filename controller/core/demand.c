@@ -256,15 +256,13 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
     struct driver_finished done[DRIVER_WINDOWS];
     uint32_t n = driver_observe(&d->driver, time_us, value, kind, gap_us(d), level_of(d), demand_season_s(d), done);
     for (uint32_t i = 0; i < n; i++) {
-        if (!done[i].scores)
-            continue;
         struct trust_score score = {
             .error = fabs(done[i].expected - done[i].highest),
             .last_value_error = fabs(done[i].value - done[i].highest),
             .actual = fabs(done[i].highest),
             .covered = done[i].highest <= done[i].quantile + TRIFLE * fabs(done[i].highest),
         };
-        trust_take(&d->trust, &score, d->config.max_error_percent, d->config.min_coverage_percent);
+        trust_take(&d->trust, &score, done[i].scores, d->config.max_error_percent, d->config.min_coverage_percent);
     }
     struct driver_path path;
     if (start && driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
@@ -390,6 +388,17 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
         .mean = mean,
         .usable = true,
     };
+}
+
+double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s)
+{
+    struct driver_path path;
+    ahead_s = MIN(MAX(ahead_s, lead_s), d->config.horizon * d->config.interval_s);
+    if (!look_along(d, now_us, ahead_s, &path))
+        return -1;
+    double share = (double)MIN(lead_s, ahead_s) / MAX(ahead_s, 1u), even = 1 - share * (0.69 - share * 0.19);
+    struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, even, demand_season_s(d));
+    return MAX(0, MIN(a.quantile, SERIES_MAX));
 }
 
 struct demand_trust demand_trust(const struct demand *d)

@@ -91,6 +91,10 @@ struct demand_drive {
 };
 struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead_s);
 
+/* What the highest demand of the next `ahead_s` exceeds with about an even chance: the quantile 0.5^(lead / ahead) of a
+ * window of one lead, as if such windows were independent. Cut at the horizon. < 0: there is no forecast for it. */
+double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s);
+
 enum demand_trust_reason {
     TRUST_NO_HISTORY, /* nothing finished yet */
     TRUST_LEARNING,   /* good so far, not for long enough */

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST };
+enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST = 7 };
 
-#define LAYOUT 1 /* of the model's sums and windows; another one keeps the history and rebuilds them */
+#define LAYOUT 2 /* of the model's sums and windows; another one keeps the history and rebuilds them */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -319,11 +319,15 @@ static void encode_trust(const struct trust *t, struct codec_writer *w)
     codec_u8(w, t->good);
     codec_u8(w, t->bad);
     codec_u8(w, t->trusted);
-    codec_u64(w, t->covered);
+    codec_u16(w, t->open.n);
+    codec_u16(w, t->open.covered);
+    const float sums[] = {t->open.error, t->open.last_value, t->open.actual};
+    codec_f32s(w, sums, ARRAY_SIZE(sums));
     for (uint32_t i = 0; i < t->n; i++) {
         codec_u16(w, t->error[i]);
         codec_u16(w, t->actual[i]);
         codec_u16(w, t->last_value[i]);
+        codec_u8(w, t->covered[i]);
     }
 }
 
@@ -334,8 +338,13 @@ static void decode_trust(struct trust *t, struct codec_reader *r)
     t->good = codec_get_u8(r);
     t->bad = codec_get_u8(r);
     t->trusted = codec_get_u8(r) != 0;
-    t->covered = codec_get_u64(r);
-    if (t->n > TRUST_SCORES || t->head >= TRUST_SCORES || (t->n < TRUST_SCORES && t->head != t->n)) {
+    float sums[3];
+    t->open.n = codec_get_u16(r);
+    t->open.covered = codec_get_u16(r);
+    codec_get_finite_f32s(r, sums, ARRAY_SIZE(sums));
+    t->open.error = sums[0], t->open.last_value = sums[1], t->open.actual = sums[2];
+    if (t->n > TRUST_SCORES || t->head >= TRUST_SCORES || (t->n < TRUST_SCORES && t->head != t->n) ||
+        t->open.covered > t->open.n) {
         *t = (struct trust){0};
         r->failed = true;
         return;
@@ -344,6 +353,7 @@ static void decode_trust(struct trust *t, struct codec_reader *r)
         t->error[i] = codec_get_u16(r);
         t->actual[i] = codec_get_u16(r);
         t->last_value[i] = codec_get_u16(r);
+        t->covered[i] = codec_get_u8(r);
     }
 }
 
