@@ -375,6 +375,23 @@ void demand_drop_forecast(struct demand *d)
     d->cached = false;
 }
 
+/* By that much the path is above what the driver expects when it is worth to ask the model what it is sure of. */
+#define WORTH_ASKING 0.05
+
+/* What some slot of the window is all but sure to need in the mean. A driver that has seen nothing but stillness all
+ * day forgets what a step of the forecast is worth; where that step comes at the same time each day, the model knows.
+ */
+static double surely(const struct demand *d, int64_t now_us, uint32_t lead_s)
+{
+    double least = -SERIES_MAX;
+    int64_t begin = d->series.next, first = MAX(demand_slot_of(d, now_us), begin);
+    int64_t last = MIN(demand_slot_of(d, now_us + (int64_t)lead_s * 1000000), begin + d->config.horizon - 1);
+    int64_t step = MAX((last - first) / PATH_POINTS, 1);
+    for (int64_t slot = first; slot <= last; slot += step)
+        least = MAX(least, model_least(&d->model, &d->series, (uint32_t)(slot - begin) + 1));
+    return least;
+}
+
 struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead_s)
 {
     struct driver_path path;
@@ -382,6 +399,8 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
         return (struct demand_drive){0};
     struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, level_of(d), demand_season_s(d));
     double least = d->model.negative ? -SERIES_MAX : 0;
+    if (path.highest - a.expected > WORTH_ASKING * fabs(a.expected))
+        a.expected = MAX(a.expected, surely(d, now_us, lead_s));
     double mean = MAX(least, MIN(a.expected, SERIES_MAX));
     return (struct demand_drive){
         .quantile = MAX(mean, MIN(a.quantile, SERIES_MAX)),

@@ -249,9 +249,9 @@ enum forecast_model model_kind(const struct model *m, const struct series *s)
 
 #define UNKNOWN 0.25 /* of the level: the scale of errors that were never seen */
 
-/* Offsets of the quantiles at a knot. A knot that has seen no error of its own takes those of the one before it, wider
- * by the lead, and at least half of the level to each side at 90 %. */
-static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
+/* The errors and their scale at a knot. A knot that has seen no error of its own takes those of the one before it,
+ * wider by the lead, and at least half of the level to each side at 90 %. */
+static const struct residuals *errors_at(const struct model *m, uint32_t i, double *ret_scale)
 {
     const struct model_knot *k = &m->knot[i], *from = k;
     while (from->errors.fast < 0 && from > m->knot)
@@ -259,8 +259,32 @@ static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVEL
     double scale = residuals_scale(&from->errors);
     if (k->errors.fast < 0)
         scale = MAX(scale * sqrt((double)k->lead / from->lead), UNKNOWN * fabs((double)m->now.last));
+    *ret_scale = scale;
+    return &from->errors;
+}
+
+/* Offsets of the quantiles at a knot. */
+static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
+{
+    double scale;
+    const struct residuals *errors = errors_at(m, i, &scale);
     for (uint32_t j = 0; j < FORECAST_LEVELS; j++)
-        out[j] = scale * residuals_quantile(&from->errors, forecast_levels[j]);
+        out[j] = scale * residuals_quantile(errors, forecast_levels[j]);
+}
+
+double model_least(const struct model *m, const struct series *s, uint32_t lead)
+{
+    struct looked l;
+    look(m, s, lead, &l);
+    if (!l.regressed)
+        return -SERIES_MAX;
+    double share, scale[2];
+    uint32_t i = between(m, lead, &share);
+    const struct residuals *lower = errors_at(m, i, &scale[0]);
+    const struct residuals *upper = errors_at(m, MIN(i + 1, m->n_knots - 1), &scale[1]);
+    double offset = (1 - share) * scale[0] * residuals_quantile(lower, forecast_levels[0]) +
+                    share * scale[1] * residuals_quantile(upper, forecast_levels[0]);
+    return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size_at(s, l.mean) * offset, SERIES_MAX));
 }
 
 #define TREND_LEAST 0.02 /* a smaller change is none */

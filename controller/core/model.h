@@ -21,11 +21,11 @@
 
 struct model_row {
     uint16_t x[FEATURES]; /* as bfloat.h has them */
-    float profile;  /* what x is relative to */
-    float mean;     /* what was said */
-    float scale;    /* of its error, as expected then */
-    bool issued;    /* waits for its slot */
-    bool regressed; /* x is defined: trains the regression */
+    float profile;        /* what x is relative to */
+    float mean;           /* what was said */
+    float scale;          /* of its error, as expected then */
+    bool issued;          /* waits for its slot */
+    bool regressed;       /* x is defined: trains the regression */
 };
 
 struct model_knot {
@@ -64,6 +64,8 @@ void model_skip(struct model *m);
 
 enum forecast_model model_kind(const struct model *m, const struct series *s);
 double model_mean(const struct model *m, const struct series *s, uint32_t lead);
+/* The lowest quantile of a slot: what it is all but sure to reach. -SERIES_MAX: nothing is. */
+double model_least(const struct model *m, const struct series *s, uint32_t lead);
 void model_forecast(const struct model *m, const struct series *s, struct forecast *f);
 
 void model_encode(const struct model *m, struct codec_writer *w);
