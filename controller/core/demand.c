@@ -86,6 +86,7 @@ void demand_parts_init(struct demand *d)
     model_init(&d->model, &cycles, d->config.seasonality == DEMAND_SEASON_AUTO, d->config.horizon);
     driver_init(&d->driver);
     d->trust = (struct trust){0};
+    d->ahead = (struct demand_ahead_memo){0};
     d->cache = NULL;
     d->cached = false;
 }
@@ -409,13 +410,29 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
     };
 }
 
+/* The highest slot of the next `slots`; the same until a slot closes. */
+static double highest_ahead(struct demand *d, uint32_t slots)
+{
+    struct demand_ahead_memo *memo = &d->ahead;
+    if (memo->slots == slots && memo->next == d->series.next)
+        return (double)memo->highest;
+    struct path path = {.d = d};
+    double highest = path_point(&path, 0);
+    uint32_t step = MAX(slots / PATH_POINTS, 1u);
+    for (uint32_t i = step; i < slots; i += step)
+        highest = MAX(highest, path_point(&path, i));
+    *memo = (struct demand_ahead_memo){.next = d->series.next, .slots = slots, .highest = (float)highest};
+    return (double)memo->highest;
+}
+
 double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s)
 {
     struct driver_path path;
     ahead_s = MIN(MAX(ahead_s, lead_s), d->config.horizon * d->config.interval_s);
-    if (!look_along(d, now_us, ahead_s, &path))
+    if (ahead_s == 0 || !look_along(d, now_us, MIN(lead_s, ahead_s), &path))
         return -1;
-    double share = (double)MIN(lead_s, ahead_s) / MAX(ahead_s, 1u), even = 1 - share * (0.69 - share * 0.19);
+    path.highest = MAX(path.highest, highest_ahead(d, (ahead_s + d->config.interval_s - 1) / d->config.interval_s));
+    double share = (double)MIN(lead_s, ahead_s) / ahead_s, even = 1 - share * (0.69 - share * 0.19);
     struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, even, demand_season_s(d));
     return MAX(0, MIN(a.quantile, SERIES_MAX));
 }

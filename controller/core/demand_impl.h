@@ -16,6 +16,13 @@ struct demand_open {
     bool censored;
 };
 
+/* demand_ahead()'s, for the slots after `next`; slots 0: none. */
+struct demand_ahead_memo {
+    int64_t next;
+    uint32_t slots;
+    float highest;
+};
+
 struct demand {
     struct demand_config config;
     struct series series;
@@ -31,6 +38,7 @@ struct demand {
     struct forecast forecast;
     float *cache; /* the numbers of `forecast` */
     bool cached;
+    struct demand_ahead_memo ahead;
     struct demand_config *wanted; /* while decoding: what to become afterwards */
     uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
 };
