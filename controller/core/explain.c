@@ -437,12 +437,16 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
     }
 }
 
-void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out)
+void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
+                                    struct core_condition *out)
 {
     unknown(out);
     if (plan->stabilized < 0)
         return;
-    if (plan->rated == plan->stabilized)
+    /* From zero, a minimum that was raised meanwhile: with a behavior the HPA goes there after it has said this. */
+    bool raised = spec->behavior && plan->current == 0 &&
+                  !(plan->limits & (CORE_LIMIT_SCALE_UP_POLICY | CORE_LIMIT_MAX_REPLICAS));
+    if (plan->rated == plan->stabilized || raised)
         condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
     else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         condition(out, true, "ScaleUpLimit",

@@ -41,6 +41,7 @@ void core_condition_rescaled(const struct core_plan *plan, const char *failure, 
 void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
                                    struct core_condition *out);
 /* DesiredWithinRange, TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit */
-void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out);
+void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
+                                    struct core_condition *out);
 
 #endif

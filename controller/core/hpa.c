@@ -272,7 +272,7 @@ static void propose_average(const struct core_spec *spec, const struct core_metr
     double ratio = usage / (target * status);
     out->replicas =
         tolerate(spec, ratio, ceil_replicas(usage / target), observation->status_replicas, &out->within_tolerance);
-    double mean = observation->status_replicas > 0 ? ceil(usage / status) : usage;
+    double mean = observation->status_replicas > 0 && usage < 9.2e18 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }
 

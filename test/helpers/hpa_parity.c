@@ -4,10 +4,15 @@
  *   hpa-oracle --seed 1 --count 500 | hpa_parity
  *
  * The first difference of a scenario is printed with all that led to it at that sync, and ends the scenario: from then
- * on the two look at different worlds. The last line is "N scenarios, N syncs, N rescales, N differ"; exit status 1 if any does.
+ * on the two look at different worlds. The last line is "N scenarios, N syncs, N rescales, N differ, N ended early";
+ * exit status 1 if any differs.
  *
  * Where someone else writes the replicas too, the mode is Recommend: giving way to another writer is ours, and the HPA
  * does not do it. Then the helper is the executor.
+ *
+ * One difference is meant, and ends a scenario early: a target that we hold at zero goes to a minimum that was raised
+ * meanwhile, also when its metrics fail (invariant I1). The HPA stays at zero, and if the metrics are those of its
+ * pods, for ever.
  */
 #include "core/explain.h"
 #include "core/step.h"
@@ -44,7 +49,7 @@ struct parity {
     char scenario[256], shown_spec[4096];   /* lines, for a difference */
     struct buf context;
     bool skip;
-    uint64_t scenarios, syncs, rescales, differ;
+    uint64_t scenarios, syncs, rescales, differ, ended_early;
 };
 
 static void broken(const struct parity *p, const char *what)
@@ -223,7 +228,7 @@ static void decide(struct parity *p, struct core_plan *plan)
     show(p->able, sizeof p->able, &condition);
     core_condition_scaling_active(&p->spec, plan, NULL, &condition);
     show(p->active, sizeof p->active, &condition);
-    core_condition_scaling_limited(plan, &condition);
+    core_condition_scaling_limited(&p->spec, plan, &condition);
     show(p->limited, sizeof p->limited, &condition);
     if (plan->replicas == plan->current)
         return;
@@ -265,8 +270,11 @@ static void compare(struct parity *p)
     same &= strcmp(word(p), p->limited) == 0;
     if (same)
         return;
-    tell(p, theirs, &plan);
     p->skip = true;
+    if (plan.current == 0 && plan.reactive < 0 && plan.replicas == p->spec.min_replicas)
+        p->ended_early++;
+    else
+        tell(p, theirs, &plan);
 }
 
 /* The lines that a difference is shown with: the spec as it stands, and this sync. */
@@ -289,9 +297,9 @@ static void take(struct parity *p)
     static const struct {
         const char *kind;
         void (*read)(struct parity *p);
-    } kinds[] = {{"sync", read_sync},     {"pod", read_pod},       {"pods", read_pods},   {"total", read_total},
-                 {"answer", compare},     {"spec", read_spec},     {"metric", read_metric}, {"rules", read_rules},
-                 {"scenario", begin_scenario}};
+    } kinds[] = {{"sync", read_sync},     {"pod", read_pod},     {"pods", read_pods},
+                 {"total", read_total},   {"answer", compare},   {"spec", read_spec},
+                 {"metric", read_metric}, {"rules", read_rules}, {"scenario", begin_scenario}};
     p->number++;
     p->at = p->line;
     const char *kind = word(p);
@@ -317,8 +325,9 @@ int main(void)
             p->line[len - 1] = '\0';
         take(p);
     }
-    printf("%llu scenarios, %llu syncs, %llu rescales, %llu differ\n", (unsigned long long)p->scenarios,
-           (unsigned long long)p->syncs, (unsigned long long)p->rescales, (unsigned long long)p->differ);
+    printf("%llu scenarios, %llu syncs, %llu rescales, %llu differ, %llu ended early\n",
+           (unsigned long long)p->scenarios, (unsigned long long)p->syncs, (unsigned long long)p->rescales,
+           (unsigned long long)p->differ, (unsigned long long)p->ended_early);
     int status = p->differ > 0 || p->syncs == 0;
     p->state = core_state_free(p->state);
     buf_done(&p->context);

@@ -17,8 +17,9 @@ def parity(*arguments: str) -> tuple[int, int]:
     done = subprocess.run([os.path.join(ROOT, "test", "parity"), "--build", str(BUILD), *arguments],
                           text=True, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    scenarios, syncs, rescales, differ = map(int, re.findall(r"\d+", done.stdout.splitlines()[-1])[:4])
-    assert differ == 0 and syncs > 200 * scenarios
+    scenarios, syncs, rescales, differ, early = map(
+        int, re.findall(r"\d+", done.stdout.splitlines()[-1])[:5])
+    assert differ == 0 and early * 100 <= scenarios and syncs > 200 * scenarios
     return scenarios, rescales
 
 

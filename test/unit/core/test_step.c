@@ -414,6 +414,13 @@ static void test_scale_to_zero(void **state)
     sync(&w, 3, 0);
     w.spec.min_replicas = 2;
     assert_plan(sync(&w, 0, 0), 2, CORE_REASON_WITHIN_TARGET, CORE_LIMIT_MIN_REPLICAS, true);
+    struct core_condition c; /* as the HPA says it: within the range, and without a behavior not */
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "DesiredWithinRange");
+    assert_false(c.status);
+    w.spec.behavior = false;
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "TooFewReplicas");
     world_done(&w);
 }
 
@@ -448,7 +455,7 @@ static void test_conditions(void **state)
     struct core_condition c;
     world_init(&w);
     sync(&w, 4, 9);
-    core_condition_scaling_limited(&w.plan, &c);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_true(c.known && c.status);
     assert_string_equal(c.reason, "ScaleUpLimit");
     core_condition_able_to_scale(&w.plan, &c);
@@ -464,7 +471,7 @@ static void test_conditions(void **state)
     core_condition_rescaled(&w.plan, "conflict", &c);
     assert_false(c.status);
     sync(&w, 60, 0.7);
-    core_condition_scaling_limited(&w.plan, &c);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_false(c.known);
     core_rescale_reason(&w.spec, &w.plan, reason, sizeof reason);
     assert_string_equal(reason, "Current number of replicas above Spec.MaxReplicas");
