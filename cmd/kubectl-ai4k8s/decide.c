@@ -2,6 +2,7 @@
 #include "command.h"
 #include "output.h"
 #include "pod_request.h"
+#include "spec_file.h"
 
 #include "lab/decide.h"
 
@@ -111,12 +112,12 @@ int command_decide(int argc, char **argv)
 {
     static const struct argp parser = {.options = option_table, .parser = take, .args_doc = "--spec FILE", .doc = doc};
     struct deciding o = {.request = POD_REQUEST_NONE};
-    struct pa_file file;
+    struct spec_file spec;
     struct error err = ERROR_INIT;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &o);
-    if (pa_load(o.spec, &file, NULL, &err) < 0)
+    if (spec_file_load(o.spec, &spec, &err) < 0)
         return output_bad_input(&err);
-    struct decide *d = decide_new(&file.pa, &o.request);
+    struct decide *d = decide_new(&spec.file.pa, &spec.core, &o.request);
     int status = converse(d);
     decide_free(d);
     return status;

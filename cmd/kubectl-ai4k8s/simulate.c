@@ -1,8 +1,8 @@
 /* kubectl-ai4k8s simulate: what the operator and a plain HPA would have made of a demand trace. */
 #include "command.h"
 #include "output.h"
+#include "spec_file.h"
 
-#include "api/to_core.h"
 #include "base/str.h"
 #include "kube/yaml.h"
 #include "lab/simulation_view.h"
@@ -62,7 +62,7 @@ struct simulating {
 static void take_startup(struct simulating *s, struct argp_state *state, const char *text)
 {
     char from[16];
-    int64_t low, high;
+    int64_t low = 0, high = 0;
     const char *dots = strstr(text, "..");
     size_t n = dots ? (size_t)(dots - text) : strlen(text);
     bool good = n < sizeof from;
@@ -85,7 +85,7 @@ static void take_warmup(struct simulating *s, struct argp_state *state, const ch
         int64_t seconds;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     char digits[16];
-    int64_t value, unit = 0;
+    int64_t value = 0, unit = 0;
     size_t n = strlen(text);
     for (size_t i = 0; n > 0 && i < ARRAY_SIZE(units); i++)
         if (text[n - 1] == units[i].unit)
@@ -186,16 +186,13 @@ static error_t take(int key, char *arg, struct argp_state *state)
  * not. */
 static int load_spec(const struct simulating *s, struct core_spec *ret, struct error *err)
 {
-    struct pa_file file;
-    struct yaml_doc doc_;
-    struct operator_config config;
-    if (pa_load(s->spec, &file, NULL, err) < 0 || yaml_load(s->spec, SPEC_MAX_BYTES, &doc_, err) < 0)
+    struct spec_file spec;
+    struct yaml_doc text;
+    if (spec_file_load(s->spec, &spec, err) < 0 || yaml_load(s->spec, SPEC_MAX_BYTES, &text, err) < 0)
         return -1;
-    bool says = json_at(doc_.root, "spec.minReplicas") != NULL;
-    yaml_done(&doc_);
-    if (operator_config_load(NULL, &config, err) < 0)
-        return -1;
-    pa_to_core(&file.pa, &config, ret);
+    bool says = json_at(text.root, "spec.minReplicas") != NULL;
+    yaml_done(&text);
+    *ret = spec.core;
     if (!says)
         ret->min_replicas = MIN(MIN_REPLICAS, ret->max_replicas);
     const char *why = simulation_refuses(ret);
@@ -257,10 +254,10 @@ static int play(const struct simulating *s, const struct core_spec *spec, const 
     struct simulation result;
     if (make_world(s, trace, &options.world, err) < 0)
         return -1;
+    simulate(&options, &result);
     if (spec->n_metrics > 1)
         output_note("%s: the trace is the demand of %s; the other metrics are left out", s->spec,
-                    spec->metrics[0].name);
-    simulate(&options, &result);
+                    spec->metrics[result.metric].name);
     show(s, spec, &result);
     simulation_done(&result);
     return 0;

@@ -1,14 +1,12 @@
 /* Lines in, decisions out; see decide.h. */
 #include "lab/decide.h"
 
-#include "api/to_core.h"
 #include "base/alloc.h"
 #include "base/rfc3339.h"
 #include "base/str.h"
 #include "core/explain.h"
 #include "lab/pods.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +33,10 @@ struct line {
     struct pod_request request;
 };
 
-struct decide *decide_new(const struct pa *pa, const struct pod_request *request)
+struct decide *decide_new(const struct pa *pa, const struct core_spec *spec, const struct pod_request *request)
 {
-    struct operator_config config;
-    if (operator_config_load(NULL, &config, NULL) < 0)
-        assert(!"the defaults are valid");
     struct decide *d = xcalloc(1, sizeof *d);
-    pa_to_core(pa, &config, &d->spec);
+    d->spec = *spec;
     for (uint32_t i = 0; i < pa->spec.n_metrics; i++)
         d->resource[i] = pa->spec.metrics[i].has_resource ? (int)pa->spec.metrics[i].resource.name : -1;
     d->state = core_state_new(&d->spec);

@@ -22,6 +22,7 @@
 
 #include "api/pa.h"
 #include "base/buf.h"
+#include "core/spec.h"
 
 #define DECIDE_LINE_BYTES   65536u
 #define DECIDE_MAX_REPLICAS 200000
@@ -35,7 +36,8 @@ struct pod_request {
 
 struct decide;
 
-struct decide *decide_new(const struct pa *pa, const struct pod_request *request); /* gives */
+/* `spec` is what the core makes of `pa`; copied. Gives. */
+struct decide *decide_new(const struct pa *pa, const struct core_spec *spec, const struct pod_request *request);
 struct decide *decide_free(struct decide *d);
 
 /* Takes one line (without its end, `number` counts from 1) and appends the answer with its end, if there is one. 0, or

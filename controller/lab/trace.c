@@ -88,7 +88,7 @@ int trace_read(const char *path, struct trace *ret, struct error *err)
         result =
             error_set(err, ERROR_PARSE, "%s:%llu: the demand is below 0", path, (unsigned long long)s.negative_line);
     else if (s.n > TRACE_MAX_TICKS)
-        result = error_set(err, ERROR_LIMIT, "%s covers more than two years; cut it into pieces", path);
+        result = error_set(err, ERROR_LIMIT, "%s: it covers more than two years; cut it into pieces", path);
     else
         make(ret, s.value, s.n, (uint32_t)MIN(MAX(s.usual_spacing_us / USEC_PER_SEC, TRACE_TICK_S), 86400), s.start_us);
     series_file_done(&s);

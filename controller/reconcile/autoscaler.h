@@ -48,6 +48,8 @@ struct reconciler {
     bool leading, running, stopping;
     void (*stopped)(void *data); /* told when the checkpoints are saved */
     void *stopped_data;
+    struct loop_timer last_writes; /* how long a write under way is waited for at the end */
+    int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;
@@ -127,6 +129,7 @@ struct autoscaler {
     } unsure; /* a write whose answer was lost */
 
     struct sync_work *work; /* NULL: no sync is under way */
+    bool writing;           /* op_target is the write of the scale: it may happen whatever we do now */
     bool outdated;          /* the spec changed after the decision: it is made again, not carried out */
     bool off;               /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
@@ -149,7 +152,8 @@ void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
-/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
+/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. The last write of a
+ * process that ends: goes on to the checkpoints. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
 /* report.c: status, conditions, events and metrics of the finding and the plan in `work`. False: too many statuses wait

@@ -16,6 +16,7 @@
 #define LOOK_FAST_US      (USEC_PER_SEC / 4)
 #define LOOK_SLOW_US      (600 * USEC_PER_SEC)
 #define USAGE_INTERVAL_US (15 * USEC_PER_SEC)
+#define LAST_WRITES_US    (4 * USEC_PER_SEC) /* the time limit of a fenced write (client.h) */
 
 struct target_ref autoscaler_target(const struct autoscaler *a)
 {
@@ -253,6 +254,8 @@ static void process(void *data, const char *key)
     sync_begin(a);
 }
 
+static void save_when_written(struct reconciler *r);
+
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
@@ -274,6 +277,8 @@ void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
     workqueue_forget(r->queue, a->key);
     workqueue_finish(r->queue, a->key);
     workqueue_add_after(r->queue, a->key, wait);
+    if (r->stopping)
+        save_when_written(r);
 }
 
 static void let_run(struct reconciler *r)
@@ -323,6 +328,48 @@ static void on_imported(void *data, const char *key, uint32_t samples)
     log_info(r->log, "history imported", LOG_S("autoscaler", key), LOG_I("samples", samples));
     checkpoints_save_soon(r->checkpoints, key);
     workqueue_add(r->queue, key);
+}
+
+/* ---- the end ---- */
+
+static void on_flushed(void *data, size_t written, size_t left)
+{
+    struct reconciler *r = data;
+    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
+    r->stopped(r->stopped_data);
+}
+
+/* Also those that write, or all but those. */
+static void abandon_syncs(struct reconciler *r, bool writing)
+{
+    struct map_iter it = map_iter(&r->records);
+    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
+        struct autoscaler *a = e->value;
+        if (!a->work || (a->writing && !writing))
+            continue;
+        sync_abandon(a);
+        workqueue_finish(r->queue, a->key);
+    }
+}
+
+/* Once no write is under way: what it did is in the states that are saved now. */
+static void save_when_written(struct reconciler *r)
+{
+    struct map_iter it = map_iter(&r->records);
+    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;)
+        if (((const struct autoscaler *)e->value)->writing)
+            return;
+    loop_timer_disarm(&r->last_writes);
+    int64_t left_us = r->stop_by_us - loop_now_us(r->loop);
+    checkpoints_flush(r->checkpoints, MAX(left_us, 0), on_flushed, r);
+}
+
+static void give_up_writes(void *data)
+{
+    struct reconciler *r = data;
+    log_warn(r->log, "a write of a scale was not answered in time: it may have happened");
+    abandon_syncs(r, true);
+    save_when_written(r);
 }
 
 /* ---- life ---- */
@@ -386,6 +433,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     list_init(&r->waiting);
     owners_init(&r->owners);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
+    loop_timer_init(&r->last_writes, r->loop, LOOP_NORMAL, give_up_writes, r);
     register_metrics(r);
     for (size_t i = 0; config->namespaces && config->namespaces[i]; i++)
         add_informers(r, config->namespaces[i]);
@@ -425,6 +473,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     if (!r)
         return NULL;
     loop_timer_disarm(&r->look);
+    loop_timer_disarm(&r->last_writes);
     map_done(&r->records);
     observer_done(&r->observer);
     workqueue_free(r->queue);
@@ -489,28 +538,16 @@ void reconciler_lead(struct reconciler *r)
     loop_timer_arm(&r->look, 0);
 }
 
-static void on_flushed(void *data, size_t written, size_t left)
-{
-    struct reconciler *r = data;
-    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
-    r->stopped(r->stopped_data);
-}
-
 void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void *data), void *data)
 {
     r->stopping = true;
     workqueue_pause(r->queue, true);
     annotated_pause(r->annotated, true);
     backfill_pause(r->backfill, true);
-    struct map_iter it = map_iter(&r->records);
-    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
-        struct autoscaler *a = e->value;
-        if (a->work) {
-            sync_abandon(a);
-            workqueue_finish(r->queue, a->key);
-        }
-    }
+    abandon_syncs(r, false);
     r->stopped = done;
     r->stopped_data = data;
-    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, r);
+    r->stop_by_us = loop_now_us(r->loop) + (r->running ? budget_us : 0);
+    loop_timer_arm(&r->last_writes, MIN(LAST_WRITES_US, budget_us));
+    save_when_written(r);
 }

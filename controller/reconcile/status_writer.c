@@ -13,11 +13,14 @@
 #include <string.h>
 
 #define DRIFT_INTERVAL_US (300 * USEC_PER_SEC)
-#define RETRY_FIRST_US    (2 * USEC_PER_SEC)
-#define RETRY_LAST_US     (120 * USEC_PER_SEC)
-#define MAX_BODY_BYTES    (64 * 1024)
-#define MAX_RUNNING       16  /* a slow server is not helped by more */
-#define MAX_QUEUED        128 /* objects; at some 3 KiB each */
+/* With the drift between them at most 12 + 4 writes in an hour without a transition. */
+#define REASON_INTERVAL_US (600 * USEC_PER_SEC)
+#define REASON_BURST       4
+#define RETRY_FIRST_US     (2 * USEC_PER_SEC)
+#define RETRY_LAST_US      (120 * USEC_PER_SEC)
+#define MAX_BODY_BYTES     (64 * 1024)
+#define MAX_RUNNING        16  /* a slow server is not helped by more */
+#define MAX_QUEUED         128 /* objects; at some 3 KiB each */
 
 struct entry {
     struct status_writer *owner;
@@ -31,7 +34,8 @@ struct entry {
     bool newer;      /* `body` came after the request had begun */
     int64_t request; /* under way; 0: none */
     int64_t written_us;
-    int64_t retry_us; /* delay of the next attempt after a failure */
+    int64_t reasons_us; /* until when the changes of reason that were written use up the budget */
+    int64_t retry_us;   /* delay of the next attempt after a failure */
     struct loop_timer retry;
 };
 
@@ -214,6 +218,15 @@ void status_writer_seen(struct status_writer *w, const char *key, const struct s
     e->has_written = true;
 }
 
+/* Whether a changed reason may be written now; one that flaps waits like a drift. */
+static bool take_reason(struct entry *e, int64_t now)
+{
+    if (e->reasons_us > now + (REASON_BURST - 1) * REASON_INTERVAL_US)
+        return false;
+    e->reasons_us = MAX(e->reasons_us, now) + REASON_INTERVAL_US;
+    return true;
+}
+
 bool status_writer_put(struct status_writer *w, const char *key, const struct pa_status *status)
 {
     struct entry *e = entry_of(w, key);
@@ -224,8 +237,11 @@ bool status_writer_put(struct status_writer *w, const char *key, const struct pa
     else if (e->has_written)
         change = pa_digest_compare(&e->written, &digest);
     bool waits = e->body && (e->request == 0 || e->newer);
-    if (change == PA_STATUS_SAME ||
-        (change == PA_STATUS_DRIFT && !waits && loop_now_us(w->loop) - e->written_us < DRIFT_INTERVAL_US))
+    int64_t now = loop_now_us(w->loop);
+    if (change == PA_STATUS_SAME)
+        return true;
+    if (change != PA_STATUS_TRANSITION && !waits && now - e->written_us < DRIFT_INTERVAL_US &&
+        (change == PA_STATUS_DRIFT || !take_reason(e, now)))
         return true;
     if (!e->body && w->n_queued >= MAX_QUEUED)
         return false;

@@ -1,8 +1,9 @@
-/* Writes status: at once on a decision or a change of condition, otherwise at most every 5 minutes and only
- * when a value has changed in its first two digits. Process-wide bucket, transitions first. Server-side apply
- * of `status`, so that what is no longer said disappears. One write per object is under way at a time; a
- * newer status replaces one that waits, and where many wait no further object is taken in: its next sync says it
- * again, which is cheaper than to keep it. A failed write is made again, with back-off; one whose object is gone
+/* Writes status: at once on a decision or a change of condition; at once too when a reason, a direction or a limit
+ * changes, four times and then once in ten minutes, so that one that flaps costs little; otherwise at most every 5
+ * minutes and only when a value has changed in its first two digits. Process-wide bucket, transitions first.
+ * Server-side apply of `status`, so that what is no longer said disappears. One write per object is under way at a
+ * time; a newer status replaces one that waits, and where many wait no further object is taken in: its next sync says
+ * it again, which is cheaper than to keep it. A failed write is made again, with back-off; one whose object is gone
  * is forgotten. */
 #ifndef RECONCILE_STATUS_WRITER_H
 #define RECONCILE_STATUS_WRITER_H

@@ -45,6 +45,7 @@ static void on_written(void *data, const struct target_result *result, const str
 {
     struct autoscaler *a = data;
     a->op_target = 0;
+    a->writing = false;
     if (result->problem == TARGET_OK) {
         remember_write(a, a->scale.spec_replicas, a->work->plan.replicas, result->scale.resource_version);
         finish(a, -1);
@@ -91,6 +92,7 @@ static void on_read_before_write(void *data, const struct target_result *result,
         return;
     }
     struct target_ref ref = autoscaler_target(a);
+    a->writing = true;
     a->op_target =
         targets_write(a->r->targets, &ref, result->scale.resource_version, a->work->plan.replicas, on_written, a);
 }
@@ -435,5 +437,6 @@ void sync_abandon(struct autoscaler *a)
     a->op_target = a->op_writer = a->op_checkpoint = 0;
     if (a->phase == STATE_LOADING)
         load_ended(a, STATE_NONE);
+    a->writing = false;
     free(TAKE_PTR(a->work));
 }

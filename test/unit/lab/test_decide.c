@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "lab/decide.h"
+
+#include "api/to_core.h"
 #include "lab/pods.h"
 
 #include "kube/json.h"
@@ -31,7 +33,11 @@ static struct decide *start(const char *text, int64_t cpu_milli)
     request.milli[PA_CPU] = cpu_milli;
     if (pa_load_text("pa.yaml", text, strlen(text), &file, NULL, &err) < 0)
         fail_msg("%s", error_text(&err));
-    return decide_new(&file.pa, &request);
+    struct operator_config config;
+    struct core_spec spec;
+    assert_int_equal(operator_config_load(NULL, &config, &err), 0);
+    pa_to_core(&file.pa, &config, &spec);
+    return decide_new(&file.pa, &spec, &request);
 }
 
 /* The answer to `line`, "" for none. */
