@@ -165,7 +165,7 @@ def ensure_built(quiet: bool = False, modules: Sequence[Module] = ()) -> float:
 
 def go_command() -> str:
     """A Go toolchain that is new enough for all modules: installed, or from the cache."""
-    wanted = max(_version(line) for module in MODULES
+    wanted = max(_version(line) for module in [*MODULES, ORACLE]
                  for line in re.findall(r"^go (\S+)", module.read("go.mod"), re.M))
     candidates = [shutil.which("go")]
     if os.path.isdir(CACHE):

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
+from controlplane import tools
 from operator_process import BUILD
 
 
@@ -21,6 +22,11 @@ def parity(*arguments: str) -> tuple[int, int]:
         int, re.findall(r"\d+", done.stdout.splitlines()[-1])[:5])
     assert differ == 0 and early * 100 <= scenarios and syncs > 200 * scenarios
     return scenarios, rescales
+
+
+def test_the_controller_is_that_of_the_control_plane():
+    kube = next(module for module in tools.MODULES if module.name == "kube")
+    assert tools.ORACLE.version == kube.version
 
 
 def test_500_hours_like_the_hpa():

@@ -79,6 +79,7 @@ func (g generator) starts(s *Scenario) {
 	s.Pods.Flap, s.Pods.Recover = pick(g, 0, 0.01, 0.05), 0.3
 	s.Pods.Evict = pick(g, 0, 0.005, 0.03)
 	s.Pods.Timeless = pick(g, 0, 0, 0.1)
+	s.Pods.Relapse = pick(g, 0, 0.2)
 	g.spec(s, 1+g.IntN(2), false)
 	if !s.Specs[0].Metrics[0].perPod() {
 		s.Specs[0].Metrics[0] = Metric{Source: sourceResource, CPU: true, Type: targetUtilization, Target: 70}

@@ -110,6 +110,7 @@ type PodModel struct {
 	Evict    float64 `json:"evict"`
 	Bare     float64 `json:"bare"`     // share without a Ready condition
 	Timeless float64 `json:"timeless"` // share without a start time
+	Relapse  float64 `json:"relapse"`  // share that is unready for good from 30 s after its start on, or a hair beside
 	NoReq    float64 `json:"noReq"`    // share without requests
 	ZeroReq  float64 `json:"zeroReq"`  // share with requests of 0
 	Requests []int64 `json:"requests"` // thousandths of a core, Mi

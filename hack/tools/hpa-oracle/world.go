@@ -40,6 +40,7 @@ type pod struct {
 	goes       time.Time // zero: it stays
 	started    bool
 	readyOnce  bool
+	relapse    time.Duration // after it runs; zero: never
 	bare       bool
 	requests   [2][2]int64 // cpu, memory; of each container; -1: none
 	usageShare float64     // of its neighbours', by metric noise
@@ -123,6 +124,9 @@ func (w *world) create(long bool) {
 	p.runs = p.created.Add(w.seconds(m.Pending))
 	p.ready = p.runs.Add(w.seconds(m.Start))
 	p.bare = w.chance(m.Bare)
+	if w.chance(m.Relapse) {
+		p.relapse = 30*time.Second + time.Duration(w.rnd.IntN(3)-1)*time.Microsecond
+	}
 	p.usageShare = 2*w.rnd.Float64() - 1
 	noReq, zeroReq := w.chance(m.NoReq), w.chance(m.ZeroReq)
 	containers := 1
@@ -205,6 +209,14 @@ func (w *world) age(p *pod) {
 		p.readyOnce = true
 		p.setReady(v1.ConditionTrue, p.ready)
 	}
+	if p.relapsed(w.now) && p.lives() {
+		p.readyOnce = true
+		p.setReady(v1.ConditionFalse, p.runs.Add(p.relapse))
+	}
+}
+
+func (p *pod) relapsed(now time.Time) bool {
+	return p.started && p.relapse > 0 && !now.Before(p.runs.Add(p.relapse))
 }
 
 // change lets the unplanned happen.
@@ -235,7 +247,7 @@ func (w *world) change() {
 		case c == nil:
 		case c.Status == v1.ConditionTrue && w.chance(m.Flap):
 			p.setReady(v1.ConditionFalse, earlier)
-		case c.Status != v1.ConditionTrue && w.chance(m.Recover):
+		case c.Status != v1.ConditionTrue && !p.relapsed(w.now) && w.chance(m.Recover):
 			p.setReady(v1.ConditionTrue, earlier)
 		case c.Status == v1.ConditionTrue && w.chance(m.Unknown):
 			p.setReady(v1.ConditionUnknown, earlier)
