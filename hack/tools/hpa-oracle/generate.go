@@ -137,7 +137,7 @@ func (g generator) zero(s *Scenario) {
 	for g.chance(0.5) && len(s.Specs) < 6 {
 		last := s.Specs[len(s.Specs)-1]
 		last.At += 1 + g.IntN(60)
-		last.Min = pick[int32](g, 0, 1, 3)
+		last.Min = min(last.Max, pick[int32](g, 0, 1, 3, 10))
 		if last.Min > 0 && g.chance(0.3) { // and nothing left that could be measured at 0
 			last.Metrics = append([]Metric{{Source: sourceResource, CPU: true, Target: 70}}, last.Metrics[1:]...)
 			for i, m := range last.Metrics {
