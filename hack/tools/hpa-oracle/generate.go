@@ -15,8 +15,8 @@ type generator struct{ *rand.Rand }
 
 func generate(seed uint64, number int) *Scenario {
 	g := generator{rand.New(rand.NewPCG(seed, uint64(number)))}
-	kinds := []func(*Scenario){g.calm, g.edges, g.starts, g.chaos, g.policies, g.zero, g.outages, g.others}
-	names := []string{"calm", "edges", "starts", "chaos", "policies", "zero", "outages", "others"}
+	kinds := []func(*Scenario){g.calm, g.edges, g.starts, g.chaos, g.policies, g.zero, g.waking, g.outages, g.others}
+	names := []string{"calm", "edges", "starts", "chaos", "policies", "zero", "waking", "outages", "others"}
 	s := &Scenario{Number: number, Kind: names[number%len(kinds)], Seed: g.Uint64() >> 1, Syncs: hour}
 	kinds[number%len(kinds)](s)
 	if g.chance(0.15) {
@@ -156,6 +156,32 @@ func (g generator) zero(s *Scenario) {
 			s.Foreign = append(s.Foreign, Foreign{At: at, Replicas: 0},
 				Foreign{At: at + 1 + g.IntN(10), Replicas: 1 + g.Int32N(5)})
 		}
+	}
+}
+
+// The minimum is raised while the target is at zero, and while there is load again or none.
+func (g generator) waking(s *Scenario) {
+	s.Pods = g.goodPods()
+	g.spec(s, 1, true)
+	first := &s.Specs[0]
+	first.Min = 0
+	if b := first.Behavior; b != nil {
+		now := int32(0)
+		if b.Down == nil {
+			b.Down = g.rules(false)
+		}
+		b.Down.Window, b.Down.Select = &now, "Max"
+	}
+	g.loads(s, "spikes")
+	s.Signals[0].Low, s.Signals[0].High, s.Signals[0].Period = 0, g.between(1, 15), g.between(2, 5)
+	if first.Behavior == nil { // 300 s without load before it is at zero
+		s.Signals[0].Period = g.between(20, 40)
+	}
+	for at := 5; at < hour; at += 3 + g.IntN(40) {
+		next := s.Specs[len(s.Specs)-1]
+		next.At = at
+		next.Min = min(next.Max, pick[int32](g, 0, 0, 0, 1, 5, 10, 20))
+		s.Specs = append(s.Specs, next)
 	}
 }
 

@@ -421,6 +421,15 @@ static void test_scale_to_zero(void **state)
     w.spec.behavior = false;
     core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_string_equal(c.reason, "TooFewReplicas");
+    /* Nor does it hide a policy that would have held the count below it. */
+    w.spec.behavior = true;
+    w.spec.min_replicas = 0;
+    sync(&w, 2, 0);
+    w.spec.min_replicas = 9;
+    w.observation.metrics[0].value_milli = 70000;
+    assert_int_equal(sync(&w, 0, 0)->replicas, 9);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "ScaleUpLimit");
     world_done(&w);
 }
 
