@@ -503,7 +503,9 @@ void core_condition_scaling_limited(const struct core_spec *spec, const struct c
     /* From zero, a minimum that was raised meanwhile: with a behavior the HPA goes there after it has said this. */
     bool raised = spec->behavior && plan->current == 0 && !scheduled &&
                   !(plan->limits & (CORE_LIMIT_SCALE_UP_POLICY | CORE_LIMIT_MAX_REPLICAS));
-    if ((plan->rated == plan->stabilized && !scheduled) || raised)
+    /* Held back by a policy, and then raised to the minimum all the same, which may be just the stabilised count. */
+    bool held = plan->limits & CORE_LIMIT_SCALE_UP_POLICY;
+    if ((plan->rated == plan->stabilized && !scheduled && !held) || raised)
         condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
     else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         condition(out, true, "ScaleUpLimit",

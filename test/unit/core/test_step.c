@@ -430,6 +430,14 @@ static void test_scale_to_zero(void **state)
     assert_int_equal(sync(&w, 0, 0)->replicas, 9);
     core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_string_equal(c.reason, "ScaleUpLimit");
+    w.spec.min_replicas = 0;
+    w.observation.metrics[0].value_milli = 0;
+    sync(&w, 2, 0);
+    w.spec.min_replicas = 7; /* just the need */
+    w.observation.metrics[0].value_milli = 70000;
+    assert_int_equal(sync(&w, 0, 0)->replicas, 7);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "ScaleUpLimit");
     world_done(&w);
 }
 
