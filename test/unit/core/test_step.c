@@ -432,6 +432,7 @@ static void test_scale_to_zero(void **state)
     assert_string_equal(c.reason, "ScaleUpLimit");
     w.spec.min_replicas = 0;
     w.observation.metrics[0].value_milli = 0;
+    w.observation.time_us += 3600 * SECOND; /* what was added may be taken away */
     sync(&w, 2, 0);
     w.spec.min_replicas = 7; /* just the need */
     w.observation.metrics[0].value_milli = 70000;
