@@ -60,18 +60,21 @@ struct pa_metric_target {
 struct pa_metric {
     char name[64];
     enum pa_metric_type type;
-    bool has_resource, has_container_resource, has_capacity_per_pod, has_fallback;
-    bool has_forecast, forecast; /* use pa_metric_forecast() */
+    bool has_resource;
     struct pa_metric_resource {
         enum pa_resource_name name;
         struct pa_metric_target target;
     } resource;
+    bool has_container_resource;
     struct pa_metric_container_resource {
         enum pa_resource_name name;
         char container[64];
         struct pa_metric_target target;
     } container_resource;
+    bool has_forecast, forecast; /* use pa_metric_forecast() */
+    bool has_capacity_per_pod;
     struct quantity capacity_per_pod;
+    bool has_fallback;
     struct pa_fallback {
         int32_t failure_duration_s;
         int32_t replicas;
@@ -121,11 +124,11 @@ struct pa_prediction {
 
 struct pa_spec {
     struct pa_target_ref scale_target_ref;
-    bool has_behavior; /* an HPA without one limits its steps otherwise, so that absence is kept */
     int32_t min_replicas, max_replicas;
     enum pa_mode mode;
-    enum pa_conflict_policy conflict_policy;
     int32_t sync_period_s;
+    enum pa_conflict_policy conflict_policy;
+    bool has_behavior; /* an HPA without one limits its steps otherwise, so that absence is kept */
     uint32_t n_metrics, n_schedules;
     struct pa_metric metrics[PA_MAX_METRICS];
     struct pa_behavior {
