@@ -58,7 +58,7 @@ void core_observe(const struct core_spec *spec, struct core_state *state, const 
 /* What the forecast of one metric asks for. */
 static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct core_metric_plan *out)
 {
-    out->trusted = demand_trust(demand).trusted;
+    out->trusted = demand_trusted(demand);
     struct demand_drive drive = demand_drive(demand, now_us, lead);
     if (!drive.usable || !isfinite(drive.quantile) || drive.quantile < 0)
         return;
