@@ -1,5 +1,5 @@
-/* The upper half of a float32: its range, and eight bits of mantissa. For numbers of the state that are many and need not
- * be exact, in memory and in a checkpoint alike. */
+/* The upper half of a float32: its range, and eight bits of mantissa. For numbers of the state that are many and need
+ * not be exact, in memory and in a checkpoint alike. */
 #ifndef CORE_BFLOAT_H
 #define CORE_BFLOAT_H
 

@@ -1,4 +1,5 @@
-/* Made by hack/fit-prior; see prior.h. Rows are leads in slots of a season of 288, columns the features of features.h. */
+/* Made by hack/fit-prior; see prior.h. Rows are leads in slots of a season of 288, columns the features of features.h.
+ */
 #ifndef CORE_PRIOR_TABLE_H
 #define CORE_PRIOR_TABLE_H
 

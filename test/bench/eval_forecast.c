@@ -135,9 +135,9 @@ static void dump_rows(const struct options *o, const struct demand *d, const dou
             continue;
         /* An error on the root scale in plain terms: times the slope of the square. */
         double slope = 2 * MAX(fabs(f.profile), 0.5 * sqrt(scale));
-        float row[6 + FEATURES] = {(float)series,         (float)leads[i],
-                                   (float)(f.weeks >= FEATURES_WEEKS ? 14 : f.seasons),      (float)(scale / slope),
-                                   (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
+        float row[6 + FEATURES] = {
+            (float)series,          (float)leads[i],       (float)(f.weeks >= FEATURES_WEEKS ? 14 : f.seasons),
+            (float)(scale / slope), (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
         for (uint32_t j = 0; j < FEATURES; j++)
             row[6 + j] = (float)f.x[j];
         (void)fwrite(row, sizeof row, 1, o->dump);
