@@ -248,7 +248,7 @@ static void compute(const struct question *q, struct answer *a)
     a->limited = a->rated = b.replicas;
     if (a->rated >= q->current)
         return;
-    a->rated = outlook_hold(q->current, b.replicas, q->ahead);
+    a->rated = outlook_hold(q->current, b.stabilized, b.replicas, q->ahead);
     if (a->rated > b.replicas)
         a->limits |= CORE_LIMIT_HELD;
 }
