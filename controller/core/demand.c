@@ -190,10 +190,11 @@ static uint32_t advance(struct demand *d, int64_t slot)
 static double mean_at(struct demand *d, uint32_t lead)
 {
     struct demand_memo *memo = &d->memo;
+    assert(lead > 0);
     if (lead > DEMAND_MEMO_LEADS)
         return model_mean(&d->model, &d->series, lead);
     uint32_t i = lead - 1;
-    if (!(memo->means & 1u << i)) {
+    if (!(memo->means & (1u << i))) {
         memo->mean[i] = (float)model_mean(&d->model, &d->series, lead);
         memo->means |= (uint8_t)(1u << i);
     }
@@ -203,10 +204,11 @@ static double mean_at(struct demand *d, uint32_t lead)
 static double least_at(struct demand *d, uint32_t lead)
 {
     struct demand_memo *memo = &d->memo;
+    assert(lead > 0);
     if (lead > DEMAND_MEMO_LEADS)
         return model_least(&d->model, &d->series, lead);
     uint32_t i = lead - 1;
-    if (!(memo->leasts & 1u << i)) {
+    if (!(memo->leasts & (1u << i))) {
         memo->least[i] = (float)model_least(&d->model, &d->series, lead);
         memo->leasts |= (uint8_t)(1u << i);
     }

@@ -87,10 +87,11 @@ static double error_at_phase(const struct series *s, struct stretch over, uint32
 static double error_without(const struct series *s, struct stretch over, uint32_t season)
 {
     uint32_t old = oldest_of(season), ages[] = {old, old + old / 7, old + old / 2 + 1};
-    double level = 0;
-    for (uint32_t i = 0; i < ARRAY_SIZE(ages); i++)
-        level += error_of(s, over, ages[i], 1) / ARRAY_SIZE(ages);
-    return MIN(level, error_at_phase(s, over, season, season));
+    const uint32_t n = ARRAY_SIZE(ages);
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += error_of(s, over, ages[i], 1);
+    return MIN(sum / n, error_at_phase(s, over, season, season));
 }
 
 /* Shares of a period that are no simple fractions, so that they are wrong for its parts as well. */
@@ -105,10 +106,11 @@ static uint32_t shift_of(uint32_t p, uint32_t i)
 static double error_at_wrong_phases(const struct series *s, struct stretch over, uint32_t season, uint32_t p)
 {
     uint32_t lag = lag_of(season, p);
+    const uint32_t n = ARRAY_SIZE(wrong_phases);
     double sum = 0;
-    for (uint32_t i = 0; i < ARRAY_SIZE(wrong_phases); i++)
+    for (uint32_t i = 0; i < n; i++)
         sum += error_of(s, over, lag - shift_of(p, i), p) + error_of(s, over, lag + shift_of(p, i), p);
-    return sum / (2 * ARRAY_SIZE(wrong_phases));
+    return sum / (2 * n);
 }
 
 static bool better_in_phase(const struct series *s, struct stretch over, uint32_t season, uint32_t p)
