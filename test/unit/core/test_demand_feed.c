@@ -170,6 +170,7 @@ static void test_first_days(void **state)
             points[f->model]++;
         }
         assert_true(!demand_trust(d).trusted || t >= DAY);
+        assert_int_equal(demand_trusted(d), demand_trust(d).trusted);
         demand_push_slot(d, t, daily(t, DAY) * (0.9 + 0.2 * uniform(&rng)), 180);
     }
     for (uint32_t i = FORECAST_LEVEL; i <= FORECAST_SEASONAL; i++) {
