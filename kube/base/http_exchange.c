@@ -73,8 +73,15 @@ static void on_timer(void *data)
 
 /* libcurl's callbacks */
 
-static curl_socket_t on_open_socket(void *userp UNUSED, curlsocktype purpose UNUSED, struct curl_sockaddr *a)
+static int on_resolve(void *resolver UNUSED, void *reserved UNUSED, void *userp)
 {
+    ((struct exchange *)userp)->connecting = true;
+    return 0;
+}
+
+static curl_socket_t on_open_socket(void *userp, curlsocktype purpose UNUSED, struct curl_sockaddr *a)
+{
+    ((struct exchange *)userp)->connecting = true;
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -417,7 +424,10 @@ static CURLcode set_connection(struct exchange *ex)
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
     SET(CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
+    SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    SET(CURLOPT_RESOLVER_START_DATA, ex);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, ex);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
     if (ex->origin->connect_to) {
         ex->connect_to.data = ex->origin->connect_to;
