@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "core/ln.h"
 
 #include <assert.h>
 #include <float.h>
@@ -36,26 +37,13 @@ struct forest {
 
 /* ---- path lengths ---- */
 
-/* ln(1 + 1 / m) = 2 atanh(1 / (2 m + 1)), by its series: libm's logarithm differs in the last bit from machine to
- * machine, and depths are compared with stored ones. */
-static double log_step(uint32_t m)
-{
-    double x = 1 / (2.0 * m + 1), square = x * x, power = x, sum = 0;
-    for (int k = 1; power > 1e-19; k += 2, power *= square)
-        sum += power / k;
-    return 2 * sum;
-}
-
 static void fill_c(double c[FOREST_MAX_PSI + 1])
 {
     static const double euler_gamma = 0.57721566490153286;
-    double log_before = 0; /* ln(n - 1) */
     c[0] = c[1] = 0;
     c[2] = 1;
-    for (uint32_t n = 3; n <= FOREST_MAX_PSI; n++) {
-        log_before += log_step(n - 2);
-        c[n] = 2 * (log_before + euler_gamma) - 2.0 * (n - 1) / n;
-    }
+    for (uint32_t n = 3; n <= FOREST_MAX_PSI; n++)
+        c[n] = 2 * (ln(n - 1) + euler_gamma) - 2.0 * (n - 1) / n;
 }
 
 double forest_c(uint32_t n)
