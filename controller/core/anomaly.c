@@ -23,8 +23,8 @@
 #define YOUNG_MARGIN  2.0
 #define FOREST_WEIGHT 2.0
 #define OUTSIDE       2.0
-#define MAX_OUTSIDE   3.0 /* of the range of a feature */
-#define MAX_OFF       1e6 /* standard deviations */
+#define MAX_OUTSIDE   3.0  /* of the range of a feature */
+#define MAX_OFF       1e6  /* standard deviations */
 #define LEAST_SPREAD  1e-3 /* of the level: what varies less than that does not vary */
 #define DAMPED        0.3
 #define NOT_RANKED    UINT8_MAX
@@ -53,11 +53,12 @@ struct anomaly {
     uint32_t seen[ANOMALY_MAX_METRICS];
     struct moments moments[ANOMALY_MAX_METRICS][SCALES];
 
-    /* The strangest row of each block; entry b of block b modulo the number; -FLT_MAX: none. The open block included. */
+    /* The strangest row of each block; entry b of block b modulo the number; -FLT_MAX: none. The open block included.
+     */
     float peak[ANOMALY_BLOCKS + 1];
-    int64_t block;                    /* the open one */
-    uint8_t rank[ANOMALY_EVENT];      /* of the last rows, by row modulo */
-    struct model model;               /* forest NULL: at rest */
+    int64_t block;               /* the open one */
+    uint8_t rank[ANOMALY_EVENT]; /* of the last rows, by row modulo */
+    struct model model;          /* forest NULL: at rest */
 };
 
 /* ---- memory ---- */
@@ -318,11 +319,16 @@ static double score_of(uint8_t stronger, double above)
     return stronger ? 2.1 / (stronger + 2) : 0.8 + 0.2 * above / (1 + above);
 }
 
-static struct anomaly_result result_of(const struct anomaly *a, uint8_t stronger, double above, bool damped)
+double anomaly_threshold(enum anomaly_sensitivity sensitivity)
 {
     static const double thresholds[] = {
         [ANOMALY_SENSITIVITY_LOW] = 0.8, [ANOMALY_SENSITIVITY_MEDIUM] = 0.5, [ANOMALY_SENSITIVITY_HIGH] = 0.35};
-    double threshold = thresholds[a->config.sensitivity], score = score_of(stronger, above);
+    return thresholds[sensitivity];
+}
+
+static struct anomaly_result result_of(const struct anomaly *a, uint8_t stronger, double above, bool damped)
+{
+    double threshold = anomaly_threshold(a->config.sensitivity), score = score_of(stronger, above);
     struct anomaly_result r = {.score = damped ? DAMPED * score : score, .unusual = score >= threshold};
     r.is_anomaly = r.unusual && !damped;
     if (r.is_anomaly)

@@ -18,9 +18,9 @@
  *
  * The rows themselves are not kept here: the series are borrowed at each call, the same that hold the history for the
  * forecast. The forest is grown again every ANOMALY_REFIT rows from what the series hold, the same from the same rows,
- * so it is neither stored nor need it stay: anomaly_rest() gives its memory back, and the next row grows it again (about
- * 1 ms). What does stay is below 1 KiB a target; encoded and decoded at any row it gives the same later answers, bit for
- * bit, with and without resting.
+ * so it is neither stored nor need it stay: anomaly_rest() gives its memory back, and the next row grows it again
+ * (about 1 ms). What does stay is below 1 KiB a target; encoded and decoded at any row it gives the same later answers,
+ * bit for bit, with and without resting.
  */
 #ifndef CORE_ANOMALY_H
 #define CORE_ANOMALY_H
@@ -44,6 +44,8 @@ extern const char *const anomaly_severity_names[]; /* "none" "low" "medium" "hig
  * but four). */
 enum anomaly_sensitivity { ANOMALY_SENSITIVITY_LOW, ANOMALY_SENSITIVITY_MEDIUM, ANOMALY_SENSITIVITY_HIGH };
 
+double anomaly_threshold(enum anomaly_sensitivity sensitivity);
+
 struct anomaly_config {
     uint32_t n_metrics; /* 1..ANOMALY_MAX_METRICS */
     uint32_t season;    /* rows in a day; 0: not known. Ignored when the series hold less than twice that */
@@ -64,8 +66,8 @@ struct anomaly *anomaly_free(struct anomaly *a);
 size_t anomaly_memory(const struct anomaly *a); /* bytes on the heap now, with the forest where it is there */
 void anomaly_set_sensitivity(struct anomaly *a, enum anomaly_sensitivity sensitivity);
 
-/* Judges row `next` of the series, which they do not hold yet: values[n_metrics], NaN where there is no data (all NaN: a
- * row that is never an anomaly). All series have the same capacity and `next`. To be called once per row, rows
+/* Judges row `next` of the series, which they do not hold yet: values[n_metrics], NaN where there is no data (all NaN:
+ * a row that is never an anomaly). All series have the same capacity and `next`. To be called once per row, rows
  * increasing; those that are skipped are no data. Series that held rows before the first call are looked at then. */
 struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, const double *values);
 void anomaly_rest(struct anomaly *a);

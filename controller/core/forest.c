@@ -92,7 +92,7 @@ struct grower {
     struct tree *tree;
     struct rng rng;
     uint32_t features, max_depth;
-    uint32_t order[FOREST_MAX_PSI];                      /* rows of the sample, those of a node side by side */
+    uint32_t order[FOREST_MAX_PSI];                   /* rows of the sample, those of a node side by side */
     float value[FOREST_MAX_FEATURES][FOREST_MAX_PSI]; /* of the sample */
 };
 
