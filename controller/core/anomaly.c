@@ -13,26 +13,29 @@
 
 #define FEATURES     5
 #define MAX_FEATURES (FEATURES * ANOMALY_MAX_METRICS)
-#define SCALES       5
-#define HOUR         12 /* rows: what the slow features look at */
-#define SEASON_SIDE  2  /* rows on each side of the one a day ago */
-#define YOUNG        (6 * ANOMALY_BLOCK)
-#define YOUNG_REFIT  4 /* in the beginning each row is news */
+#define SCALES       3
+#define HOUR         12  /* rows: what the slow features look at */
+#define SEASON_SIDE  2   /* rows on each side of the one a day ago */
+#define YOUNG        216 /* rows */
+#define YOUNG_REFIT  4   /* in the beginning each row is news */
 
-#define MARGIN        0.1 /* strangeness is a sum of logarithms: one tenth stranger */
+#define MARGIN        0.2 /* strangeness is a sum of logarithms: one fifth stranger */
 #define YOUNG_MARGIN  2.0
-#define FOREST_WEIGHT 2.0
-#define OUTSIDE       2.0
+#define FOREST_WEIGHT 1.5
+#define OUTSIDE       3.0
+#define LEAST_OFF     0.5  /* standard deviations: below that nothing is less strange */
 #define MAX_OUTSIDE   3.0  /* of the range of a feature */
 #define MAX_OFF       1e6  /* standard deviations */
 #define LEAST_SPREAD  1e-3 /* of the level: what varies less than that does not vary */
 #define DAMPED        0.3
-#define NOT_RANKED    UINT8_MAX
+#define BLOCK_COUNTS  100 /* in rank: the newest block; the oldest 60 */
+#define BLOCK_FADES   3   /* one less for so many blocks */
+#define YOUNG_COUNTS  3
+#define NOT_RANKED    UINT16_MAX
 
 const char *const anomaly_severity_names[] = {"none", "low", "medium", "high"};
 
-static const uint32_t scales[SCALES] = {1, 3, 6, 12, 24};
-#define LONGEST_SCALE 24
+static const uint32_t scales[SCALES] = {1, 6, 24};
 
 /* Mean and variance; what is older than `memory` values fades. */
 struct moments {
@@ -56,9 +59,9 @@ struct anomaly {
     /* The strangest row of each block; entry b of block b modulo the number; -FLT_MAX: none. The open block included.
      */
     float peak[ANOMALY_BLOCKS + 1];
-    int64_t block;               /* the open one */
-    uint8_t rank[ANOMALY_EVENT]; /* of the last rows, by row modulo */
-    struct model model;          /* forest NULL: at rest */
+    int64_t block;                /* the open one */
+    uint16_t rank[ANOMALY_EVENT]; /* of the last rows, by row modulo */
+    struct model model;           /* forest NULL: at rest */
 };
 
 /* ---- memory ---- */
@@ -71,7 +74,8 @@ struct anomaly *anomaly_new(const struct anomaly_config *config)
     a->first = a->next = INT64_MIN;
     for (uint32_t i = 0; i < ARRAY_SIZE(a->peak); i++)
         a->peak[i] = -FLT_MAX;
-    memset(a->rank, NOT_RANKED, sizeof a->rank);
+    for (uint32_t i = 0; i < ARRAY_SIZE(a->rank); i++)
+        a->rank[i] = NOT_RANKED;
     return a;
 }
 
@@ -182,9 +186,9 @@ static void extend(struct model *model, const float *row, uint32_t n)
 }
 
 /* The newest forest that `row` may be judged by is that of the rows before this one. */
-static int64_t fit_end(const struct anomaly *a, int64_t row, uint32_t *ret_step)
+static int64_t fit_end(const struct anomaly *a, const struct series *s, int64_t row, uint32_t *ret_step)
 {
-    *ret_step = row - a->first < YOUNG ? YOUNG_REFIT : ANOMALY_REFIT;
+    *ret_step = row - a->first < YOUNG ? YOUNG_REFIT : MAX(YOUNG_REFIT, MIN(s->cap / 8, ANOMALY_REFIT));
     return row - (row - a->first) % *ret_step;
 }
 
@@ -193,7 +197,7 @@ static int64_t fit_end(const struct anomaly *a, int64_t row, uint32_t *ret_step)
 static void fit(struct anomaly *a, const struct series *const *series, int64_t row)
 {
     uint32_t step, n_features = a->config.n_metrics * FEATURES, n = 0, n_fit = 0;
-    int64_t end = fit_end(a, row, &step);
+    int64_t end = fit_end(a, series[0], row, &step);
     int64_t begin = end + step - series[0]->cap + look_back(a, series[0]);
     begin = begin > a->first ? begin : a->first;
     anomaly_rest(a);
@@ -259,7 +263,7 @@ static double far_off(struct anomaly *a, const struct series *const *series, int
         a->seen[m]++;
         for (uint32_t k = 0; k < SCALES; k++) {
             double x = view_mean(&v, row + 1, scales[k]);
-            sum += ln(off(&a->moments[m][k], x) + 0.3);
+            sum += ln(off(&a->moments[m][k], x) + LEAST_OFF);
             learn(&a->moments[m][k], x, a->seen[m], series[m]->cap);
         }
         if (a->seen[m] > ANOMALY_WARMUP)
@@ -270,23 +274,24 @@ static double far_off(struct anomaly *a, const struct series *const *series, int
 
 /* ---- rank ---- */
 
-/* How many blocks had a row that is at least as strange, but for the margin; and how far it is above all of them. */
-static uint8_t rank(const struct anomaly *a, double strange, double *ret_above)
+/* How many blocks, in hundredths, had a row that is at least as strange, but for the margin; and how far this one is
+ * above all of them. */
+static uint16_t rank(const struct anomaly *a, double strange, double *ret_above)
 {
     bool young = a->rows < YOUNG;
     double margin = MARGIN + (young ? YOUNG_MARGIN * (1 - (double)a->rows / YOUNG) : 0), highest = -DBL_MAX;
     uint32_t stronger = 0, known = 0;
-    for (uint32_t i = 0; i < ARRAY_SIZE(a->peak); i++) {
-        double peak = (double)a->peak[i];
-        bool open = i == (uint32_t)(a->block % (int64_t)ARRAY_SIZE(a->peak));
-        if (peak <= -(double)FLT_MAX || (open && !young))
+    for (uint32_t age = young ? 0 : 1; age <= ANOMALY_BLOCKS && age <= a->block; age++) {
+        double peak = (double)a->peak[(a->block - age) % (int64_t)ARRAY_SIZE(a->peak)];
+        if (peak <= -(double)FLT_MAX)
             continue;
         known++;
-        stronger += peak + margin >= strange ? (young ? 3 : 1) : 0;
+        if (peak + margin >= strange)
+            stronger += (BLOCK_COUNTS - age / BLOCK_FADES) * (young ? YOUNG_COUNTS : 1);
         highest = fmax(highest, peak + margin);
     }
     *ret_above = fmax(0, strange - highest);
-    return known ? (uint8_t)stronger : NOT_RANKED;
+    return known ? (uint16_t)stronger : NOT_RANKED;
 }
 
 /* Closes blocks up to that of `row`. */
@@ -306,7 +311,7 @@ static void forget_ranks(struct anomaly *a, int64_t from, int64_t to)
         a->rank[(r - a->first) % ANOMALY_EVENT] = NOT_RANKED;
 }
 
-static bool is_damped(const struct anomaly *a, uint8_t mine)
+static bool is_damped(const struct anomaly *a, uint16_t mine)
 {
     for (uint32_t i = 0; i < ANOMALY_EVENT; i++)
         if (a->rank[i] <= mine)
@@ -314,9 +319,9 @@ static bool is_damped(const struct anomaly *a, uint8_t mine)
     return false;
 }
 
-static double score_of(uint8_t stronger, double above)
+static double score_of(uint16_t stronger, double above)
 {
-    return stronger ? 2.1 / (stronger + 2) : 0.8 + 0.2 * above / (1 + above);
+    return stronger ? 4.8 / (6 + (double)stronger / BLOCK_COUNTS) : 0.8 + 0.2 * above / (1 + above);
 }
 
 double anomaly_threshold(enum anomaly_sensitivity sensitivity)
@@ -326,7 +331,7 @@ double anomaly_threshold(enum anomaly_sensitivity sensitivity)
     return thresholds[sensitivity];
 }
 
-static struct anomaly_result result_of(const struct anomaly *a, uint8_t stronger, double above, bool damped)
+static struct anomaly_result result_of(const struct anomaly *a, uint16_t stronger, double above, bool damped)
 {
     double threshold = anomaly_threshold(a->config.sensitivity), score = score_of(stronger, above);
     struct anomaly_result r = {.score = damped ? DAMPED * score : score, .unusual = score >= threshold};
@@ -341,7 +346,7 @@ static struct anomaly_result result_of(const struct anomaly *a, uint8_t stronger
 static bool prepare_forest(struct anomaly *a, const struct series *const *series, int64_t row)
 {
     uint32_t step;
-    if (!a->model.forest || a->model.fitted != fit_end(a, row, &step))
+    if (!a->model.forest || a->model.fitted != fit_end(a, series[0], row, &step))
         fit(a, series, row);
     return a->model.forest != NULL;
 }
@@ -350,7 +355,7 @@ static bool prepare_forest(struct anomaly *a, const struct series *const *series
 static struct anomaly_result place(struct anomaly *a, int64_t row, double strange)
 {
     double above;
-    uint8_t mine = rank(a, strange, &above);
+    uint16_t mine = rank(a, strange, &above);
     float *peak = &a->peak[a->block % (int64_t)ARRAY_SIZE(a->peak)];
     *peak = (float)strange > *peak ? (float)strange : *peak;
     if (mine == NOT_RANKED)
@@ -429,7 +434,8 @@ void anomaly_encode(const struct anomaly *a, struct codec_writer *w)
         }
     }
     codec_f32s(w, a->peak, ARRAY_SIZE(a->peak));
-    codec_bytes(w, a->rank, sizeof a->rank);
+    for (uint32_t i = 0; i < ARRAY_SIZE(a->rank); i++)
+        codec_u16(w, a->rank[i]);
 }
 
 static void decode_moments(struct anomaly *a, struct codec_reader *r)
@@ -454,7 +460,6 @@ static bool is_row(int64_t row)
 struct anomaly *anomaly_decode(const struct anomaly_config *config, struct codec_reader *r)
 {
     struct anomaly *a = anomaly_new(config);
-    size_t n = 0;
     bool ours = codec_get_u8(r) == VERSION && codec_get_u8(r) == config->n_metrics;
     a->first = codec_get_i64(r);
     a->next = codec_get_i64(r);
@@ -462,13 +467,12 @@ struct anomaly *anomaly_decode(const struct anomaly_config *config, struct codec
     a->block = codec_get_i64(r);
     decode_moments(a, r);
     codec_get_finite_f32s(r, a->peak, ARRAY_SIZE(a->peak));
-    const void *rank = codec_get_bytes(r, sizeof a->rank, &n);
-    if (rank && n == sizeof a->rank)
-        memcpy(a->rank, rank, n);
+    for (uint32_t i = 0; i < ARRAY_SIZE(a->rank); i++)
+        a->rank[i] = codec_get_u16(r);
     bool fresh = a->first == INT64_MIN && a->next == INT64_MIN && a->rows == 0 && a->block == 0;
     bool sound = is_row(a->first) && a->next >= a->first && is_row(a->next) && a->block >= 0 &&
                  a->block <= (a->next - a->first) / ANOMALY_BLOCK;
-    if (!ours || r->failed || n != sizeof a->rank || (!fresh && !sound))
+    if (!ours || r->failed || (!fresh && !sound))
         return anomaly_free(a);
     return a;
 }

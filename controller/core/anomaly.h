@@ -4,17 +4,18 @@
  * unit: value, change, mean of 12 rows, change of that mean in 12 rows, difference from the same time a day ago. An
  * Isolation Forest (forest.h) of all features, grown on the rows of the ring, says how easily the row is separated from
  * them; because a forest can't tell far from farther, what lies outside of all that the ring holds adds how far
- * outside, and each metric adds how many standard deviations its means over 1, 3, 6, 12 and 24 rows are off (the
- * geometric mean of the five, so that what lasts counts for more than one needle). The sum is the strangeness of a row.
+ * outside, and each metric adds how many standard deviations its means over 1, 6 and 24 rows are off (the
+ * geometric mean of the three, so that what lasts counts for more than one needle). The sum is the strangeness of a
+ * row.
  *
  * Strangeness has no unit that would be the same for two series, so what is scored is its rank: how many of the last
- * ANOMALY_BLOCKS blocks of ANOMALY_BLOCK rows had a row at least as strange, less a margin. None: the score is above
- * 0.8, and towards 1 the farther it is above all of them. One: 0.7, two: 0.53, and so on. One alarm per event: a row
- * that is not above all those of the last ANOMALY_EVENT rows keeps only 0.3 of its score. A row is an anomaly when its
- * score reaches the threshold, the same for all series.
+ * ANOMALY_BLOCKS blocks of ANOMALY_BLOCK rows had a row at least as strange, less a margin. The newest block counts as
+ * one, the oldest as 0.6. None: the score is above 0.8, and towards 1 the farther it is above all of them; n: 4.8 / (6
+ * + n). One alarm per event: a row that is not above all those of the last ANOMALY_EVENT rows keeps only 0.3 of its
+ * score. A row is an anomaly when its score reaches the threshold, the same for all series.
  *
- * In the first ANOMALY_BLOCK x 6 rows there is little to compare with, so more is asked for: the margin is larger, and
- * a single stranger row is enough to be no alarm. Before ANOMALY_WARMUP rows the score is 0.
+ * In the first YOUNG rows (216) there is little to compare with, so more is asked for: the margin is larger, and a
+ * stranger block counts three times. Before ANOMALY_WARMUP rows the score is 0.
  *
  * The rows themselves are not kept here: the series are borrowed at each call, the same that hold the history for the
  * forecast. The forest is grown again every ANOMALY_REFIT rows from what the series hold, the same from the same rows,
@@ -31,8 +32,8 @@
 
 #define ANOMALY_MAX_METRICS 4
 #define ANOMALY_WARMUP      20
-#define ANOMALY_BLOCK       72
-#define ANOMALY_BLOCKS      56
+#define ANOMALY_BLOCK       60
+#define ANOMALY_BLOCKS      120
 #define ANOMALY_EVENT       144
 #define ANOMALY_REFIT       144
 #define ANOMALY_TREES       100
@@ -40,8 +41,8 @@
 enum anomaly_severity { ANOMALY_NONE, ANOMALY_LOW, ANOMALY_MEDIUM, ANOMALY_HIGH };
 extern const char *const anomaly_severity_names[]; /* "none" "low" "medium" "high" */
 
-/* The threshold of the score: Low 0.8 (stranger than everything remembered), Medium 0.5 (all but two), High 0.35 (all
- * but four). */
+/* The threshold of the score: Low 0.8 (stranger than everything remembered), Medium 0.5 (than all but three or four
+ * blocks), High 0.35 (all but seven to twelve). */
 enum anomaly_sensitivity { ANOMALY_SENSITIVITY_LOW, ANOMALY_SENSITIVITY_MEDIUM, ANOMALY_SENSITIVITY_HIGH };
 
 double anomaly_threshold(enum anomaly_sensitivity sensitivity);
