@@ -13,6 +13,7 @@
 
 #define FEATURES     5
 #define MAX_FEATURES (FEATURES * ANOMALY_MAX_METRICS)
+_Static_assert(MAX_FEATURES <= FOREST_MAX_FEATURES, "the forest sees all metrics");
 #define SCALES       3
 #define HOUR         12  /* rows: what the slow features look at */
 #define SEASON_SIDE  2   /* rows on each side of the one a day ago */

@@ -19,7 +19,7 @@
 
 #define FOREST_MAX_DEPTH    8
 #define FOREST_MAX_PSI      (1u << FOREST_MAX_DEPTH)
-#define FOREST_MAX_FEATURES 16
+#define FOREST_MAX_FEATURES 20
 #define FOREST_MAX_TREES    10000
 
 struct forest;
