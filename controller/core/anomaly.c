@@ -14,11 +14,11 @@
 #define FEATURES     5
 #define MAX_FEATURES (FEATURES * ANOMALY_MAX_METRICS)
 _Static_assert(MAX_FEATURES <= FOREST_MAX_FEATURES, "the forest sees all metrics");
-#define SCALES       3
-#define HOUR         12  /* rows: what the slow features look at */
-#define SEASON_SIDE  2   /* rows on each side of the one a day ago */
-#define YOUNG        216 /* rows */
-#define YOUNG_REFIT  4   /* in the beginning each row is news */
+#define SCALES      3
+#define HOUR        12  /* rows: what the slow features look at */
+#define SEASON_SIDE 2   /* rows on each side of the one a day ago */
+#define YOUNG       216 /* rows */
+#define YOUNG_REFIT 4   /* in the beginning each row is news */
 
 #define MARGIN        0.2 /* strangeness is a sum of logarithms: one fifth stranger */
 #define YOUNG_MARGIN  2.0
@@ -31,7 +31,7 @@ _Static_assert(MAX_FEATURES <= FOREST_MAX_FEATURES, "the forest sees all metrics
 #define DAMPED        0.3
 #define BLOCK_COUNTS  100 /* in rank: the newest block; the oldest 60 */
 #define BLOCK_FADES   3   /* one less for so many blocks */
-#define YOUNG_COUNTS  3
+#define FEW_BLOCKS    8   /* that are fewer count for so many */
 #define NOT_RANKED    UINT16_MAX
 
 const char *const anomaly_severity_names[] = {"none", "low", "medium", "high"};
@@ -288,10 +288,11 @@ static uint16_t rank(const struct anomaly *a, double strange, double *ret_above)
             continue;
         known++;
         if (peak + margin >= strange)
-            stronger += (BLOCK_COUNTS - age / BLOCK_FADES) * (young ? YOUNG_COUNTS : 1);
+            stronger += BLOCK_COUNTS - age / BLOCK_FADES;
         highest = fmax(highest, peak + margin);
     }
     *ret_above = fmax(0, strange - highest);
+    stronger = known && known < FEW_BLOCKS ? stronger * FEW_BLOCKS / known : stronger;
     return known ? (uint16_t)stronger : NOT_RANKED;
 }
 

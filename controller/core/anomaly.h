@@ -14,8 +14,8 @@
  * + n). One alarm per event: a row that is not above all those of the last ANOMALY_EVENT rows keeps only 0.3 of its
  * score. A row is an anomaly when its score reaches the threshold, the same for all series.
  *
- * In the first YOUNG rows (216) there is little to compare with, so more is asked for: the margin is larger, and a
- * stranger block counts three times. Before ANOMALY_WARMUP rows the score is 0.
+ * In the beginning there is little to compare with, so more is asked for: in the first 216 rows the margin is larger,
+ * and as long as there are fewer than 8 blocks, they count for 8. Before ANOMALY_WARMUP rows the score is 0.
  *
  * The rows themselves are not kept here: the series are borrowed at each call, the same that hold the history for the
  * forecast. The forest is grown again every ANOMALY_REFIT rows from what the series hold, the same from the same rows,
