@@ -93,14 +93,22 @@ void anomaly_rest(struct anomaly *a)
     a->model.forest = forest_free(a->model.forest);
 }
 
+int64_t anomaly_next(const struct anomaly *a)
+{
+    return a->next;
+}
+
 size_t anomaly_memory(const struct anomaly *a)
 {
     return sizeof *a + (a->model.forest ? forest_memory(ANOMALY_TREES) : 0);
 }
 
-void anomaly_set_sensitivity(struct anomaly *a, enum anomaly_sensitivity sensitivity)
+void anomaly_configure(struct anomaly *a, const struct anomaly_config *config)
 {
-    a->config.sensitivity = sensitivity;
+    assert(config->n_metrics == a->config.n_metrics);
+    if (config->seed != a->config.seed || config->season != a->config.season)
+        anomaly_rest(a);
+    a->config = *config;
 }
 
 /* ---- rows ---- */
@@ -389,31 +397,32 @@ static struct anomaly_result judge(struct anomaly *a, const struct series *const
 }
 
 /* The first time: what the series hold is the past. */
-static void begin(struct anomaly *a, const struct series *const *series)
+static void begin(struct anomaly *a, const struct series *const *series, int64_t row)
 {
-    uint32_t held = 0;
+    a->first = row;
     for (uint32_t m = 0; m < a->config.n_metrics; m++)
-        held = series[m]->n > held ? series[m]->n : held;
-    a->first = a->next = series[0]->next - held;
+        if (series[m]->n > 0)
+            a->first = MIN(a->first, series[m]->next - series[m]->n);
+    a->next = a->first;
 }
 
-struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, const double *values)
+struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, int64_t row,
+                                    const double *values)
 {
-    float row[ANOMALY_MAX_METRICS];
-    int64_t next = series[0]->next;
+    float x[ANOMALY_MAX_METRICS];
     if (a->first == INT64_MIN)
-        begin(a, series);
-    assert(next >= a->next);
-    for (int64_t r = a->next > next - series[0]->cap ? a->next : next - series[0]->cap; r < next; r++) {
+        begin(a, series, row);
+    assert(row >= a->next);
+    for (int64_t r = MAX(a->next, row - series[0]->cap); r < row; r++) {
         for (uint32_t m = 0; m < a->config.n_metrics; m++)
-            row[m] = series_raw(series[m], r);
-        (void)judge(a, series, r, row);
+            x[m] = series_raw(series[m], r);
+        (void)judge(a, series, r, x);
     }
     for (uint32_t m = 0; m < a->config.n_metrics; m++) {
-        assert(series[m]->next == next && series[m]->cap == series[0]->cap);
-        row[m] = isnan(values[m]) ? NAN : (float)fmax(-SERIES_MAX, fmin(values[m], SERIES_MAX));
+        assert(series[m]->cap == series[0]->cap && (series[m]->n == 0 || series[m]->next <= row));
+        x[m] = isnan(values[m]) ? NAN : (float)fmax(-SERIES_MAX, fmin(values[m], SERIES_MAX));
     }
-    return judge(a, series, next, row);
+    return judge(a, series, row, x);
 }
 
 /* ---- encoding ---- */

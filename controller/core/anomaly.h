@@ -65,12 +65,16 @@ struct anomaly;
 struct anomaly *anomaly_new(const struct anomaly_config *config); /* gives */
 struct anomaly *anomaly_free(struct anomaly *a);
 size_t anomaly_memory(const struct anomaly *a); /* bytes on the heap now, with the forest where it is there */
-void anomaly_set_sensitivity(struct anomaly *a, enum anomaly_sensitivity sensitivity);
+/* A changed configuration of the same number of metrics. */
+void anomaly_configure(struct anomaly *a, const struct anomaly_config *config);
 
-/* Judges row `next` of the series, which they do not hold yet: values[n_metrics], NaN where there is no data (all NaN:
- * a row that is never an anomaly). All series have the same capacity and `next`. To be called once per row, rows
- * increasing; those that are skipped are no data. Series that held rows before the first call are looked at then. */
-struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, const double *values);
+/* Judges `row`, which the series don't hold yet: values[n_metrics], NaN where there is no data (all NaN: a row that is
+ * never an anomaly). All series have the same capacity; those that hold anything hold the rows up to this one. To be
+ * called with rows that increase; those that are skipped are no data. Series that held rows before the first call are
+ * looked at then. */
+struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, int64_t row,
+                                    const double *values);
+int64_t anomaly_next(const struct anomaly *a); /* the least row that may come; INT64_MIN: any */
 void anomaly_rest(struct anomaly *a);
 
 /* Decoding makes a detector of the configuration; NULL for bytes that are not ours or of another number of metrics. */
@@ -92,6 +96,7 @@ enum anomaly_mode { ANOMALY_OFF, ANOMALY_EXCLUDE_SAMPLES, ANOMALY_HOLD_SCALE_DOW
 struct anomaly_policy {
     int64_t since_us; /* of the episode; 0: there is none */
     uint32_t excluded, calm;
+    enum anomaly_severity severity; /* the highest in it */
 };
 
 /* The row that has just been judged; what to do with it. */

@@ -11,6 +11,8 @@ static void follow(struct anomaly_policy *p, const struct anomaly_result *row, i
         p->calm = row->unusual ? 0 : p->calm + 1;
     if (p->calm >= ANOMALY_CALM)
         *p = (struct anomaly_policy){0};
+    else
+        p->severity = MAX(p->severity, row->severity);
 }
 
 bool anomaly_policy_excludes(struct anomaly_policy *p, enum anomaly_mode mode, const struct anomaly_result *row,
@@ -43,6 +45,7 @@ void anomaly_policy_encode(const struct anomaly_policy *p, struct codec_writer *
     codec_i64(w, p->since_us);
     codec_u8(w, (uint8_t)p->excluded);
     codec_u8(w, (uint8_t)p->calm);
+    codec_u8(w, (uint8_t)p->severity);
 }
 
 int anomaly_policy_decode(struct anomaly_policy *p, struct codec_reader *r)
@@ -50,7 +53,10 @@ int anomaly_policy_decode(struct anomaly_policy *p, struct codec_reader *r)
     *p = (struct anomaly_policy){.since_us = codec_get_i64(r)};
     p->excluded = codec_get_u8(r);
     p->calm = codec_get_u8(r);
-    bool sound = !r->failed && p->since_us >= 0 && p->excluded <= ANOMALY_MAX_EXCLUDED && p->calm < ANOMALY_CALM;
+    uint8_t severity = codec_get_u8(r);
+    p->severity = MIN(severity, ANOMALY_HIGH);
+    bool sound = !r->failed && severity <= ANOMALY_HIGH && p->since_us >= 0 && p->excluded <= ANOMALY_MAX_EXCLUDED &&
+                 p->calm < ANOMALY_CALM;
     if (!sound)
         *p = (struct anomaly_policy){0};
     return sound ? 0 : -1;

@@ -23,7 +23,7 @@ static const char *const reason_names[] = {
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
-    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Anomaly",
 };
 static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
                                           [CORE_METRIC_STALE] = "Stale",
@@ -221,6 +221,15 @@ static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
     }
 }
 
+/* "the demand has been odd for 12 min (score 93 %, High)" */
+static void say_anomaly(struct text *t, const struct core_plan *plan)
+{
+    const struct watch_finding *f = &plan->anomaly;
+    say(t, "the demand has been odd for ");
+    say_seconds(t, (uint32_t)MAX(0, MIN((plan->time_us - f->since_us) / 1000000, UINT32_MAX / 2)));
+    say(t, " (severity %s)", anomaly_severity_names[f->severity]);
+}
+
 static void stages(const struct core_spec *spec, struct core_plan *plan)
 {
     plan->n_stages = 0;
@@ -267,6 +276,17 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "not below the floor of schedule %s", spec->schedules[plan->schedule].name);
     else if (plan->limits & CORE_LIMIT_MIN_REPLICAS)
         say(&t, "minReplicas");
+    if (plan->anomaly.is_anomaly) {
+        t = stage(plan, "Anomaly",
+                  plan->anomaly.sets_aside && plan->set_aside >= 0 ? plan->set_aside
+                  : plan->limits & CORE_LIMIT_ANOMALY              ? plan->current
+                                                                   : plan->rated);
+        say_anomaly(&t, plan);
+        if (plan->anomaly.holds)
+            say(&t, ": scale-down is held");
+        else if (plan->anomaly.sets_aside)
+            say(&t, ": the forecast is set aside");
+    }
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
@@ -385,6 +405,14 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
         say_limit(&t, spec, plan);
     if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
         say(&t, "; as many targets shrink at once as the operator lets");
+    if (plan->limits & CORE_LIMIT_ANOMALY) {
+        say(&t, "; ");
+        say_anomaly(&t, plan);
+        if (plan->set_aside >= 0)
+            say(&t, ", so the forecast of %d is set aside", plan->set_aside);
+        else
+            say(&t, ", so nothing is lowered for now");
+    }
     say(&t, ".");
 }
 

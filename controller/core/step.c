@@ -39,6 +39,10 @@ static void observe(const struct core_spec *spec, struct core_state *state, cons
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
     state_take_spec(state, spec);
     uint32_t lead = lead_s(spec, observation), n = 0;
+    struct demand *demands[CORE_MAX_METRICS];
+    for (uint32_t i = 0; i < state->n_metrics; i++)
+        demands[i] = state->metrics[i].demand;
+    watch_observe(&state->watch, spec, demands, state->n_metrics, observation->time_us);
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
         if (!spec->metrics[i].forecast)
             continue;
@@ -130,8 +134,18 @@ static void take_floor(const struct core_spec *spec, struct core_plan *plan)
     plan->scheduled = floor.replicas;
     plan->schedule = floor.schedule;
     plan->min = MAX(spec->min_replicas, floor.replicas);
-    if (plan->forecast_trusted && spec->has_trusted_stabilization)
+    if (plan->forecast_trusted && !plan->anomaly.sets_aside && spec->has_trusted_stabilization)
         plan->down_window_s = spec->trusted_stabilization_s;
+}
+
+/* What an anomaly takes away: the forecast, in mode ReactiveOnly. */
+static void set_aside(const struct core_spec *spec, const struct core_state *state, struct core_plan *plan)
+{
+    plan->anomaly = watch_finding(&state->watch, spec, plan->time_us);
+    if (!plan->anomaly.sets_aside)
+        return;
+    plan->set_aside = plan->predicted;
+    plan->predicted = -1;
 }
 
 /* ---- the decision ---- */
@@ -151,6 +165,7 @@ struct question {
     uint32_t down_window_s;
     bool contended;
     bool on_hold; /* contended: no write yet */
+    bool odd;     /* an anomaly holds what would be lowered */
 };
 
 struct answer {
@@ -260,6 +275,10 @@ static void decide(const struct question *q, struct answer *a)
         a->replicas = floor;
         a->limits |= CORE_LIMIT_NOT_ACTIVE;
     }
+    if (q->odd && a->replicas < floor) {
+        a->replicas = floor;
+        a->limits |= CORE_LIMIT_ANOMALY;
+    }
     if (q->contended && a->replicas < floor) {
         a->replicas = floor;
         a->limits |= CORE_LIMIT_CONTENTION;
@@ -294,6 +313,7 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
         return; /* the user gave I8 up */
     struct question without = *q;
     without.predicted = -1;
+    without.odd = false;
     without.min = q->spec->min_replicas;
     decide(&without, &plain);
     assert(a->replicas >= plain.replicas); /* I8 */
@@ -375,6 +395,8 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
         plan->limits |= CORE_LIMIT_TOLERANCE;
     if (plan->untrusted > MAX(a->raw, q->current))
         plan->limits |= CORE_LIMIT_UNTRUSTED;
+    if (plan->set_aside > MAX(a->raw, q->current))
+        plan->limits |= CORE_LIMIT_ANOMALY;
 }
 
 static void step_off(struct core_state *state, int32_t current, struct core_plan *plan)
@@ -405,7 +427,7 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
-    plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
+    plan->set_aside = plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
     plan->raw = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
@@ -432,6 +454,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, proposals, plan);
+        set_aside(spec, state, plan);
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
@@ -448,7 +471,8 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .fallback = plan->fallback,
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
-                                    .on_hold = plan->hold_off_s > 0};
+                                    .on_hold = plan->hold_off_s > 0,
+                                    .odd = plan->anomaly.holds};
         struct answer answer;
         decide(&question, &answer);
         assert_invariants(&question, &answer, need.failed >= 0);

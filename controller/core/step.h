@@ -3,7 +3,8 @@
  *     reactive (HPA v2) --+
  *     predicted ----------+
  *     fallback -----------+-> max = D -> stabilise -> policies -> clamp -> mode, contention -> plan
- *     schedules raise the lower bound of the clamp
+ *     schedules raise the lower bound of the clamp; an anomaly of the demand holds what would be lowered, or sets the
+ *     prediction aside, for half an hour at most
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
  * tests call this same function. `struct core_state` is everything that survives a restart; its encoding is
@@ -22,6 +23,7 @@
 #include "core/codec.h"
 #include "core/forecast.h"
 #include "core/spec.h"
+#include "core/watch.h"
 
 /* ---- observation: what was seen at one sync ---- */
 
@@ -113,8 +115,9 @@ enum core_limit {
     CORE_LIMIT_UNTRUSTED = 1 << 10,     /* the forecast asked for more and is not trusted */
     CORE_LIMIT_SCHEDULED = 1 << 11,     /* the floor of a schedule is above what would be otherwise */
     CORE_LIMIT_SHRINK_BUDGET = 1 << 12, /* the executor's: core_plan_postpone() */
+    CORE_LIMIT_ANOMALY = 1 << 13,       /* the demand is odd: nothing is lowered, or the forecast is set aside */
 };
-#define CORE_N_LIMITS 13
+#define CORE_N_LIMITS 14
 
 enum core_metric_state {
     CORE_METRIC_NORMAL,
@@ -137,7 +140,7 @@ enum core_problem {
 
 #define CORE_MAX_STAGES 10
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Stabilised Limited Final */
+    char name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Stabilised Limited Anomaly Final */
     int32_t replicas;
     char note[120];
 };
@@ -173,6 +176,9 @@ struct core_plan {
     bool foreign_write;    /* spec.replicas is not what we wrote or saw last */
     bool contended;
     uint32_t hold_off_s; /* contended: seconds until the next write; 0: may write */
+
+    struct watch_finding anomaly;
+    int32_t set_aside; /* what the forecast would have asked for; -1: it was not set aside */
 
     uint32_t n_metrics;
     struct core_metric_plan {
@@ -234,7 +240,11 @@ void core_adopt(struct core_state *state, int32_t replicas);
  * write. */
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas);
 
-/* Bytes on the heap, demand included. <= 16 KiB with one forecast metric of 2016 slots. */
+/* Gives memory back that the next closed slot would make anew (the forest, 300 KiB): for who keeps many states. Changes
+ * no plan. */
+void core_rest(struct core_state *state);
+
+/* Bytes on the heap, demand included; at rest <= 16 KiB with one forecast metric of 2016 slots. */
 size_t core_state_memory(const struct core_state *state);
 
 /* History that comes from elsewhere, for metric `name`; slots before the present only. */

@@ -80,7 +80,7 @@ struct anomaly_result anomalies_take(struct anomalies *a, int64_t time_us, doubl
     const struct series *series = &a->series;
     struct anomaly_result result = {0};
     if (a->detector)
-        result = anomaly_judge(a->detector, &series, &value);
+        result = anomaly_judge(a->detector, &series, series->next, &value);
     else
         learn_interval(a, time_us);
     series_push(&a->series, value, 0);

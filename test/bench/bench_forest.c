@@ -72,7 +72,7 @@ static void bench_detector(struct rng *rng, bool rests)
         series_push(&series, value(rng, i), 0);
     for (int n = 0, i = 0; n < RUNS; i++) {
         double v = value(rng, i), began = now_us();
-        (void)anomaly_judge(a, &all, &v);
+        (void)anomaly_judge(a, &all, series.next, &v);
         double took = now_us() - began;
         if (i > 0 && (rests || took < 200)) /* without rests a forest is due every 144 rows: its time is shown apart */
             us[n++] = took;

@@ -43,7 +43,7 @@ static void run_done(struct run *r)
 
 static struct anomaly_result run_take(struct run *r, const double *values)
 {
-    struct anomaly_result result = anomaly_judge(r->a, r->all, values);
+    struct anomaly_result result = anomaly_judge(r->a, r->all, r->series[0].next, values);
     for (uint32_t m = 0; m < r->config.n_metrics; m++)
         series_push(&r->series[m], values[m], 0);
     assert_true(result.score >= 0 && result.score <= 1);
