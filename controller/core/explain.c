@@ -550,6 +550,31 @@ void core_condition_scaling_limited(const struct core_spec *spec, const struct c
                       : "the desired replica count is less than the minimum replica count");
 }
 
+void core_condition_anomaly(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
+{
+    static const char *const doing[] = {
+        [ANOMALY_OFF] = "",
+        [ANOMALY_EXCLUDE_SAMPLES] = "the forecast does not learn from it",
+        [ANOMALY_HOLD_SCALE_DOWN] =
+            "the forecast does not learn from it, and nothing is lowered for at most 30 minutes",
+        [ANOMALY_REACTIVE_ONLY] =
+            "the forecast does not learn from it, and does not raise replicas for at most 30 minutes",
+    };
+    unknown(out);
+    if (plan->reason == CORE_REASON_OFF)
+        return;
+    if (spec->anomaly.mode == ANOMALY_OFF) {
+        condition(out, false, "NotWatched", "spec.anomaly.mode is Off");
+    } else if (!plan->anomaly.is_anomaly) {
+        condition(out, false, "NoAnomaly", "the demand is like what is remembered");
+    } else {
+        condition(out, true, "Anomaly", "");
+        struct text t = TEXT(out->message);
+        say(&t, "the demand is unlike what is remembered (severity %s): %s",
+            anomaly_severity_names[plan->anomaly.severity], doing[spec->anomaly.mode]);
+    }
+}
+
 void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
 {
     unknown(out);

@@ -100,7 +100,7 @@ void watch_encode(const struct watch *w, uint64_t metrics, struct codec_writer *
 int watch_decode(struct watch *w, const struct core_spec *spec, uint64_t metrics, uint32_t n, struct codec_reader *r)
 {
     *w = (struct watch){0};
-    if (codec_get_u64(r) != metrics || n == 0 || spec->anomaly.mode == ANOMALY_OFF)
+    if (codec_get_u64(r) != metrics || n == 0)
         return 0;
     w->score = codec_get_finite(r);
     if (anomaly_policy_decode(&w->policy, r) < 0 || !(w->score >= 0 && w->score <= 1))

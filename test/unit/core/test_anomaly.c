@@ -212,7 +212,7 @@ static void the_same_with_rests_and_checkpoints(void **state)
     uint64_t seed = 7, when = 9;
     for (int k = 0; k < 4; k++)
         run_init(&runs[k], 2, 300);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 260; i++) {
         double v[2] = {noisy(i, &seed), uniform(&seed) < 0.02 ? 500 : 10 * uniform(&seed)};
         struct anomaly_result first = {0};
         struct buf bytes[4];

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/explain.h"
+#include "core/state.h"
 #include "core/step.h"
 #include "test/support/fake_demand.h"
 #include "test/support/random_world.h"
@@ -37,6 +38,15 @@ static void shake_forecasts(struct random_world *w, const struct core_spec *spec
     }
 }
 
+/* Episodes that begin, go on, or were forgotten long ago. */
+static void shake_anomaly(struct random_world *w, struct core_state *state)
+{
+    if (state->n_metrics > 0 && world_below(w, 8) == 0)
+        state->watch.policy = (struct anomaly_policy){
+            .since_us = world_below(w, 3) ? w->time_us - (int64_t)world_below(w, 4000) * WORLD_SECOND : 0,
+            .severity = (enum anomaly_severity)world_below(w, 4)};
+}
+
 static void silence_forecasts(const struct core_spec *spec, struct core_state *state)
 {
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
@@ -61,6 +71,7 @@ static void check(const struct core_spec *spec, const struct core_plan *p, const
     }
     assert_true(p->min == MIN(MAX(spec->min_replicas, p->scheduled), spec->max_replicas));
     assert_true(p->replicas >= p->min && p->replicas <= spec->max_replicas); /* I1 */
+    assert_false(p->anomaly.sets_aside && p->predicted >= 0);
     for (uint32_t i = 0; i < p->n_metrics; i++)
         if (p->metrics[i].problem != CORE_PROBLEM_NONE)
             assert_true(p->replicas >= MIN(p->current, spec->max_replicas)); /* I2 */
@@ -74,7 +85,7 @@ static void check(const struct core_spec *spec, const struct core_plan *p, const
         assert_true(p->replicas <= MAX(p->current, p->min));
     if (spec->behavior && spec->down.select == CORE_SELECT_DISABLED)
         assert_true(p->replicas >= p->current);
-    if (spec->mode == CORE_SCALE_UP_ONLY || p->contended)
+    if (spec->mode == CORE_SCALE_UP_ONLY || p->contended || p->anomaly.holds)
         assert_true(p->replicas >= p->current);
 }
 
@@ -93,6 +104,7 @@ static uint32_t play(uint64_t seed)
             core_resume(state, &spec, w.time_us, w.live);
         const struct core_observation *seen = world_observe(&w, &spec);
         shake_forecasts(&w, &spec, state);
+        shake_anomaly(&w, state);
 
         struct core_state *twin = copy(state, &spec), *plain_state = copy(state, &spec);
         struct core_plan plan, again, plain;
@@ -101,6 +113,7 @@ static uint32_t play(uint64_t seed)
         core_step(&spec, twin, seen, &again);
         struct core_spec bare = spec;
         bare.n_schedules = 0;
+        bare.anomaly.mode = ANOMALY_OFF;
         core_step(&bare, plain_state, seen, &plain);
         assert_true(world_same_plan(&plan, &again)); /* I11 */
         check(&spec, &plan, &plain);
