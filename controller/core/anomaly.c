@@ -98,6 +98,11 @@ int64_t anomaly_next(const struct anomaly *a)
     return a->next;
 }
 
+int64_t anomaly_first(const struct anomaly *a)
+{
+    return a->first;
+}
+
 size_t anomaly_memory(const struct anomaly *a)
 {
     return sizeof *a + (a->model.forest ? forest_memory(ANOMALY_TREES) : 0);

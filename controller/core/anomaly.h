@@ -74,7 +74,8 @@ void anomaly_configure(struct anomaly *a, const struct anomaly_config *config);
  * looked at then. */
 struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, int64_t row,
                                     const double *values);
-int64_t anomaly_next(const struct anomaly *a); /* the least row that may come; INT64_MIN: any */
+int64_t anomaly_next(const struct anomaly *a);  /* the least row that may come; INT64_MIN: any */
+int64_t anomaly_first(const struct anomaly *a); /* the first row that counts; INT64_MIN: none yet */
 void anomaly_rest(struct anomaly *a);
 
 /* Decoding makes a detector of the configuration; NULL for bytes that are not ours or of another number of metrics. */

@@ -30,6 +30,15 @@ static bool closing(struct demand *const *demands, uint32_t n, int64_t time_us, 
     return any;
 }
 
+/* Whether the detector has seen this history: not when one has been imported since, which goes further back. */
+static bool is_of(const struct anomaly *detector, const struct series *const *series, uint32_t n, int64_t row)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (series[i]->n > 0 && series[i]->next - series[i]->n < anomaly_first(detector))
+            return false;
+    return anomaly_next(detector) <= row;
+}
+
 void watch_observe(struct watch *w, const struct core_spec *spec, struct demand *const *demands, uint32_t n,
                    int64_t time_us)
 {
@@ -44,14 +53,14 @@ void watch_observe(struct watch *w, const struct core_spec *spec, struct demand 
     if (watched == 0 || !closing(demands, watched, time_us, &row, values))
         return;
     struct anomaly_config config = config_of(spec, n, demand_season_slots(demands[0]));
-    if (w->detector && anomaly_next(w->detector) > row) /* not of this history */
-        watch_clear(w);
+    for (uint32_t i = 0; i < watched; i++)
+        series[i] = demand_series(demands[i]);
+    if (w->detector && !is_of(w->detector, series, watched, row))
+        w->detector = anomaly_free(w->detector);
     if (w->detector)
         anomaly_configure(w->detector, &config);
     else
         w->detector = anomaly_new(&config);
-    for (uint32_t i = 0; i < watched; i++)
-        series[i] = demand_series(demands[i]);
     struct anomaly_result result = anomaly_judge(w->detector, series, row, values);
     w->score = result.score;
     if (!anomaly_policy_excludes(&w->policy, spec->anomaly.mode, &result, time_us))

@@ -256,6 +256,30 @@ static void a_changed_spec_begins_anew(void **state)
     play_done(&p);
 }
 
+/* A week that is imported after the first slots have been judged counts at once. */
+static void an_imported_history_is_looked_at(void **state)
+{
+    (void)state;
+    struct play p;
+    static float week[7 * DAY];
+    play_init(&p, ANOMALY_HOLD_SCALE_DOWN);
+    for (int i = 0; i < 5; i++)
+        step(&p, usual(&p));
+    for (int i = 0; i < 7 * DAY; i++) {
+        p.time_us -= 300 * SECOND;
+        week[7 * DAY - 1 - i] = (float)usual(&p);
+    }
+    p.time_us += 7 * DAY * 300 * SECOND;
+    int64_t now_s = p.time_us / SECOND, first = now_s / 300 - 7 * DAY;
+    assert_true(demand_import(p.state->metrics[0].demand, first, week, 7 * DAY, now_s, 180) > 2000);
+    step(&p, usual(&p));
+    assert_false(p.plan.anomaly.is_anomaly);
+    step(&p, 2000);
+    step(&p, 2000);
+    assert_true(p.plan.anomaly.is_anomaly && p.plan.anomaly.severity == ANOMALY_HIGH);
+    play_done(&p);
+}
+
 static void memory_at_rest(void **state)
 {
     (void)state;
@@ -284,6 +308,7 @@ int main(void)
         cmocka_unit_test(off_looks_at_nothing),
         cmocka_unit_test(checkpoints_and_rests_change_nothing),
         cmocka_unit_test(a_changed_spec_begins_anew),
+        cmocka_unit_test(an_imported_history_is_looked_at),
         cmocka_unit_test(memory_at_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
