@@ -414,7 +414,7 @@ static void begin(struct anomaly *a, const struct series *const *series, int64_t
 struct anomaly_result anomaly_judge(struct anomaly *a, const struct series *const *series, int64_t row,
                                     const double *values)
 {
-    float x[ANOMALY_MAX_METRICS];
+    float x[ANOMALY_MAX_METRICS] = {0};
     if (a->first == INT64_MIN)
         begin(a, series, row);
     assert(row >= a->next);
