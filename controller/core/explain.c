@@ -25,7 +25,7 @@ static const char *const reason_names[] = {
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
-    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",         "Anomaly",
 };
 static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
                                           [CORE_METRIC_STALE] = "Stale",
@@ -223,6 +223,15 @@ static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
     }
 }
 
+/* "the demand has been odd for 12 min (score 93 %, High)" */
+static void say_anomaly(struct text *t, const struct core_plan *plan)
+{
+    const struct watch_finding *f = &plan->anomaly;
+    say(t, "the demand has been odd for ");
+    say_seconds(t, (uint32_t)MAX(0, MIN((plan->time_us - f->since_us) / 1000000, UINT32_MAX / 2)));
+    say(t, " (severity %s)", anomaly_severity_names[f->severity]);
+}
+
 static void stages(const struct core_spec *spec, struct core_plan *plan)
 {
     plan->n_stages = 0;
@@ -278,6 +287,17 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         t = stage(plan, "Held", plan->rated);
         say(&t, "the forecast is likely to ask for %d within ", plan->ahead);
         say_seconds(&t, OUTLOOK_HOLD_S);
+    }
+    if (plan->anomaly.is_anomaly) {
+        t = stage(plan, "Anomaly",
+                  plan->anomaly.sets_aside && plan->set_aside >= 0 ? plan->set_aside
+                  : plan->limits & CORE_LIMIT_ANOMALY              ? plan->current
+                                                                   : plan->rated);
+        say_anomaly(&t, plan);
+        if (plan->anomaly.holds)
+            say(&t, ": scale-down is held");
+        else if (plan->anomaly.sets_aside)
+            say(&t, ": the forecast is set aside");
     }
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
@@ -400,6 +420,14 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
         say_limit(&t, spec, plan);
     if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
         say(&t, "; as many targets shrink at once as the operator lets");
+    if (plan->limits & CORE_LIMIT_ANOMALY) {
+        say(&t, "; ");
+        say_anomaly(&t, plan);
+        if (plan->set_aside >= 0)
+            say(&t, ", so the forecast of %d is set aside", plan->set_aside);
+        else
+            say(&t, ", so nothing is lowered for now");
+    }
     say(&t, ".");
 }
 
@@ -535,6 +563,31 @@ void core_condition_scaling_limited(const struct core_spec *spec, const struct c
                   plan->limits & CORE_LIMIT_SCHEDULED
                       ? "the desired replica count is less than the floor of a schedule"
                       : "the desired replica count is less than the minimum replica count");
+}
+
+void core_condition_anomaly(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
+{
+    static const char *const doing[] = {
+        [ANOMALY_OFF] = "",
+        [ANOMALY_EXCLUDE_SAMPLES] = "the forecast does not learn from it",
+        [ANOMALY_HOLD_SCALE_DOWN] =
+            "the forecast does not learn from it, and nothing is lowered for at most 30 minutes",
+        [ANOMALY_REACTIVE_ONLY] =
+            "the forecast does not learn from it, and does not raise replicas for at most 30 minutes",
+    };
+    unknown(out);
+    if (plan->reason == CORE_REASON_OFF)
+        return;
+    if (spec->anomaly.mode == ANOMALY_OFF) {
+        condition(out, false, "NotWatched", "spec.anomaly.mode is Off");
+    } else if (!plan->anomaly.is_anomaly) {
+        condition(out, false, "NoAnomaly", "the demand is like what is remembered");
+    } else {
+        condition(out, true, "Anomaly", "");
+        struct text t = TEXT(out->message);
+        say(&t, "the demand is unlike what is remembered (severity %s): %s",
+            anomaly_severity_names[plan->anomaly.severity], doing[spec->anomaly.mode]);
+    }
 }
 
 void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)

@@ -43,6 +43,8 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
 /* MetricUnavailable: a metric is unknown for so long that its fallback counts; MetricsAvailable; NoFallback. Ours, not
  * an HPA's. */
 void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out);
+/* Anomaly, NoAnomaly, NotWatched */
+void core_condition_anomaly(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out);
 /* DesiredWithinRange, TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit */
 void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
                                     struct core_condition *out);

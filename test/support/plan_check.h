@@ -206,6 +206,8 @@ static inline const char *check_lowering(const struct ledger *l, const struct co
         return p->replicas == spec->max_replicas ? NULL : "I3: lowered past maxReplicas";
     if (spec->mode == CORE_SCALE_UP_ONLY)
         return "ScaleUpOnly: lowered";
+    if (p->anomaly.holds)
+        return "lowered although an anomaly holds the count";
     if (p->contended)
         return "lowered although another writer undoes it";
     if (spec->behavior && spec->down.select == CORE_SELECT_DISABLED)
@@ -232,6 +234,8 @@ static inline const char *check_plan(const struct ledger *l, const struct core_s
     if (p->reason == CORE_REASON_SCALING_DISABLED &&
         (current != 0 || (!l->forgotten && l->zeroed && spec->min_replicas != 0)))
         return "given up without need";
+    if (p->anomaly.sets_aside && p->predicted >= 0)
+        return "a forecast that was set aside drives";
     if (!check_is_active(spec, p))
         return p->write ? "a write though not active" : NULL;
     if (p->min != min)

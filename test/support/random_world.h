@@ -100,6 +100,7 @@ static inline void world_spec(struct random_world *w, struct core_spec *spec)
     world_rules(w, &spec->up);
     world_rules(w, &spec->down);
     world_schedules(w, spec);
+    spec->anomaly.mode = (enum anomaly_mode)world_below(w, 4);
     spec->has_trusted_stabilization = world_below(w, 8) == 0;
     spec->trusted_stabilization_s = (uint32_t)WORLD_PICK(w, 0, 15, 60, 3600);
 }
@@ -182,7 +183,11 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
         a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s ||
         a->forecast_trusted != b->forecast_trusted || a->scaling_active != b->scaling_active ||
         a->failed_metric != b->failed_metric || a->foreign_write != b->foreign_write || a->contended != b->contended ||
-        a->hold_off_s != b->hold_off_s || a->n_metrics != b->n_metrics)
+        a->hold_off_s != b->hold_off_s || a->set_aside != b->set_aside ||
+        a->anomaly.is_anomaly != b->anomaly.is_anomaly || a->anomaly.severity != b->anomaly.severity ||
+        a->anomaly.since_us != b->anomaly.since_us || a->anomaly.holds != b->anomaly.holds ||
+        a->anomaly.sets_aside != b->anomaly.sets_aside ||
+        memcmp(&a->anomaly.score, &b->anomaly.score, sizeof a->anomaly.score) != 0 || a->n_metrics != b->n_metrics)
         return false;
     for (uint32_t i = 0; i < a->n_metrics; i++) {
         const struct core_metric_plan *x = &a->metrics[i], *y = &b->metrics[i];

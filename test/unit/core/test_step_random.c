@@ -61,7 +61,8 @@ static void copy_bytes(void *to, const void *from, size_t n)
 static void twin_copy(struct core_state *t, const struct core_state *from)
 {
     struct core_state mine = *t;
-    *t = *from; /* what has no memory of its own */
+    assert_null(from->watch.detector); /* no slot is ever closed here */
+    *t = *from;                        /* what has no memory of its own */
     t->behavior = mine.behavior;
     t->behavior.seeded = from->behavior.seeded;
     COPY_ENTRIES(t->behavior.highest, from->behavior.highest);
@@ -112,6 +113,15 @@ static void shake_forecasts(struct random_world *w, struct core_state *state)
         if (world_below(w, 200) == 0)
             d->quantile = world_below(w, 2) ? __builtin_nan("") : -1e300;
     }
+}
+
+/* Episodes that begin, go on, or were forgotten long ago. */
+static void shake_anomaly(struct random_world *w, struct core_state *state)
+{
+    if (state->n_metrics > 0 && world_below(w, 8) == 0)
+        state->watch.policy = (struct anomaly_policy){
+            .since_us = world_below(w, 3) ? w->time_us - (int64_t)world_below(w, 4000) * WORLD_SECOND : 0,
+            .severity = (enum anomaly_severity)world_below(w, 4)};
 }
 
 static void silence_forecasts(struct core_state *state)
@@ -245,6 +255,7 @@ static const struct core_observation *look(struct scene *s, uint32_t step)
         w->observation.spec_replicas = w->live;
     }
     shake_forecasts(w, s->state);
+    shake_anomaly(w, s->state);
     if (s->calm)
         calm_down(w, &s->spec, s->state);
     return &w->observation;
@@ -277,6 +288,8 @@ static void plan_one(struct scene *s, uint32_t step)
     uint32_t down_window_s = window_s(&s->spec, s->state);
 
     core_step(&s->spec, s->state, seen, &plan);
+    if (plan.anomaly.sets_aside) /* the forecast is, and with it what goes with trust in it */
+        down_window_s = s->spec.down.stabilization_s;
     const char *wrong = check_plan(&s->ledger, &s->spec, seen, &plan, down_window_s);
     if (wrong)
         refuse(s, step, &plan, wrong);
@@ -285,11 +298,14 @@ static void plan_one(struct scene *s, uint32_t step)
         refuse(s, step, &plan, "I11: another plan from the same state");
 
     uint32_t n_schedules = s->spec.n_schedules;
+    enum anomaly_mode anomaly_mode = s->spec.anomaly.mode;
     s->spec.n_schedules = 0;
+    s->spec.anomaly.mode = ANOMALY_OFF;
     core_step(&s->spec, &s->plain, seen, &plain);
     s->spec.n_schedules = n_schedules;
+    s->spec.anomaly.mode = anomaly_mode;
     if (check_is_active(&s->spec, &plan) && !s->spec.has_trusted_stabilization && plan.replicas < plain.replicas)
-        refuse(s, step, &plan, "I8: fewer than without forecasts and schedules");
+        refuse(s, step, &plan, "I8: fewer than without forecasts, anomalies and schedules");
     count(s, &plan);
 
     ledger_planned(&s->ledger, &s->spec, &plan);
