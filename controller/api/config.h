@@ -22,7 +22,7 @@ struct operator_config {
      * -initial-readiness-delay are for the HPA. */
     int32_t cpu_initialization_s, initial_readiness_s;
     int32_t shrinks_per_minute; /* targets lowered, or a tenth of all where that is more */
-    int32_t api_version, kind; /* of the file: one of one */
+    int32_t api_version, kind;  /* of the file: one of one */
 };
 
 extern const struct schema_object operator_config_schema;
