@@ -7,6 +7,7 @@
 
 #include "core/hpa.h"
 #include "core/measure.h"
+#include "core/outlook.h"
 #include "core/schedule.h"
 #include "core/state.h"
 
@@ -62,6 +63,7 @@ static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct
     if (!drive.usable || !isfinite(drive.quantile) || drive.quantile < 0)
         return;
     out->drive = drive.quantile;
+    out->margin = drive.quantile - drive.mean;
     double pods = out->capacity > 0 ? ceil(drive.quantile / out->capacity) : -1;
     out->predicted = pods < (double)INT32_MAX ? (int32_t)pods : INT32_MAX;
 }
@@ -101,6 +103,31 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
         *highest = MAX(*highest, out->predicted);
     }
     plan->forecast_trusted = forecasts > 0 && trusted == forecasts;
+}
+
+/* What trusted forecasts say beyond the lead: asked only where a change is due. */
+static void look_ahead(const struct core_spec *spec, struct core_state *state,
+                       const struct core_observation *observation, int32_t need, struct core_plan *plan)
+{
+    bool raise = need > plan->current;
+    if (need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
+        return;
+    for (uint32_t i = 0, forecasts = 0; i < spec->n_metrics; i++) {
+        if (!spec->metrics[i].forecast)
+            continue;
+        struct demand *demand = state->metrics[forecasts++].demand;
+        const struct core_metric_plan *m = &plan->metrics[i];
+        if (!m->trusted || m->drive < 0)
+            continue;
+        struct outlook_metric outlook = {
+            .demand = demand,
+            .target = measure_target(&spec->metrics[i], observation, &observation->metrics[i]),
+            .capacity = m->capacity,
+            .margin = m->margin,
+        };
+        uint32_t ahead_s = raise ? OUTLOOK_RAISE_S : OUTLOOK_HOLD_S;
+        plan->ahead = MAX(plan->ahead, outlook_need(&outlook, observation->time_us, plan->lead_s, ahead_s, !raise));
+    }
 }
 
 /* What metrics propose that have been unknown for too long. */
@@ -148,15 +175,16 @@ struct question {
     enum core_mode mode;                   /* paused is Recommend */
     int32_t current, min, max;             /* `min` with the floor of the schedules */
     int32_t reactive, predicted, fallback; /* -1: none */
+    int32_t ahead;                         /* outlook.h, -1: none */
     uint32_t down_window_s;
     bool contended;
     bool on_hold; /* contended: no write yet */
 };
 
 struct answer {
-    int32_t raw, stabilized, rated, replicas;
+    int32_t raw, raised, stabilized, limited, rated, replicas;
     unsigned limits;
-    bool recorded; /* `raw` enters the windows */
+    bool recorded; /* `raised` enters the windows */
     bool write;
 };
 
@@ -197,12 +225,14 @@ static void compute(const struct question *q, struct answer *a)
      * counts. */
     if (q->reactive < 0 && raise <= q->current)
         return;
-    a->raw = MAX(q->reactive, raise);
+    a->raw = a->raised = MAX(q->reactive, raise);
+    if (a->raw > q->current && q->current > 0)
+        a->raised = outlook_raise(q->current, a->raw, q->ahead);
     a->recorded = true;
     /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
     int32_t min = q->current < q->min ? q->spec->min_replicas : q->min;
     struct behavior_answer b =
-        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, min, q->max, q->down_window_s);
+        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raised, min, q->max, q->down_window_s);
     static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
                                     [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
                                     [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
@@ -210,12 +240,17 @@ static void compute(const struct question *q, struct answer *a)
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
     /* An open schedule is in the window too; then it is the schedule that holds the count. */
-    if (b.stabilized != a->raw && b.stabilized == q->min && q->min > q->spec->min_replicas)
+    if (b.stabilized != a->raised && b.stabilized == q->min && q->min > q->spec->min_replicas)
         a->limits |= CORE_LIMIT_SCHEDULED;
-    else if (b.stabilized != a->raw)
+    else if (b.stabilized != a->raised)
         a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
-    a->rated = b.replicas;
+    a->limited = a->rated = b.replicas;
+    if (a->rated >= q->current)
+        return;
+    a->rated = outlook_hold(q->current, b.replicas, q->ahead);
+    if (a->rated > b.replicas)
+        a->limits |= CORE_LIMIT_HELD;
 }
 
 /* Below the lower bound: a schedule has begun, or the minimum has been raised since the count went to zero. */
@@ -235,7 +270,7 @@ static void snap_to_min(const struct question *q, struct answer *a)
 
 static void decide(const struct question *q, struct answer *a)
 {
-    *a = (struct answer){.raw = -1, .stabilized = -1, .rated = q->current};
+    *a = (struct answer){.raw = -1, .raised = -1, .stabilized = -1, .rated = q->current};
     switch (q->way) {
     case WAY_DISABLED:
         a->replicas = 0;
@@ -276,8 +311,8 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->stabilized == b->stabilized && a->rated == b->rated && a->replicas == b->replicas &&
-           a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
+    return a->raw == b->raw && a->raised == b->raised && a->stabilized == b->stabilized && a->rated == b->rated &&
+           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -293,7 +328,7 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
     if (q->spec->has_trusted_stabilization)
         return; /* the user gave I8 up */
     struct question without = *q;
-    without.predicted = -1;
+    without.predicted = without.ahead = -1;
     without.min = q->spec->min_replicas;
     decide(&without, &plain);
     assert(a->replicas >= plain.replicas); /* I8 */
@@ -361,7 +396,9 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->reason = reason_of(q, a);
     plan->reactive = need->replicas;
     plan->raw = a->raw;
+    plan->raised = a->raised;
     plan->stabilized = a->stabilized;
+    plan->limited = a->limits & CORE_LIMIT_HELD ? a->limited : a->rated;
     plan->rated = a->rated;
     plan->limits = a->limits;
     plan->metric = deciding_metric(plan, need, q);
@@ -379,7 +416,7 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
 
 static void step_off(struct core_state *state, int32_t current, struct core_plan *plan)
 {
-    plan->replicas = plan->rated = current;
+    plan->replicas = plan->limited = plan->rated = current;
     plan->reason = CORE_REASON_OFF;
     contention_adopt(&state->contention, current);
     state->outages.n = 0;
@@ -406,7 +443,8 @@ static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
-    plan->raw = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
+    plan->raw = plan->ahead = plan->raised = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric =
+        -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -435,6 +473,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
+        look_ahead(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
@@ -446,6 +485,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .reactive = need.replicas,
                                     .predicted = plan->predicted,
                                     .fallback = plan->fallback,
+                                    .ahead = plan->ahead,
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
                                     .on_hold = plan->hold_off_s > 0};
@@ -455,7 +495,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         fill_plan(&question, &answer, &need, plan);
         count_pods(spec, observation, proposals, plan);
         if (answer.recorded)
-            behavior_record(&state->behavior, spec, now_us, answer.raw);
+            behavior_record(&state->behavior, spec, now_us, answer.raised);
         int32_t held = MAX(plan->scheduled, plan->fallback);
         if (held >= 0 && question.way != WAY_DISABLED)
             behavior_hold(&state->behavior, now_us, held);
