@@ -261,8 +261,8 @@ static inline void ledger_planned(struct ledger *l, const struct core_spec *spec
     if (p->reason == CORE_REASON_SCALING_DISABLED)
         return;
     if (p->raw >= 0) {
-        ledger_add(&l->down, p->time_us, p->raw);
-        ledger_add(&l->up, p->time_us, p->raw);
+        ledger_add(&l->down, p->time_us, p->raised);
+        ledger_add(&l->up, p->time_us, p->raised);
     }
     int32_t held = MIN(check_floor(spec, p->time_us), spec->max_replicas);
     for (uint32_t i = 0; i < p->n_metrics; i++)
