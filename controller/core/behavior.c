@@ -370,7 +370,6 @@ static void decode_events(struct behavior_events *events, struct codec_reader *r
 
 int behavior_decode(struct behavior *b, struct codec_reader *r)
 {
-    behavior_done(b); /* bytes that are not ours may have this section twice */
     b->seeded = codec_get_u8(r) != 0;
     decode_window(&b->highest, 1, r);
     decode_window(&b->lowest, -1, r);

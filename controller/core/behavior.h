@@ -83,6 +83,6 @@ void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t n
 void behavior_scaled(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t from, int32_t to);
 
 void behavior_encode(const struct behavior *b, struct codec_writer *w);
-int behavior_decode(struct behavior *b, struct codec_reader *r); /* what was in it is gone; -1: not ours */
+int behavior_decode(struct behavior *b, struct codec_reader *r); /* into a fresh one; -1: not ours */
 
 #endif

@@ -352,13 +352,25 @@ static bool get_metric(struct codec_reader *r, const struct core_spec *spec, str
     return demand_decode_tail(m->demand, r) == 0;
 }
 
+/* Only metrics may come more than once: what is decoded goes into a part that is fresh. */
+static bool is_repeated(uint32_t *seen, uint16_t tag)
+{
+    uint32_t bit = tag < 32 && tag != TAG_METRIC ? 1u << tag : 0;
+    bool repeated = *seen & bit;
+    *seen |= bit;
+    return repeated;
+}
+
 static int read_tail(struct core_state *state, const struct core_spec *spec, struct codec_reader *frame,
                      struct error *err)
 {
     struct codec_reader section;
+    uint32_t seen = 0;
     uint16_t tag;
     while (codec_get_section(frame, &tag, &section)) {
         bool ok = true;
+        if (is_repeated(&seen, tag))
+            return error_set(err, ERROR_PARSE, "section %u is there twice", tag);
         if (tag == TAG_GENERAL)
             state->scaled_to_zero = codec_get_u8(&section) != 0;
         else if (tag == TAG_BEHAVIOR)

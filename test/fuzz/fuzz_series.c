@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     CLAIM(ftruncate(fd, 0) == 0 && pwrite(fd, data + 1, size - 1, 0) == (ssize_t)(size - 1));
-    static const uint32_t intervals_s[] = {10, 60, 300, 3600};
+    static const uint32_t intervals_s[] = {3600, 900, 10, 3600}; /* years of gaps cost time and find nothing */
     struct series_file_options options = {.interval_s = intervals_s[data[0] & 3],
                                           .grid = (enum series_grid)((data[0] >> 2) % 3)};
     struct series_file s;

@@ -226,6 +226,33 @@ static void test_parts(void **state)
     core_state_free(s);
 }
 
+/* All sections once more, with a length and a checksum that fit. */
+static void test_sections_twice(void **state)
+{
+    (void)state;
+    struct core_spec spec = core_spec_default();
+    spec.behavior = true;
+    struct core_state *s = core_state_new(&spec);
+    core_applied(&spec, s, 1700000000 * WORLD_SECOND, 3, 5);
+    _cleanup_(buf_done) struct buf b = BUF_INIT(1 << 20);
+    core_state_encode_tail(s, &b);
+    core_state_free(s);
+    const size_t header = 16, payload = b.len - header;
+    char *bytes = malloc(header + 2 * payload);
+    assert_non_null(bytes);
+    memcpy(bytes, b.data, b.len);
+    memcpy(bytes + b.len, b.data + header, payload);
+    uint32_t crc = codec_crc32c(bytes + header, 2 * payload);
+    for (unsigned i = 0; i < 4; i++) {
+        bytes[8 + i] = (char)(uint8_t)(2 * payload >> (8 * i));
+        bytes[12 + i] = (char)(uint8_t)(crc >> (8 * i));
+    }
+    struct error err = ERROR_INIT;
+    assert_null(core_state_decode(&spec, bytes, header + 2 * payload, &err));
+    assert_non_null(strstr(err.message, "twice"));
+    free(bytes);
+}
+
 static void test_foreign_bytes(void **state)
 {
     (void)state;
@@ -264,7 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),     cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_history_version), cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_foreign_bytes),
+        cmocka_unit_test(test_foreign_bytes),   cmocka_unit_test(test_sections_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,9 @@ static void shake_forecasts(struct random_world *w, struct core_state *state)
         d->ahead = (double)WORLD_PICK(w, -1, 1, 5, 10, 20, 100, 1000000000) * (double)world_below(w, 100) / 50;
         if (world_below(w, 200) == 0)
             d->ahead = world_below(w, 2) ? __builtin_inf() : __builtin_nan("");
+        d->ahead = (double)WORLD_PICK(w, -1, 0, 1, 5, 10, 20, 100, 1000000000) * (double)world_below(w, 100) / 50;
+        if (world_below(w, 200) == 0)
+            d->ahead = world_below(w, 2) ? __builtin_inf() : __builtin_nan("");
         if (world_below(w, 200) == 0)
             d->quantile = world_below(w, 2) ? __builtin_inf() : -__builtin_inf();
         if (world_below(w, 200) == 0)
