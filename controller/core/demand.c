@@ -86,9 +86,8 @@ void demand_parts_init(struct demand *d)
     model_init(&d->model, &cycles, d->config.seasonality == DEMAND_SEASON_AUTO, d->config.horizon);
     driver_init(&d->driver);
     d->trust = (struct trust){0};
-    d->ahead = (struct demand_ahead_memo){0};
     d->cache = NULL;
-    d->cached = false;
+    demand_changed(d);
 }
 
 void demand_parts_done(struct demand *d)
@@ -144,7 +143,7 @@ static void close_slot(struct demand *d, double value, unsigned marks)
     model_close(&d->model, &d->series, seen, marks & SERIES_CENSORED);
     series_push(&d->series, value, marks);
     model_look_ahead(&d->model, &d->series);
-    d->cached = false;
+    demand_changed(d);
 }
 
 static void close_open(struct demand *d)
@@ -175,7 +174,7 @@ static uint32_t advance(struct demand *d, int64_t slot)
         model_skip(&d->model);
         d->model.now.gap = 65535;
         driver_skip(&d->driver);
-        d->cached = false;
+        demand_changed(d);
     }
     while (d->series.next < slot)
         close_open(d);
@@ -188,8 +187,34 @@ static uint32_t advance(struct demand *d, int64_t slot)
  * the first point. At most PATH_POINTS slots are asked. False where the forecast does not reach. */
 #define PATH_POINTS 8
 
+static double mean_at(struct demand *d, uint32_t lead)
+{
+    struct demand_memo *memo = &d->memo;
+    if (lead > DEMAND_MEMO_LEADS)
+        return model_mean(&d->model, &d->series, lead);
+    uint32_t i = lead - 1;
+    if (!(memo->means & 1u << i)) {
+        memo->mean[i] = (float)model_mean(&d->model, &d->series, lead);
+        memo->means |= (uint8_t)(1u << i);
+    }
+    return (double)memo->mean[i];
+}
+
+static double least_at(struct demand *d, uint32_t lead)
+{
+    struct demand_memo *memo = &d->memo;
+    if (lead > DEMAND_MEMO_LEADS)
+        return model_least(&d->model, &d->series, lead);
+    uint32_t i = lead - 1;
+    if (!(memo->leasts & 1u << i)) {
+        memo->least[i] = (float)model_least(&d->model, &d->series, lead);
+        memo->leasts |= (uint8_t)(1u << i);
+    }
+    return (double)memo->least[i];
+}
+
 struct path {
-    const struct demand *d;
+    struct demand *d;
     uint32_t lead[2]; /* memo of the last two points, by parity; 0: empty */
     double mean[2];
 };
@@ -203,7 +228,7 @@ static double path_point(struct path *p, int64_t i)
     uint32_t lead = (uint32_t)i + 1, at = lead & 1;
     if (p->lead[at] != lead) {
         p->lead[at] = lead;
-        p->mean[at] = model_mean(&d->model, &d->series, lead);
+        p->mean[at] = mean_at(p->d, lead);
     }
     return p->mean[at];
 }
@@ -217,7 +242,7 @@ static double path_at(struct path *p, double pos)
     return lower + (pos - (double)i) * (path_point(p, i + 1) - lower);
 }
 
-static bool look_along(const struct demand *d, int64_t time_us, uint32_t lead_s, struct driver_path *out)
+static bool look_along(struct demand *d, int64_t time_us, uint32_t lead_s, struct driver_path *out)
 {
     struct path p = {.d = d};
     if (d->model.now.seen == 0)
@@ -411,14 +436,14 @@ void demand_drop_forecast(struct demand *d)
 /* What some slot of the window is all but sure to need in the mean. A driver that has seen nothing but stillness all
  * day forgets what a step of the forecast is worth; where that step comes at the same time each day, the model knows.
  */
-static double surely(const struct demand *d, int64_t now_us, uint32_t lead_s)
+static double surely(struct demand *d, int64_t now_us, uint32_t lead_s)
 {
     double least = -SERIES_MAX;
     int64_t begin = d->series.next, first = MAX(demand_slot_of(d, now_us), begin);
     int64_t last = MIN(demand_slot_of(d, now_us + (int64_t)lead_s * 1000000), begin + d->config.horizon - 1);
     int64_t step = MAX((last - first) / PATH_POINTS, 1);
     for (int64_t slot = first; slot <= last; slot += step)
-        least = MAX(least, model_least(&d->model, &d->series, (uint32_t)(slot - begin) + 1));
+        least = MAX(least, least_at(d, (uint32_t)(slot - begin) + 1));
     return least;
 }
 
@@ -442,15 +467,16 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
 /* The highest slot of the next `slots`; the same until a slot closes. */
 static double highest_ahead(struct demand *d, uint32_t slots)
 {
-    struct demand_ahead_memo *memo = &d->ahead;
-    if (memo->slots == slots && memo->next == d->series.next)
+    struct demand_memo *memo = &d->memo;
+    if (memo->slots == slots)
         return (double)memo->highest;
     struct path path = {.d = d};
     double highest = path_point(&path, 0);
     uint32_t step = MAX(slots / PATH_POINTS, 1u);
     for (uint32_t i = step; i < slots; i += step)
         highest = MAX(highest, path_point(&path, i));
-    *memo = (struct demand_ahead_memo){.next = d->series.next, .slots = slots, .highest = (float)highest};
+    memo->slots = (uint16_t)slots; /* the horizon at most */
+    memo->highest = (float)highest;
     return (double)memo->highest;
 }
 
@@ -466,13 +492,25 @@ double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t 
     return MAX(0, MIN(a.quantile, SERIES_MAX));
 }
 
-struct demand_trust demand_trust(const struct demand *d)
+/* There is enough history for the forecasts to be more than a level. */
+static bool has_history(const struct demand *d)
 {
     enum forecast_model kind = model_kind(&d->model, &d->series);
     bool seasoned = d->model.season == 0 ? kind >= FORECAST_TREND : kind >= FORECAST_SHAPE;
-    bool enough = (uint64_t)d->series.n * d->config.interval_s >= d->config.min_history_s;
-    return trust_state(&d->trust, d->config.max_error_percent, d->config.min_coverage_percent, seasoned && enough,
-                       d->model.now.gap >= 12);
+    return seasoned && (uint64_t)d->series.n * d->config.interval_s >= d->config.min_history_s;
+}
+
+#define STALE_SLOTS 12
+
+struct demand_trust demand_trust(const struct demand *d)
+{
+    return trust_state(&d->trust, d->config.max_error_percent, d->config.min_coverage_percent, has_history(d),
+                       d->model.now.gap >= STALE_SLOTS);
+}
+
+bool demand_trusted(const struct demand *d)
+{
+    return trust_given(&d->trust, has_history(d), d->model.now.gap >= STALE_SLOTS);
 }
 
 uint32_t demand_history(const struct demand *d, int64_t *ret_first_slot, float *values, uint32_t cap)

@@ -123,6 +123,7 @@ struct demand_trust {
     double last_value_error_percent;
 };
 struct demand_trust demand_trust(const struct demand *d);
+bool demand_trusted(const struct demand *d);                           /* that alone, for every sync */
 const char *demand_trust_reason_name(enum demand_trust_reason reason); /* "NoHistory" "Learning" "Earned" ... */
 
 /* History, oldest first: for plots, anomaly detection and export. Gives the number of slots; NaN is no data.

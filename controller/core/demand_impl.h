@@ -16,11 +16,14 @@ struct demand_open {
     bool censored;
 };
 
-/* demand_ahead()'s, for the slots after `next`; slots 0: none. */
-struct demand_ahead_memo {
-    int64_t next;
-    uint32_t slots;
+/* What the model has said since the last slot closed: asked at every sync, it would say the same again. By lead, in
+ * slots, of which a sync looks at the first few. */
+#define DEMAND_MEMO_LEADS 4
+struct demand_memo {
+    uint8_t means, leasts; /* bit i: mean[i], least[i] are known */
+    uint16_t slots;        /* `highest` is that of so many; 0: not known */
     float highest;
+    float mean[DEMAND_MEMO_LEADS], least[DEMAND_MEMO_LEADS]; /* of lead i + 1 */
 };
 
 struct demand {
@@ -38,10 +41,17 @@ struct demand {
     struct forecast forecast;
     float *cache; /* the numbers of `forecast` */
     bool cached;
-    struct demand_ahead_memo ahead;
+    struct demand_memo memo;
     struct demand_config *wanted; /* while decoding: what to become afterwards */
     uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
 };
+
+/* The history or the model is another: what was made from them is no longer true. */
+static inline void demand_changed(struct demand *d)
+{
+    d->cached = false;
+    d->memo = (struct demand_memo){0};
+}
 
 /* What a configuration lets repeat and its ring can hold. */
 struct features_cycles demand_cycles(const struct demand_config *config);

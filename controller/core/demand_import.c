@@ -33,7 +33,7 @@ uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values
     if (taken > 0) {
         d->lead_s = lead_s;
         demand_replay(d, &d->config, &merged);
-        d->cached = false;
+        demand_changed(d);
     }
     series_done(&merged);
     return taken;

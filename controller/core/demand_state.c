@@ -83,7 +83,7 @@ void demand_step_back(struct demand *d, int64_t time_us)
     d->open = (struct demand_open){0};
     d->last_us = INT64_MIN;
     demand_replay(d, &d->config, &kept);
-    d->cached = false;
+    demand_changed(d);
     series_done(&kept);
 }
 
@@ -116,7 +116,7 @@ void demand_reconfigure(struct demand *d, const struct demand_config *config)
     if (!same_shape(&d->config, config))
         demand_replay(d, config, NULL);
     d->config = *config;
-    d->cached = false;
+    demand_changed(d);
 }
 
 /* ---- encoding ---- */

@@ -232,6 +232,23 @@ static void say_anomaly(struct text *t, const struct core_plan *plan)
     say(t, " (severity %s)", anomaly_severity_names[f->severity]);
 }
 
+/* The forecast has nothing against the reduction: it is what the scale-down window leaves of it that is too small. */
+static bool held_by_window(const struct core_plan *plan)
+{
+    return plan->rated == plan->current && !outlook_nearly(plan->current, plan->ahead);
+}
+
+static void stage_held(struct core_plan *plan)
+{
+    struct text t = stage(plan, "Held", plan->rated);
+    if (held_by_window(plan)) {
+        say(&t, "the scale-down window still asks for %d: too little to change the count for", plan->stabilized);
+        return;
+    }
+    say(&t, "the forecast is likely to ask for %d within ", plan->ahead);
+    say_seconds(&t, OUTLOOK_HOLD_S);
+}
+
 static void stages(const struct core_spec *spec, struct core_plan *plan)
 {
     plan->n_stages = 0;
@@ -283,11 +300,8 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "not below the floor of schedule %s", spec->schedules[plan->schedule].name);
     else if (plan->limits & CORE_LIMIT_MIN_REPLICAS)
         say(&t, "minReplicas");
-    if (plan->limits & CORE_LIMIT_HELD) {
-        t = stage(plan, "Held", plan->rated);
-        say(&t, "the forecast is likely to ask for %d within ", plan->ahead);
-        say_seconds(&t, OUTLOOK_HOLD_S);
-    }
+    if (plan->limits & CORE_LIMIT_HELD)
+        stage_held(plan);
     if (plan->anomaly.is_anomaly) {
         t = stage(plan, "Anomaly",
                   plan->anomaly.sets_aside && plan->set_aside >= 0 ? plan->set_aside
@@ -362,7 +376,9 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
 static void say_limit(struct text *t, const struct core_spec *spec, const struct core_plan *plan)
 {
     unsigned limits = plan->stabilized >= 0 ? plan->limits : plan->limits & CORE_LIMIT_NOT_ACTIVE;
-    if (limits & CORE_LIMIT_HELD) {
+    if (limits & CORE_LIMIT_HELD && held_by_window(plan)) {
+        say(t, "; the scale-down window still asks for %d, too little to change the count for", plan->stabilized);
+    } else if (limits & CORE_LIMIT_HELD) {
         say(t, "; %d would do now, but %d are likely to be needed within ", plan->limited, plan->ahead);
         say_seconds(t, OUTLOOK_HOLD_S);
     } else if (limits & CORE_LIMIT_SCALE_UP_POLICY) {

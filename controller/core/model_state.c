@@ -42,6 +42,7 @@ void model_encode(const struct model *m, struct codec_writer *w)
     codec_u8(w, (uint8_t)m->n_knots);
     codec_u16(w, (uint16_t)m->n_rows);
     codec_u32(w, m->period.found);
+    codec_u32(w, m->period.suspect);
     codec_u32(w, m->period.candidate);
     codec_u32(w, m->period.best);
     codec_f32(w, m->period.reference);
@@ -79,12 +80,14 @@ void model_decode(struct model *m, struct codec_reader *r)
         return;
     }
     m->period.found = codec_get_u32(r);
+    m->period.suspect = codec_get_u32(r);
     m->period.candidate = codec_get_u32(r);
     m->period.best = codec_get_u32(r);
     codec_get_finite_f32s(r, &m->period.reference, 1);
     codec_get_finite_f32s(r, &m->period.best_score, 1);
     codec_get_finite_f32s(r, &m->period.found_score, 1);
-    if (m->season ? m->period.found > m->season || m->period.candidate > m->season / 4 : m->period.found > 0)
+    if (m->season ? m->period.found > m->season || MAX(m->period.candidate, m->period.suspect) > m->season / 4
+                  : m->period.found > 0)
         r->failed = true;
     m->negative = codec_get_u8(r) != 0;
     codec_get_finite_f32s(r, m->now.dev, FEATURES_WINDOWS);

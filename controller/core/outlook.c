@@ -27,9 +27,14 @@ int32_t outlook_raise(int32_t current, int32_t need, int32_t ahead)
     return MAX(need, (int32_t)MIN(ahead, most));
 }
 
-int32_t outlook_hold(int32_t current, int32_t lowered, int32_t ahead)
+bool outlook_nearly(int32_t current, int32_t count)
 {
-    if ((double)ahead * OUTLOOK_SLACK >= (double)current)
-        return current;
-    return MAX(lowered, ahead);
+    return (double)count * OUTLOOK_SLACK >= (double)current;
+}
+
+int32_t outlook_hold(int32_t current, int32_t stabilized, int32_t lowered, int32_t ahead)
+{
+    if (ahead < 0)
+        return lowered;
+    return outlook_nearly(current, MAX(stabilized, ahead)) ? current : MAX(lowered, ahead);
 }

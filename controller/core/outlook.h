@@ -7,6 +7,8 @@
  * - a reduction is held while there is an even chance that OUTLOOK_HOLD_S bring back a need of nearly the current
  *   count: what is given back now would be fetched again. It ends when that is no longer so; the HPA's windows have
  *   run on in the meantime.
+ *   One for which the scale-down window still asks for nearly the current count is held as well: a falling load would
+ *   be followed pod by pod, with a change at every sync. What the policies permit of a larger one is taken.
  *
  * "The need" is what the HPA makes of a demand, demand / target, and what the driving quantile makes of it, (demand +
  * its margin) / capacity. "Nearly" is OUTLOOK_SLACK: pods that are a few percent too many cost less than to lower and
@@ -36,7 +38,10 @@ int32_t outlook_need(const struct outlook_metric *metric, int64_t now_us, uint32
                      bool with_margin);
 /* How far to raise, where `need` > `current` > 0; `ahead` as above, or -1. */
 int32_t outlook_raise(int32_t current, int32_t need, int32_t ahead);
-/* Where to stop a reduction to `lowered` < `current`. */
-int32_t outlook_hold(int32_t current, int32_t lowered, int32_t ahead);
+/* `count` is so near to `current`, or above it, that a reduction to it is not worth while. */
+bool outlook_nearly(int32_t current, int32_t count);
+/* Where to stop a reduction to `lowered` < `current`; the scale-down window asks for `stabilized`, the policies may
+ * have stopped it above that. */
+int32_t outlook_hold(int32_t current, int32_t stabilized, int32_t lowered, int32_t ahead);
 
 #endif

@@ -34,22 +34,26 @@ static void add_errors(struct errors *e, const struct series *s, const uint32_t 
     e->n += count;
 }
 
-/* Mean absolute error of period p; infinite when too little is known. Where the third value is beyond the
- * ring, the second stands for it: the median of three is then the second. */
-static double error_of(const struct series *s, uint32_t season, uint32_t p)
+/* Slots of the history: from `end` + n before the next one up to `end` before it. */
+struct stretch {
+    uint32_t end, n;
+};
+
+/* Mean absolute error over a stretch of what lay `lag`, `lag` + p and `lag` + 2 p before; infinite when too little is
+ * known. Where the third value is beyond the ring, the second stands for it: the median of three is then the second. */
+static double error_of(const struct series *s, struct stretch over, uint32_t lag, uint32_t p)
 {
-    uint32_t window = season / 3, old = season / 8;
-    uint32_t lag = p * ((old + p - 1) / p), back[4] = {0, lag, lag + p, lag + 2 * p}, at[4];
-    if (window + lag + p > s->n)
+    uint32_t begin = over.end + over.n, back[4] = {0, lag, lag + p, lag + 2 * p}, at[4];
+    if (begin + back[2] > s->n)
         return (double)INFINITY;
-    if (window + back[3] > s->n)
+    if (begin + back[3] > s->n)
         back[3] = back[2];
     for (uint32_t j = 0; j < 4; j++) {
-        back[j] += window;
+        back[j] += begin;
         at[j] = s->head >= back[j] ? s->head - back[j] : s->head + s->cap - back[j];
     }
     struct errors e = {.marked = s->filled != s->sum_n};
-    for (uint32_t left = window; left;) {
+    for (uint32_t left = over.n; left;) {
         uint32_t run = left;
         for (uint32_t j = 0; j < 4; j++)
             run = MIN(run, s->cap - at[j]);
@@ -58,24 +62,95 @@ static double error_of(const struct series *s, uint32_t season, uint32_t p)
             at[j] = at[j] + run == s->cap ? 0 : at[j] + run;
         left -= run;
     }
-    return e.n >= window / 2 ? e.sum / e.n : (double)INFINITY;
+    return e.n > 0 && e.n >= over.n / 2 ? e.sum / e.n : (double)INFINITY;
+}
+
+/* The age from which on values are used. */
+static uint32_t oldest_of(uint32_t season)
+{
+    return season / 8;
+}
+
+static uint32_t lag_of(uint32_t season, uint32_t p)
+{
+    uint32_t old = oldest_of(season);
+    return p * ((old + p - 1) / p);
+}
+
+static double error_at_phase(const struct series *s, struct stretch over, uint32_t season, uint32_t p)
+{
+    return error_of(s, over, lag_of(season, p), p);
+}
+
+/* The smaller error of two that need no short period: the season, and the level. Of the level at three ages, in the
+ * mean: at a single one it would be in phase with whatever period divides that age. */
+static double error_without(const struct series *s, struct stretch over, uint32_t season)
+{
+    uint32_t old = oldest_of(season), ages[] = {old, old + old / 7, old + old / 2 + 1};
+    double level = 0;
+    for (uint32_t i = 0; i < ARRAY_SIZE(ages); i++)
+        level += error_of(s, over, ages[i], 1) / ARRAY_SIZE(ages);
+    return MIN(level, error_at_phase(s, over, season, season));
+}
+
+/* Shares of a period that are no simple fractions, so that they are wrong for its parts as well. */
+static const double wrong_phases[] = {0.21, 0.38};
+
+static uint32_t shift_of(uint32_t p, uint32_t i)
+{
+    return MAX((uint32_t)(wrong_phases[i] * p + 0.5), 1u);
+}
+
+/* The mean error of the prediction with its phase shifted, forth and back alike. */
+static double error_at_wrong_phases(const struct series *s, struct stretch over, uint32_t season, uint32_t p)
+{
+    uint32_t lag = lag_of(season, p);
+    double sum = 0;
+    for (uint32_t i = 0; i < ARRAY_SIZE(wrong_phases); i++)
+        sum += error_of(s, over, lag - shift_of(p, i), p) + error_of(s, over, lag + shift_of(p, i), p);
+    return sum / (2 * ARRAY_SIZE(wrong_phases));
+}
+
+static bool better_in_phase(const struct series *s, struct stretch over, uint32_t season, uint32_t p)
+{
+    double other = MIN(error_without(s, over, season), error_at_wrong_phases(s, over, season, p));
+    return isfinite(other) && error_at_phase(s, over, season, p) < PERIOD_FOUND * other;
+}
+
+/* A suspect, on the slots of the round that began when it became one, or as many of them as the ring allows. A half is
+ * at least as long as the period: something has to happen in it. */
+static bool confirmed(const struct series *s, uint32_t season, uint32_t p)
+{
+    uint32_t round = 2 * (season / 4), before = lag_of(season, p) + p + shift_of(p, ARRAY_SIZE(wrong_phases) - 1);
+    uint32_t n = MIN(round, s->n - MIN(before, s->n)), half = MAX(n / 2, p);
+    if (n < MAX(season / 4, p))
+        return false;
+    struct stretch first = {n - half, half}, last = {0, half};
+    return better_in_phase(s, first, season, p) && better_in_phase(s, last, season, p);
+}
+
+static struct stretch looked_at(uint32_t season)
+{
+    return (struct stretch){0, season / 3};
 }
 
 static void begin(struct period *p, const struct series *s, uint32_t season)
 {
-    double level = error_of(s, season, 1), seasonal = error_of(s, season, season);
-    double reference = MIN(level, seasonal);
+    double reference = error_without(s, looked_at(season), season);
     p->reference = isfinite(reference) ? (float)reference : 0;
     p->candidate = 2;
     p->best = 0;
     p->best_score = p->found_score = 1;
 }
 
-static void decide(struct period *p)
+static void decide(struct period *p, const struct series *s, uint32_t season)
 {
-    bool keep = p->found && (double)p->found_score < PERIOD_KEPT && p->found_score <= p->best_score * 1.1f;
-    if (!keep)
-        p->found = (double)p->best_score < PERIOD_FOUND ? p->best : 0;
+    if (p->found && (double)p->found_score >= PERIOD_KEPT)
+        p->found = 0;
+    if (p->suspect && confirmed(s, season, p->suspect))
+        p->found = p->suspect;
+    bool better = p->found == 0 || (p->found != p->best && p->best_score < p->found_score / 1.1f);
+    p->suspect = better && (double)p->best_score < PERIOD_FOUND ? p->best : 0;
     p->candidate = 0;
 }
 
@@ -87,13 +162,19 @@ void period_step(struct period *p, const struct series *s, uint32_t season)
         begin(p, s, season);
         return;
     }
-    double score = p->reference > 0 ? error_of(s, season, p->candidate) / (double)p->reference : 1;
+    uint32_t tried = p->candidate;
+    double unit = (double)p->reference,
+           score = unit > 0 ? error_at_phase(s, looked_at(season), season, tried) / unit : 1;
     if (score < (double)p->best_score) {
-        p->best = p->candidate;
-        p->best_score = (float)score;
+        double one_later = error_of(s, looked_at(season), lag_of(season, tried) + tried, tried) / unit;
+        double both = isfinite(one_later) ? MAX(score, one_later) : score;
+        if (both < (double)p->best_score) {
+            p->best = tried;
+            p->best_score = (float)both;
+        }
     }
-    if (p->candidate == p->found)
+    if (tried == p->found)
         p->found_score = (float)MIN(score, 9.0);
     if (++p->candidate > season / 4)
-        decide(p);
+        decide(p, s, season);
 }

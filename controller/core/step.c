@@ -62,7 +62,7 @@ void core_observe(const struct core_spec *spec, struct core_state *state, const 
 /* What the forecast of one metric asks for. */
 static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct core_metric_plan *out)
 {
-    out->trusted = demand_trust(demand).trusted;
+    out->trusted = demand_trusted(demand);
     struct demand_drive drive = demand_drive(demand, now_us, lead);
     if (!drive.usable || !isfinite(drive.quantile) || drive.quantile < 0)
         return;
@@ -263,7 +263,7 @@ static void compute(const struct question *q, struct answer *a)
     a->limited = a->rated = b.replicas;
     if (a->rated >= q->current)
         return;
-    a->rated = outlook_hold(q->current, b.replicas, q->ahead);
+    a->rated = outlook_hold(q->current, b.stabilized, b.replicas, q->ahead);
     if (a->rated > b.replicas)
         a->limits |= CORE_LIMIT_HELD;
 }

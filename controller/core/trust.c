@@ -96,6 +96,11 @@ void trust_take(struct trust *t, const struct trust_score *window, bool ends, ui
         t->trusted = true;
 }
 
+bool trust_given(const struct trust *t, bool enough_history, bool stale)
+{
+    return t->n > 0 && t->trusted && enough_history && !stale;
+}
+
 struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percent, uint32_t min_coverage_percent,
                                 bool enough_history, bool stale)
 {
@@ -112,7 +117,7 @@ struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percen
     out.error_percent = percent(s.error, s.actual);
     out.coverage_percent = 100 * s.covered / t->n;
     out.last_value_error_percent = percent(s.last_value, s.actual);
-    out.trusted = t->trusted && enough_history && !stale;
+    out.trusted = trust_given(t, enough_history, stale);
     out.streak = t->trusted ? t->bad : t->good;
     enum demand_trust_reason now = judge(t, &s, max_error_percent, min_coverage_percent);
     if (stale)

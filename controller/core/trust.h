@@ -58,5 +58,6 @@ void trust_take(struct trust *t, const struct trust_score *window, bool ends, ui
 /* `enough_history`: the history is as long as asked for. `stale`: there was no data for too long. */
 struct demand_trust trust_state(const struct trust *t, uint32_t max_error_percent, uint32_t min_coverage_percent,
                                 bool enough_history, bool stale);
+bool trust_given(const struct trust *t, bool enough_history, bool stale); /* its `trusted` */
 
 #endif

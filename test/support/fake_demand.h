@@ -114,6 +114,11 @@ struct demand_trust demand_trust(const struct demand *d)
     return (struct demand_trust){.trusted = d->trusted, .reason = d->trusted ? TRUST_EARNED : TRUST_LEARNING};
 }
 
+bool demand_trusted(const struct demand *d)
+{
+    return d->trusted;
+}
+
 void demand_encode_tail(const struct demand *d, struct codec_writer *w)
 {
     codec_u8(w, d->trusted);

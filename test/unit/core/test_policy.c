@@ -417,14 +417,52 @@ static void test_hold_ends(void **state)
     world_done(&w);
 }
 
+/* The forecast has nothing against a reduction. While the window still asks for nearly the current count, it waits;
+ * what a policy permits of a large one is taken, however little it is. */
+static void test_hold_for_the_window(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.spec.down.stabilization_s = 300;
+    w.live = 20;
+    forecast_of(&w, 0, 4);
+    for (int64_t s = 0; s <= 300; s += 15)
+        assert_int_equal(sync_at(&w, s, 0.6)->replicas, 20); /* 18, and the count at first sight */
+    for (int64_t s = 315; s < 600; s += 15)
+        plan_is(sync_at(&w, s, 0.35), 20, CORE_REASON_METRIC_BELOW_TARGET,
+                CORE_LIMIT_STABILIZED_DOWN | CORE_LIMIT_HELD);
+    assert_string_equal(w.plan.message,
+                        "Holding 20: cpu is at 35 % of the request, target 70 %; the scale-down window still asks for "
+                        "18, too little to change the count for.");
+    plan_is(sync_at(&w, 600, 0.35), 10, CORE_REASON_METRIC_BELOW_TARGET, 0);
+
+    core_state_free(w.state);
+    w.state = core_state_new(&w.spec);
+    w.spec.down.stabilization_s = 0;
+    w.spec.down.policies[0] = (struct core_policy){.type = CORE_POLICY_PODS, .value = 1, .period_s = 60};
+    w.spec.down.n_policies = 1;
+    w.live = 10;
+    forecast_of(&w, 0, 2);
+    sync_at(&w, 700, 0.7);
+    plan_is(sync_at(&w, 715, 0.35), 9, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_SCALE_DOWN_POLICY);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schedule),          cmocka_unit_test(test_schedule_bounds),
-        cmocka_unit_test(test_schedule_and_need), cmocka_unit_test(test_fallback),
-        cmocka_unit_test(test_fallback_at_least), cmocka_unit_test(test_trusted_window),
-        cmocka_unit_test(test_postponed),         cmocka_unit_test(test_cold_start),
-        cmocka_unit_test(test_raise_ahead),       cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_hold_for_the_window),
+        cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_schedule_bounds),
+        cmocka_unit_test(test_schedule_and_need),
+        cmocka_unit_test(test_fallback),
+        cmocka_unit_test(test_fallback_at_least),
+        cmocka_unit_test(test_trusted_window),
+        cmocka_unit_test(test_postponed),
+        cmocka_unit_test(test_cold_start),
+        cmocka_unit_test(test_raise_ahead),
+        cmocka_unit_test(test_hold),
         cmocka_unit_test(test_hold_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
