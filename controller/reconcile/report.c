@@ -3,6 +3,7 @@
 #include "api/pa.h"
 #include "base/alloc.h"
 #include "base/str.h"
+#include "core/condition.h"
 #include "core/explain.h"
 #include "reconcile/autoscaler.h"
 
