@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"backfill", NULL, "Give an autoscaler a history to start with", command_backfill},
     {"forecast", "Offline", "What the operator would forecast for a series", command_forecast},
     {"backtest", NULL, "How good those forecasts would have been", command_backtest},
+    {"anomalies", NULL, "What of a series the operator would find strange", command_anomalies},
     {"simulate", NULL, "What the operator and a plain HPA would have made of a demand trace", command_simulate},
     {"decide", NULL, "What the operator would decide, observation by observation", command_decide},
 };

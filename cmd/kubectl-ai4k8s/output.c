@@ -78,3 +78,11 @@ void output_progress(const char *label, uint64_t part, uint64_t whole)
         (void)fprintf(stderr, "\r\033[K%.60s %d %%", label, (int)(100 * part / whole));
     (void)fflush(stderr);
 }
+
+void output_progress_count(const char *label, uint64_t count)
+{
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    (void)fprintf(stderr, "\r\033[K%llu %.60s", (unsigned long long)count, label);
+    (void)fflush(stderr);
+}

@@ -27,5 +27,7 @@ unsigned output_width(void);   /* columns; 100 where there is no terminal */
 /* "LABEL 42 %" on a terminal's standard error, overwritten by the next one; nothing elsewhere. `part` == `whole` takes
  * it away. */
 void output_progress(const char *label, uint64_t part, uint64_t whole);
+/* "42 LABEL", where the whole is not known. */
+void output_progress_count(const char *label, uint64_t count);
 
 #endif

@@ -122,6 +122,14 @@ struct pa_prediction {
     int32_t trusted_down_window_s;
 };
 
+enum pa_anomaly_mode {
+    PA_ANOMALY_OFF,
+    PA_ANOMALY_EXCLUDE_SAMPLES,
+    PA_ANOMALY_HOLD_SCALE_DOWN,
+    PA_ANOMALY_REACTIVE_ONLY
+};
+enum pa_sensitivity { PA_SENSITIVITY_LOW, PA_SENSITIVITY_MEDIUM, PA_SENSITIVITY_HIGH };
+
 struct pa_spec {
     struct pa_target_ref scale_target_ref;
     int32_t min_replicas, max_replicas;
@@ -135,6 +143,10 @@ struct pa_spec {
         struct pa_rules up, down;
     } behavior;
     struct pa_prediction prediction;
+    struct pa_anomaly {
+        enum pa_anomaly_mode mode;
+        enum pa_sensitivity sensitivity;
+    } anomaly;
     struct pa_schedule schedules[PA_MAX_SCHEDULES];
 };
 

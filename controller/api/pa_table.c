@@ -125,6 +125,13 @@ static const struct schema_field spec_fields[] = {
      .doc = "How demand is forecast. A forecast that is trusted raises replicas before the load comes; it never "
             "lowers them.",
      AT(pa_spec, prediction)},
+    {.name = "anomaly",
+     .type = SCHEMA_OBJECT,
+     .object = &pa_anomaly_schema,
+     .fallback = "{}",
+     .doc = "What is done about demand that is unlike all that is remembered. Looked for in the samples of the metrics "
+            "that are forecast, from 20 samples on.",
+     AT(pa_spec, anomaly)},
     {.name = "schedules",
      .type = SCHEMA_LIST,
      .item = &schedule_item,

@@ -19,6 +19,7 @@ static const char *const condition_names[] = {
     [PA_FORECAST_READY] = "ForecastReady",
     [PA_FORECAST_TRUSTED] = "ForecastTrusted",
     [PA_FALLBACK_ACTIVE] = "FallbackActive",
+    [PA_ANOMALY_DETECTED] = "AnomalyDetected",
     [PA_CONFLICT] = "Conflict",
     [PA_PAUSED] = "Paused",
     [PA_CONFIG_VALID] = "ConfigValid",

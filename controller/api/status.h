@@ -19,7 +19,7 @@
 #include "kube/meta.h"
 
 #define PA_STATUS_METRICS    8
-#define PA_STATUS_STAGES     10
+#define PA_STATUS_STAGES     12
 #define PA_STATUS_LIMITS     16
 #define PA_STATUS_POINTS     6
 #define PA_STATUS_CONDITIONS 12
@@ -35,6 +35,7 @@ enum pa_condition_type {
     PA_FORECAST_READY,
     PA_FORECAST_TRUSTED,
     PA_FALLBACK_ACTIVE,
+    PA_ANOMALY_DETECTED,
     PA_CONFLICT,
     PA_PAUSED,
     PA_CONFIG_VALID,
@@ -107,6 +108,13 @@ struct pa_forecast_status {
     struct pa_forecast_point hourly[PA_STATUS_POINTS];
 };
 
+struct pa_anomaly_status {
+    bool is_anomaly;
+    int32_t score_percent;
+    char severity[8]; /* "None" ... "High" */
+    int64_t since_us; /* 0: it is none */
+};
+
 struct pa_condition {
     char type[32];
     enum condition_status status;
@@ -127,6 +135,8 @@ struct pa_status {
     uint32_t n_current_metrics;
     struct pa_metric_status current_metrics[PA_STATUS_METRICS];
     struct pa_forecast_status forecast;
+    bool has_anomaly;
+    struct pa_anomaly_status anomaly;
     uint32_t n_conditions;
     struct pa_condition conditions[PA_STATUS_CONDITIONS];
 };

@@ -227,6 +227,35 @@ static const struct schema_field forecast_fields[] = {
 };
 static const struct schema_object forecast = SCHEMA_OBJECT_OF(forecast_fields);
 
+/* ---- anomaly ---- */
+
+static const struct schema_field anomaly_fields[] = {
+    {.name = "isAnomaly",
+     .type = SCHEMA_BOOL,
+     .news = SCHEMA_PROMPT,
+     .doc = "Whether an anomaly has been found and is not over yet.",
+     AT(pa_anomaly_status, is_anomaly)},
+    {.name = "scorePercent",
+     .type = SCHEMA_INT32,
+     .news = SCHEMA_SILENT,
+     .doc =
+         "How odd the last sample was: 50 is an anomaly at sensitivity Medium, above 80 it is odder than all that is "
+         "remembered.",
+     AT(pa_anomaly_status, score_percent)},
+    {.name = "severity",
+     .type = SCHEMA_STRING,
+     .max = 7,
+     .news = SCHEMA_PROMPT,
+     .doc = "The highest since it began: None, Low, Medium or High.",
+     AT(pa_anomaly_status, severity)},
+    {.name = "since",
+     .type = SCHEMA_TIME,
+     .news = SCHEMA_SILENT,
+     .doc = "When it began. Absent when there is none.",
+     AT(pa_anomaly_status, since_us)},
+};
+static const struct schema_object anomaly = SCHEMA_OBJECT_OF(anomaly_fields);
+
 /* ---- conditions (metav1.Condition) ---- */
 
 static const char *const condition_statuses[] = {"Unknown", "False", "True", NULL}; /* enum condition_status */
@@ -238,8 +267,8 @@ static const struct schema_field condition_fields[] = {
      .max = 316,
      .format = &schema_reason,
      .news = SCHEMA_LOUD,
-     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, Conflict, Paused or "
-            "ConfigValid.",
+     .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, FallbackActive, "
+            "AnomalyDetected, Conflict, Paused or ConfigValid.",
      AT(pa_condition, type)},
     {.name = "status",
      .type = SCHEMA_ENUM,
@@ -329,6 +358,12 @@ static const struct schema_field status_fields[] = {
      .object = &forecast,
      .doc = "What is expected, and how good the forecast has been. Of the metric that decides.",
      OPT(pa_status, forecast)},
+    {.name = "anomaly",
+     .type = SCHEMA_OBJECT,
+     .object = &anomaly,
+     .doc = "Whether the demand is unlike what is remembered. Absent with spec.anomaly.mode \"Off\", and without a "
+            "forecast.",
+     OPT(pa_status, anomaly)},
     {.name = "conditions",
      .type = SCHEMA_LIST,
      .item = &condition_item,

@@ -147,6 +147,18 @@ static struct demand_config prediction_of(const struct pa_prediction *p)
     return ret;
 }
 
+static struct core_anomaly_spec anomaly_of(const struct pa_anomaly *a)
+{
+    static const enum anomaly_mode modes[] = {[PA_ANOMALY_OFF] = ANOMALY_OFF,
+                                              [PA_ANOMALY_EXCLUDE_SAMPLES] = ANOMALY_EXCLUDE_SAMPLES,
+                                              [PA_ANOMALY_HOLD_SCALE_DOWN] = ANOMALY_HOLD_SCALE_DOWN,
+                                              [PA_ANOMALY_REACTIVE_ONLY] = ANOMALY_REACTIVE_ONLY};
+    static const enum anomaly_sensitivity sensitivities[] = {[PA_SENSITIVITY_LOW] = ANOMALY_SENSITIVITY_LOW,
+                                                             [PA_SENSITIVITY_MEDIUM] = ANOMALY_SENSITIVITY_MEDIUM,
+                                                             [PA_SENSITIVITY_HIGH] = ANOMALY_SENSITIVITY_HIGH};
+    return (struct core_anomaly_spec){.mode = modes[a->mode], .sensitivity = sensitivities[a->sensitivity]};
+}
+
 void pa_to_core(const struct pa *pa, const struct operator_config *config, struct tz_cache *zones,
                 struct core_spec *ret, struct error *ret_ignored)
 {
@@ -168,6 +180,7 @@ void pa_to_core(const struct pa *pa, const struct operator_config *config, struc
         core.down = rules_of(&s->behavior.down);
     }
     core.prediction = prediction_of(&s->prediction);
+    core.anomaly = anomaly_of(&s->anomaly);
     core.has_trusted_stabilization = s->prediction.has_trusted_down_window_s;
     core.trusted_stabilization_s =
         s->prediction.has_trusted_down_window_s ? (uint32_t)s->prediction.trusted_down_window_s : 0;

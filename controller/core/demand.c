@@ -344,6 +344,35 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
     return closed;
 }
 
+bool demand_closes(const struct demand *d, int64_t time_us, int64_t *ret_slot, double *ret_value)
+{
+    bool any = d->series.n > 0 || d->open.n > 0 || d->open.excluded_n > 0;
+    if (!any || time_us <= d->last_us || demand_slot_of(d, time_us) <= d->series.next)
+        return false;
+    *ret_slot = d->series.next;
+    *ret_value = d->open.n ? d->open.sum / d->open.n : (double)NAN;
+    return true;
+}
+
+void demand_exclude_open(struct demand *d)
+{
+    d->open.excluded_sum += d->open.sum;
+    d->open.excluded_n += d->open.n;
+    d->open.sum = 0;
+    d->open.n = 0;
+    driver_skip(&d->driver);
+}
+
+const struct series *demand_series(const struct demand *d)
+{
+    return &d->series;
+}
+
+uint32_t demand_season_slots(const struct demand *d)
+{
+    return d->model.season;
+}
+
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks)
 {
     (void)advance(d, slot);

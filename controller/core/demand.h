@@ -25,6 +25,7 @@
 #include "core/codec.h"
 #include "core/forecast.h"
 #include "core/sample.h"
+#include "core/series.h"
 
 #define DEMAND_MIN_SLOTS   12
 #define DEMAND_MAX_SLOTS   4032
@@ -66,6 +67,14 @@ enum demand_flags {
  * that it closed. */
 #define DEMAND_MAX_BACK_SLOTS 3
 uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s);
+
+/* For who looks at a slot before it is closed (anomaly detection). Whether an observation at `time_us` would close the
+ * open slot: which it is, and the mean of what was measured in it (NaN: no data). */
+bool demand_closes(const struct demand *d, int64_t time_us, int64_t *ret_slot, double *ret_value);
+/* The open slot is not to be trained on: it is kept and shown. Nor is any forecast scored that has not finished yet. */
+void demand_exclude_open(struct demand *d);
+const struct series *demand_series(const struct demand *d); /* borrowed */
+uint32_t demand_season_slots(const struct demand *d);       /* the season in use; 0: none */
 
 /* A whole slot at once: backfill and offline series. `value` NaN is no data. Slots must increase; skipped
  * ones are no data. */

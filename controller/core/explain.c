@@ -2,6 +2,7 @@
 #include "core/explain.h"
 
 #include "core/outlook.h"
+#include "core/words.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -25,7 +26,7 @@ static const char *const reason_names[] = {
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
-    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",         "Anomaly",
 };
 static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
                                           [CORE_METRIC_STALE] = "Stale",
@@ -77,103 +78,6 @@ uint32_t core_limit_names(unsigned limits, const char *out[CORE_N_LIMITS])
     return n;
 }
 
-/* ---- text in fixed room ---- */
-
-struct text {
-    char *data;
-    size_t cap, len;
-};
-
-static void say(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(struct text *t, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    int n = vsnprintf(t->data + t->len, t->cap - t->len, fmt, args);
-    va_end(args);
-    if (n > 0)
-        t->len = MIN(t->len + (size_t)n, t->cap - 1);
-}
-
-#define TEXT(array) ((struct text){.data = (array), .cap = sizeof(array)})
-
-/* Thousandths with about three digits: 0.035, 2.9, 45, 12345. No floating point: its text depends on the
- * locale. */
-static void say_milli(struct text *t, int64_t milli)
-{
-    const char *sign = milli < 0 ? "-" : "";
-    uint64_t v = milli < 0 ? 0 - (uint64_t)milli : (uint64_t)milli;
-    unsigned step = v >= 100000 ? 1000 : v >= 10000 ? 100 : v >= 1000 ? 10 : 1;
-    v = (v + step / 2) / step * step;
-    unsigned fraction = (unsigned)(v % 1000);
-    unsigned digits = 3;
-    for (; digits > 0 && fraction % 10 == 0; digits--)
-        fraction /= 10;
-    say(t, "%s%llu", sign, (unsigned long long)(v / 1000));
-    if (digits > 0)
-        say(t, ".%0*u", (int)digits, fraction);
-}
-
-/* A quantity of a metric, with its unit where it has one. */
-static void say_quantity(struct text *t, const struct core_metric_spec *metric, int64_t milli)
-{
-    static const char *const units[] = {" bytes", "Ki", "Mi", "Gi", "Ti", "Pi"};
-    unsigned unit = 0;
-    bool bytes = metric->kind == CORE_METRIC_POD && metric->source != CORE_SOURCE_PODS;
-    if (bytes)
-        for (; milli >= 1024000 && unit + 1 < ARRAY_SIZE(units); unit++)
-            milli /= 1024;
-    say_milli(t, milli);
-    say(t, "%s", bytes ? units[unit] : metric->kind == CORE_METRIC_CPU ? " cores" : "");
-}
-
-static void say_seconds(struct text *t, uint32_t s)
-{
-    if (s >= 120)
-        say(t, "%u min", (s + 30) / 60);
-    else
-        say(t, "%u s", s);
-}
-
-/* "cpu is at 84 % of the request, target 70 %" */
-static void say_metric(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
-{
-    const struct core_metric_spec *metric = &spec->metrics[i];
-    const struct core_metric_plan *m = &plan->metrics[i];
-    if (m->problem != CORE_PROBLEM_NONE) {
-        say(t, "%s is unknown (%s)", metric->name, core_problem_text(m->problem));
-    } else if (metric->target_type == CORE_TARGET_UTILIZATION) {
-        say(t, "%s is at %d %% of the request, target %d %%", metric->name, m->current_percent, metric->target_percent);
-    } else {
-        const char *per = metric->target_type == CORE_TARGET_VALUE ? "" : " per pod";
-        say(t, "%s is at ", metric->name);
-        say_quantity(t, metric, m->current_milli);
-        say(t, "%s, target ", per);
-        say_quantity(t, metric, metric->target_milli);
-    }
-}
-
-/* "cpu may need 2.9 cores within 3 min (forecast, 90 % sure), a pod serves 0.5 cores" */
-static void say_forecast(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
-{
-    const struct core_metric_spec *metric = &spec->metrics[i];
-    say(t, "%s may need ", metric->name);
-    say_quantity(t, metric, core_milli(plan->metrics[i].drive));
-    say(t, " within ");
-    say_seconds(t, plan->lead_s);
-    say(t, " (forecast, %u %% sure), a pod serves ", spec->prediction.confidence_percent);
-    say_quantity(t, metric, core_milli(plan->metrics[i].capacity));
-}
-
-/* "cpu is unknown (no metrics returned) for 5 min, its fallback is 6" */
-static void say_outage(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
-{
-    say_metric(t, spec, plan, i);
-    say(t, " for ");
-    say_seconds(t, plan->metrics[i].unknown_s);
-    say(t, ", its fallback is %d", plan->metrics[i].fallback);
-}
-
 /* ---- stages ---- */
 
 static struct text stage(struct core_plan *plan, const char *name, int32_t replicas)
@@ -196,14 +100,6 @@ static uint32_t predicting_metric(const struct core_plan *plan, bool trusted)
     return best;
 }
 
-static uint32_t fallen_back_metric(const struct core_plan *plan)
-{
-    for (uint32_t i = 0; i < plan->n_metrics; i++)
-        if (plan->metrics[i].fallback == plan->fallback)
-            return i;
-    return 0;
-}
-
 static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
 {
     struct text t = stage(plan, "Reactive", plan->reactive);
@@ -221,6 +117,15 @@ static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
         t = stage(plan, trusted ? "Predicted" : "Untrusted", trusted ? plan->predicted : plan->untrusted);
         say_forecast(&t, spec, plan, predicting_metric(plan, trusted));
     }
+}
+
+/* "the demand has been odd for 12 min (score 93 %, High)" */
+static void say_anomaly(struct text *t, const struct core_plan *plan)
+{
+    const struct watch_finding *f = &plan->anomaly;
+    say(t, "the demand has been odd for ");
+    say_seconds(t, (uint32_t)MAX(0, MIN((plan->time_us - f->since_us) / 1000000, UINT32_MAX / 2)));
+    say(t, " (severity %s)", anomaly_severity_names[f->severity]);
 }
 
 /* The forecast has nothing against the reduction: it is what the scale-down window leaves of it that is too small. */
@@ -293,6 +198,17 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "minReplicas");
     if (plan->limits & CORE_LIMIT_HELD)
         stage_held(plan);
+    if (plan->anomaly.is_anomaly) {
+        t = stage(plan, "Anomaly",
+                  plan->anomaly.sets_aside && plan->set_aside >= 0 ? plan->set_aside
+                  : plan->limits & CORE_LIMIT_ANOMALY              ? plan->current
+                                                                   : plan->rated);
+        say_anomaly(&t, plan);
+        if (plan->anomaly.holds)
+            say(&t, ": scale-down is held");
+        else if (plan->anomaly.sets_aside)
+            say(&t, ": the forecast is set aside");
+    }
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
@@ -416,6 +332,14 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
         say_limit(&t, spec, plan);
     if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
         say(&t, "; as many targets shrink at once as the operator lets");
+    if (plan->limits & CORE_LIMIT_ANOMALY) {
+        say(&t, "; ");
+        say_anomaly(&t, plan);
+        if (plan->set_aside >= 0)
+            say(&t, ", so the forecast of %d is set aside", plan->set_aside);
+        else
+            say(&t, ", so nothing is lowered for now");
+    }
     say(&t, ".");
 }
 
@@ -436,143 +360,4 @@ void core_rescale_reason(const struct core_spec *spec, const struct core_plan *p
         say(&t, "%s forecast above capacity", metric);
     else
         say(&t, "%s above target", metric);
-}
-
-/* ---- conditions ---- */
-
-static void condition(struct core_condition *out, bool status, const char *reason, const char *message)
-{
-    struct text t = TEXT(out->message);
-    out->known = true;
-    out->status = status;
-    out->reason = reason;
-    say(&t, "%s", message);
-}
-
-static void unknown(struct core_condition *out)
-{
-    *out = (struct core_condition){.known = false, .reason = ""};
-}
-
-void core_condition_able_to_scale(const struct core_plan *plan, struct core_condition *out)
-{
-    unknown(out);
-    if (plan->reason == CORE_REASON_OFF)
-        return;
-    if (plan->stabilized < 0)
-        condition(out, true, "SucceededGetScale", "the target's current scale was read");
-    else if (plan->limits & CORE_LIMIT_STABILIZED_DOWN)
-        condition(out, true, "ScaleDownStabilized",
-                  "recent recommendations were higher than current one, applying the highest recent "
-                  "recommendation");
-    else if (plan->limits & CORE_LIMIT_STABILIZED_UP)
-        condition(out, true, "ScaleUpStabilized",
-                  "recent recommendations were lower than current one, applying the lowest recent recommendation");
-    else
-        condition(out, true, "ReadyForNewScale", "recommended size matches current size");
-}
-
-void core_condition_rescaled(const struct core_plan *plan, const char *failure, struct core_condition *out)
-{
-    unknown(out);
-    condition(out, failure == NULL, failure ? "FailedUpdateScale" : "SucceededRescale", "");
-    struct text t = TEXT(out->message);
-    if (failure)
-        say(&t, "the target scale could not be updated: %s", failure);
-    else
-        say(&t, "the target scale was updated to %d", plan->replicas);
-}
-
-static const char *failed_get(enum core_metric_source source)
-{
-    switch (source) {
-    case CORE_SOURCE_RESOURCE:
-        return "FailedGetResourceMetric";
-    case CORE_SOURCE_CONTAINER_RESOURCE:
-        return "FailedGetContainerResourceMetric";
-    case CORE_SOURCE_PODS:
-        return "FailedGetPodsMetric";
-    case CORE_SOURCE_OBJECT:
-        return "FailedGetObjectMetric";
-    case CORE_SOURCE_EXTERNAL:
-        return "FailedGetExternalMetric";
-    case CORE_SOURCE_PROMETHEUS:
-        return "FailedGetPrometheusMetric";
-    }
-    return "InvalidMetricSourceType";
-}
-
-void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
-                                   struct core_condition *out)
-{
-    unknown(out);
-    bool snapped = plan->reason == CORE_REASON_TOO_FEW_REPLICAS || plan->reason == CORE_REASON_TOO_MANY_REPLICAS;
-    if (plan->reason == CORE_REASON_OFF || snapped)
-        return;
-    struct text t = TEXT(out->message);
-    if (plan->reason == CORE_REASON_SCALING_DISABLED) {
-        condition(out, false, "ScalingDisabled", "scaling is disabled since the replica count of the target is zero");
-    } else if (plan->scaling_active) {
-        uint32_t metric = plan->metric >= 0 ? (uint32_t)plan->metric : 0;
-        condition(out, true, "ValidMetricFound", "");
-        say(&t, "a replica count was calculated from %s", spec->metrics[metric].name);
-    } else if (plan->failed_metric >= 0) {
-        const struct core_metric_spec *metric = &spec->metrics[plan->failed_metric];
-        condition(out, false, failed_get(metric->source), "");
-        say(&t, "unable to compute the replica count: %s: %s%s%s", metric->name,
-            core_problem_text(plan->metrics[plan->failed_metric].problem), detail ? ": " : "", detail ? detail : "");
-    }
-}
-
-void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
-                                    struct core_condition *out)
-{
-    unknown(out);
-    if (plan->stabilized < 0)
-        return;
-    bool scheduled = plan->limits & CORE_LIMIT_SCHEDULED;
-    /* From zero, a minimum that was raised meanwhile: with a behavior the HPA goes there after it has said this. */
-    bool raised = spec->behavior && plan->current == 0 && !scheduled &&
-                  !(plan->limits & (CORE_LIMIT_SCALE_UP_POLICY | CORE_LIMIT_MAX_REPLICAS));
-    /* Held back by a policy, and then raised to the minimum all the same, which may be just the stabilised count. */
-    bool held = plan->limits & CORE_LIMIT_SCALE_UP_POLICY;
-    if ((plan->rated == plan->stabilized && !scheduled && !held) || raised)
-        condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
-    else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
-        condition(out, true, "ScaleUpLimit",
-                  "the desired replica count is increasing faster than the maximum scale rate");
-    else if (plan->limits & CORE_LIMIT_SCALE_DOWN_POLICY)
-        condition(out, true, "ScaleDownLimit",
-                  "the desired replica count is decreasing faster than the maximum scale rate");
-    else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
-        condition(out, true, "TooManyReplicas", "the desired replica count is more than the maximum replica count");
-    else
-        condition(out, true, "TooFewReplicas",
-                  plan->limits & CORE_LIMIT_SCHEDULED
-                      ? "the desired replica count is less than the floor of a schedule"
-                      : "the desired replica count is less than the minimum replica count");
-}
-
-void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
-{
-    unknown(out);
-    if (plan->reason == CORE_REASON_OFF)
-        return;
-    bool any = false;
-    for (uint32_t i = 0; i < spec->n_metrics; i++)
-        any |= spec->metrics[i].fallback.after_s > 0;
-    if (!any) {
-        condition(out, false, "NoFallback", "no metric has a fallback");
-    } else if (plan->fallback < 0) {
-        condition(out, false, "MetricsAvailable", "no metric with a fallback has been unknown for long enough");
-    } else {
-        /* Without how long: the message of a lasting condition must not change at each sync. */
-        condition(out, true, "MetricUnavailable", "");
-        struct text t = TEXT(out->message);
-        uint32_t metric = fallen_back_metric(plan);
-        say_metric(&t, spec, plan, metric);
-        say(&t, " for at least ");
-        say_seconds(&t, spec->metrics[metric].fallback.after_s);
-        say(&t, ": its fallback is %d", plan->metrics[metric].fallback);
-    }
 }

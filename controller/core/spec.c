@@ -103,6 +103,7 @@ struct core_spec core_spec_default(void)
                  .n_policies = 1,
                  .policies = {{.type = CORE_POLICY_PERCENT, .value = 100, .period_s = 15}}},
         .prediction = demand_config_default(),
+        .anomaly = {.mode = ANOMALY_OFF, .sensitivity = ANOMALY_SENSITIVITY_MEDIUM},
         .cpu_initialization_s = 300,
         .initial_readiness_s = 30,
     };

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/tz.h"
+#include "core/anomaly.h"
 #include "core/cron.h"
 #include "core/demand.h"
 
@@ -116,6 +117,13 @@ struct core_spec {
 
     struct demand_config prediction; /* of each metric that is forecast */
 
+    /* Looked for in what is forecast: without a forecast there is none. */
+    struct core_anomaly_spec {
+        enum anomaly_mode mode;
+        enum anomaly_sensitivity sensitivity;
+        uint64_t seed; /* of the object; any number will do */
+    } anomaly;
+
     /* HPA constants; the defaults are kube-controller-manager's: 300 s and 30 s. */
     uint32_t cpu_initialization_s, initial_readiness_s;
 
@@ -123,7 +131,7 @@ struct core_spec {
     struct core_schedule schedules[CORE_MAX_SCHEDULES]; /* the last member: most specs have few */
 };
 
-/* Min 1, max 10, one metric "cpu" at 70 % of the request, forecast; no
+/* Anomalies off. Min 1, max 10, one metric "cpu" at 70 % of the request, forecast; no
  * behavior, and as rules for when it is switched on: up 100 % or 4 pods per 15 s, down 100 % per 15 s after
  * 300 s. */
 struct core_spec core_spec_default(void);

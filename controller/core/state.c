@@ -23,7 +23,8 @@ enum tail_tag {
     TAG_CONTENTION = 3,
     TAG_DECISIONS = 4,
     TAG_METRIC = 5,
-    TAG_OUTAGES = 6
+    TAG_OUTAGES = 6,
+    TAG_WATCH = 7 /* behind the metrics */
 };
 enum history_tag { TAG_SEGMENT = 1 };
 
@@ -96,6 +97,7 @@ void state_take_spec(struct core_state *state, const struct core_spec *spec)
         metric_done(&state->metrics[i]);
     memcpy(state->metrics, taken, sizeof taken);
     state->n_metrics = n;
+    watch_clear(&state->watch);
 }
 
 struct core_state *core_state_new(const struct core_spec *spec)
@@ -113,13 +115,15 @@ struct core_state *core_state_free(struct core_state *state)
         metric_done(&state->metrics[i]);
     behavior_done(&state->behavior);
     decisions_done(&state->decisions);
+    watch_clear(&state->watch);
     free(state);
     return NULL;
 }
 
 size_t core_state_memory(const struct core_state *state)
 {
-    size_t bytes = sizeof *state + behavior_memory(&state->behavior) + state->decisions.cap;
+    size_t bytes =
+        sizeof *state + behavior_memory(&state->behavior) + state->decisions.cap + watch_memory(&state->watch);
     for (uint32_t i = 0; i < state->n_metrics; i++)
         bytes += strlen(state->metrics[i].name) + 1 + demand_memory(state->metrics[i].demand);
     return bytes;
@@ -134,6 +138,25 @@ struct demand *core_state_demand(struct core_state *state, const char *metric)
 uint32_t core_state_decisions(const struct core_state *state, struct core_decision *out, uint32_t cap)
 {
     return decisions_list(&state->decisions, out, cap);
+}
+
+void core_rest(struct core_state *state)
+{
+    watch_rest(&state->watch);
+}
+
+/* Of what is forecast, and on which grid (FNV-1a). */
+static uint64_t metrics_digest(const struct core_state *state)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    for (uint32_t i = 0; i < state->n_metrics; i++) {
+        const struct demand_config *config = demand_config(state->metrics[i].demand);
+        for (const char *c = state->metrics[i].name; *c; c++)
+            digest = (digest ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+        digest = (digest ^ config->interval_s) * UINT64_C(0x100000001b3);
+        digest = (digest ^ config->slots) * UINT64_C(0x100000001b3);
+    }
+    return digest;
 }
 
 /* ---- writing ---- */
@@ -212,6 +235,9 @@ void core_state_encode_tail(const struct core_state *state, struct buf *out)
         demand_encode_tail(state->metrics[i].demand, &w);
         codec_section_end(&w, at);
     }
+    at = codec_section(&w, TAG_WATCH);
+    watch_encode(&state->watch, metrics_digest(state), &w);
+    codec_section_end(&w, at);
     frame_end(&w, frame);
 }
 
@@ -326,13 +352,25 @@ static bool get_metric(struct codec_reader *r, const struct core_spec *spec, str
     return demand_decode_tail(m->demand, r) == 0;
 }
 
+/* Only metrics may come more than once: what is decoded goes into a part that is fresh. */
+static bool is_repeated(uint32_t *seen, uint16_t tag)
+{
+    uint32_t bit = tag < 32 && tag != TAG_METRIC ? 1u << tag : 0;
+    bool repeated = *seen & bit;
+    *seen |= bit;
+    return repeated;
+}
+
 static int read_tail(struct core_state *state, const struct core_spec *spec, struct codec_reader *frame,
                      struct error *err)
 {
     struct codec_reader section;
+    uint32_t seen = 0;
     uint16_t tag;
     while (codec_get_section(frame, &tag, &section)) {
         bool ok = true;
+        if (is_repeated(&seen, tag))
+            return error_set(err, ERROR_PARSE, "section %u is there twice", tag);
         if (tag == TAG_GENERAL)
             state->scaled_to_zero = codec_get_u8(&section) != 0;
         else if (tag == TAG_BEHAVIOR)
@@ -345,6 +383,8 @@ static int read_tail(struct core_state *state, const struct core_spec *spec, str
             ok = outages_decode(&state->outages, &section) == 0;
         else if (tag == TAG_METRIC)
             ok = get_metric(&section, spec, state);
+        else if (tag == TAG_WATCH)
+            ok = watch_decode(&state->watch, spec, metrics_digest(state), state->n_metrics, &section) == 0;
         if (!ok || section.failed)
             return error_set(err, ERROR_PARSE, "section %u is broken", tag);
     }
@@ -387,8 +427,11 @@ static struct core_state *read_parts(const struct core_spec *spec, const void *t
     if (history_len > 0 && (frame_open(history, history_len, FRAME_HISTORY, &frame, &unused, err) < 0 ||
                             read_history(state, &frame, err) < 0))
         return core_state_free(state);
+    uint64_t before = metrics_digest(state);
     for (uint32_t i = 0; i < state->n_metrics; i++)
         demand_decode_done(state->metrics[i].demand);
+    if (metrics_digest(state) != before)
+        watch_clear(&state->watch);
     state_take_spec(state, spec);
     return state;
 }

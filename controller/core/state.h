@@ -7,6 +7,7 @@
 #include "core/decisions.h"
 #include "core/outage.h"
 #include "core/step.h"
+#include "core/watch.h"
 
 struct core_state_metric {
     char *name;
@@ -20,6 +21,7 @@ struct core_state {
     struct contention contention;
     struct decisions decisions;
     struct outages outages;
+    struct watch watch;
     bool scaled_to_zero; /* the last write of ours was to 0: a count of 0 is not by hand (HPA: condition
                             ScaledToZero) */
 };

@@ -40,6 +40,10 @@ static void observe(const struct core_spec *spec, struct core_state *state, cons
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
     state_take_spec(state, spec);
     uint32_t lead = lead_s(spec, observation), n = 0;
+    struct demand *demands[CORE_MAX_METRICS];
+    for (uint32_t i = 0; i < state->n_metrics; i++)
+        demands[i] = state->metrics[i].demand;
+    watch_observe(&state->watch, spec, demands, state->n_metrics, observation->time_us);
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
         if (!spec->metrics[i].forecast)
             continue;
@@ -110,7 +114,7 @@ static void look_ahead(const struct core_spec *spec, struct core_state *state,
                        const struct core_observation *observation, int32_t need, struct core_plan *plan)
 {
     bool raise = need > plan->current;
-    if (need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
+    if (plan->anomaly.sets_aside || need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
         return;
     for (uint32_t i = 0, forecasts = 0; i < spec->n_metrics; i++) {
         if (!spec->metrics[i].forecast)
@@ -157,8 +161,18 @@ static void take_floor(const struct core_spec *spec, struct core_plan *plan)
     plan->scheduled = floor.replicas;
     plan->schedule = floor.schedule;
     plan->min = MAX(spec->min_replicas, floor.replicas);
-    if (plan->forecast_trusted && spec->has_trusted_stabilization)
+    if (plan->forecast_trusted && !plan->anomaly.sets_aside && spec->has_trusted_stabilization)
         plan->down_window_s = spec->trusted_stabilization_s;
+}
+
+/* What an anomaly takes away: the forecast, in mode ReactiveOnly. */
+static void set_aside(const struct core_spec *spec, const struct core_state *state, struct core_plan *plan)
+{
+    plan->anomaly = watch_finding(&state->watch, spec, plan->time_us);
+    if (!plan->anomaly.sets_aside)
+        return;
+    plan->set_aside = plan->predicted;
+    plan->predicted = -1;
 }
 
 /* ---- the decision ---- */
@@ -179,6 +193,7 @@ struct question {
     uint32_t down_window_s;
     bool contended;
     bool on_hold; /* contended: no write yet */
+    bool odd;     /* an anomaly holds what would be lowered */
 };
 
 struct answer {
@@ -295,6 +310,10 @@ static void decide(const struct question *q, struct answer *a)
         a->replicas = floor;
         a->limits |= CORE_LIMIT_NOT_ACTIVE;
     }
+    if (q->odd && a->replicas < floor) {
+        a->replicas = floor;
+        a->limits |= CORE_LIMIT_ANOMALY;
+    }
     if (q->contended && a->replicas < floor) {
         a->replicas = floor;
         a->limits |= CORE_LIMIT_CONTENTION;
@@ -329,6 +348,7 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
         return; /* the user gave I8 up */
     struct question without = *q;
     without.predicted = without.ahead = -1;
+    without.odd = false;
     without.min = q->spec->min_replicas;
     decide(&without, &plain);
     assert(a->replicas >= plain.replicas); /* I8 */
@@ -412,6 +432,8 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
         plan->limits |= CORE_LIMIT_TOLERANCE;
     if (plan->untrusted > MAX(a->raw, q->current))
         plan->limits |= CORE_LIMIT_UNTRUSTED;
+    if (plan->set_aside > MAX(a->raw, q->current))
+        plan->limits |= CORE_LIMIT_ANOMALY;
 }
 
 static void step_off(struct core_state *state, int32_t current, struct core_plan *plan)
@@ -442,7 +464,7 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
-    plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
+    plan->set_aside = plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
     plan->raw = plan->ahead = plan->raised = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric =
         -1;
     plan->min = spec->min_replicas;
@@ -470,6 +492,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, proposals, plan);
+        set_aside(spec, state, plan);
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
@@ -488,7 +511,8 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .ahead = plan->ahead,
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
-                                    .on_hold = plan->hold_off_s > 0};
+                                    .on_hold = plan->hold_off_s > 0,
+                                    .odd = plan->anomaly.holds};
         struct answer answer;
         decide(&question, &answer);
         assert_invariants(&question, &answer, need.failed >= 0);

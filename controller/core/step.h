@@ -3,7 +3,8 @@
  *     reactive (HPA v2) --+
  *     predicted ----------+
  *     fallback -----------+-> max = D -> raise ahead -> stabilise -> policies -> clamp -> hold -> mode, contention ->
- * plan schedules raise the lower bound of the clamp
+ * plan schedules raise the lower bound of the clamp; an anomaly of the demand holds what would be lowered, or sets the
+ *     prediction aside, for half an hour at most
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
  * tests call this same function. `struct core_state` is everything that survives a restart; its encoding is
@@ -22,6 +23,7 @@
 #include "core/codec.h"
 #include "core/forecast.h"
 #include "core/spec.h"
+#include "core/watch.h"
 
 /* ---- observation: what was seen at one sync ---- */
 
@@ -114,8 +116,9 @@ enum core_limit {
     CORE_LIMIT_SCHEDULED = 1 << 11,     /* the floor of a schedule is above what would be otherwise */
     CORE_LIMIT_SHRINK_BUDGET = 1 << 12, /* the executor's: core_plan_postpone() */
     CORE_LIMIT_HELD = 1 << 13,          /* a reduction that the forecast says would soon be fetched again */
+    CORE_LIMIT_ANOMALY = 1 << 14,       /* the demand is odd: nothing is lowered, or the forecast is set aside */
 };
-#define CORE_N_LIMITS 14
+#define CORE_N_LIMITS 15
 
 enum core_metric_state {
     CORE_METRIC_NORMAL,
@@ -136,10 +139,10 @@ enum core_problem {
     CORE_PROBLEM_ZERO_REQUEST, /* the requests are 0 */
 };
 
-#define CORE_MAX_STAGES 10
+#define CORE_MAX_STAGES 12
 struct core_stage {
-    char
-        name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Stabilised Limited Held Final */
+    /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Stabilised Limited Held Anomaly Final */
+    char name[24];
     int32_t replicas;
     char note[120];
 };
@@ -178,6 +181,9 @@ struct core_plan {
     bool foreign_write;    /* spec.replicas is not what we wrote or saw last */
     bool contended;
     uint32_t hold_off_s; /* contended: seconds until the next write; 0: may write */
+
+    struct watch_finding anomaly;
+    int32_t set_aside; /* what the forecast would have asked for; -1: it was not set aside */
 
     uint32_t n_metrics;
     struct core_metric_plan {
@@ -240,7 +246,11 @@ void core_adopt(struct core_state *state, int32_t replicas);
  * write. */
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas);
 
-/* Bytes on the heap, demand included. <= 16 KiB with one forecast metric of 2016 slots. */
+/* Gives memory back that the next closed slot would make anew (the forest, 300 KiB): for who keeps many states. Changes
+ * no plan. */
+void core_rest(struct core_state *state);
+
+/* Bytes on the heap, demand included; at rest <= 16 KiB with one forecast metric of 2016 slots. */
 size_t core_state_memory(const struct core_state *state);
 
 /* History that comes from elsewhere, for metric `name`; slots before the present only. */

@@ -19,7 +19,8 @@ enum plot_role {
     PLOT_LIMIT,         /* a dashed line */
     PLOT_REPLICAS_AREA, /* what steps leave over, filled down to 0 */
     PLOT_BASELINE_AREA,
-    PLOT_EVENT, /* a dot where there is a value */
+    PLOT_EVENT,   /* a dot where there is a value */
+    PLOT_ANOMALY, /* a ring where there is a value */
     PLOT_ROLES,
 };
 

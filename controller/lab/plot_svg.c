@@ -29,13 +29,20 @@ static const char style[] =
     ".limit{fill:none;stroke:#b3261e;stroke-width:1;stroke-dasharray:6 4}"
     ".bar{fill:#7ea6cf}"
     ".replicas-area{fill:#c2600a;fill-opacity:.85;stroke:none}.baseline-area{fill:#7b4fa3;fill-opacity:.45;stroke:none}"
-    ".event{fill:#2166ac;stroke:#fff;stroke-width:.8}"
+    ".event{fill:#2166ac;stroke:#fff;stroke-width:.8}.anomaly{fill:#fff;fill-opacity:.6;stroke:#b3261e;stroke-width:2}"
     "</style>\n";
 
 static const char *const classes[PLOT_ROLES] = {
-    [PLOT_OBSERVED] = "observed",           [PLOT_FORECAST] = "forecast",           [PLOT_INTERVAL] = "interval",
-    [PLOT_REPLICAS] = "replicas",           [PLOT_BASELINE] = "baseline",           [PLOT_LIMIT] = "limit",
-    [PLOT_REPLICAS_AREA] = "replicas-area", [PLOT_BASELINE_AREA] = "baseline-area", [PLOT_EVENT] = "event",
+    [PLOT_OBSERVED] = "observed",
+    [PLOT_FORECAST] = "forecast",
+    [PLOT_INTERVAL] = "interval",
+    [PLOT_REPLICAS] = "replicas",
+    [PLOT_BASELINE] = "baseline",
+    [PLOT_LIMIT] = "limit",
+    [PLOT_REPLICAS_AREA] = "replicas-area",
+    [PLOT_BASELINE_AREA] = "baseline-area",
+    [PLOT_EVENT] = "event",
+    [PLOT_ANOMALY] = "anomaly",
 };
 
 /* ---- pieces ---- */
@@ -161,12 +168,22 @@ static void draw_filled_steps(const struct frame *f, const struct plot_item *ite
     (void)buf_printf(out, open ? "V%.1fZ\"/>\n" : "\"/>\n", floor);
 }
 
+static bool is_dots(enum plot_role role)
+{
+    return role == PLOT_EVENT || role == PLOT_ANOMALY;
+}
+
+static const char *radius(enum plot_role role)
+{
+    return role == PLOT_ANOMALY ? "4.5" : "2.6";
+}
+
 static void draw_events(const struct frame *f, const struct plot_item *item, struct buf *out)
 {
     for (uint32_t i = 0; i < item->n; i++)
         if (isfinite(item->y[i]))
-            (void)buf_printf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>\n", classes[item->role],
-                             x_of(f, (double)item->first + i + 0.5), y_of(f, item->y[i]));
+            (void)buf_printf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%s\"/>\n", classes[item->role],
+                             x_of(f, (double)item->first + i + 0.5), y_of(f, item->y[i]), radius(item->role));
 }
 
 static void draw_item(const struct frame *f, const struct plot_item *item, struct buf *out)
@@ -175,7 +192,7 @@ static void draw_item(const struct frame *f, const struct plot_item *item, struc
         draw_area(f, item, out);
     else if (item->role == PLOT_REPLICAS_AREA || item->role == PLOT_BASELINE_AREA)
         draw_filled_steps(f, item, out);
-    else if (item->role == PLOT_EVENT)
+    else if (is_dots(item->role))
         draw_events(f, item, out);
     else
         draw_line(f, item, item->role == PLOT_REPLICAS || item->role == PLOT_BASELINE, out);
@@ -189,7 +206,7 @@ static void draw_legend(const struct frame *f, const struct plot_panel *panel, s
         x -= 6.3 * (double)__builtin_strlen(item->label) + 6;
         svg_text(out, x, y + 4, "start", "label", item->label);
         x -= 26;
-        if (item->role == PLOT_EVENT)
+        if (is_dots(item->role))
             (void)buf_printf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", classes[item->role],
                              x + 14, y);
         else if (item->upper || item->role == PLOT_REPLICAS_AREA || item->role == PLOT_BASELINE_AREA)

@@ -11,6 +11,7 @@
 
 #define LABEL_WIDTH 7u
 #define BLUE        "\033[34m"
+#define RED         "\033[31m"
 #define DIM         "\033[2m"
 #define PLAIN       "\033[0m"
 
@@ -19,6 +20,7 @@ static const char *const right[] = {"", "▏", "▎", "▍", "▌", "▋", "▊"
 
 struct column {
     double solid, mean, upper; /* NaN: nothing there */
+    bool marked;
 };
 
 /* The mean over the slots that a column covers; of an interval its highest end. */
@@ -27,7 +29,7 @@ static void sum_up(const struct plot *p, const struct plot_panel *panel, struct 
     for (unsigned c = 0; c < n; c++) {
         uint32_t from = (uint32_t)((uint64_t)c * p->n / n),
                  to = MAX((uint32_t)((uint64_t)(c + 1) * p->n / n), from + 1);
-        columns[c] = (struct column){(double)NAN, (double)NAN, (double)NAN};
+        columns[c] = (struct column){(double)NAN, (double)NAN, (double)NAN, false};
         for (unsigned k = 0; k < panel->n_items; k++) {
             const struct plot_item *item = &panel->items[k];
             const double *y = item->upper ? item->upper : item->y;
@@ -42,7 +44,9 @@ static void sum_up(const struct plot *p, const struct plot_panel *panel, struct 
             }
             if (count == 0)
                 continue;
-            if (item->upper)
+            if (item->role == PLOT_ANOMALY)
+                columns[c].marked = true;
+            else if (item->upper)
                 columns[c].upper = highest;
             else
                 *(item->role == PLOT_FORECAST ? &columns[c].mean : &columns[c].solid) = sum / count;
@@ -112,6 +116,20 @@ static void write_times(const struct plot *p, unsigned n, struct buf *out)
     free(line);
 }
 
+/* Below the bars, so that they are found where the value is low. */
+static void write_marks(const struct column *columns, unsigned n, bool colour, struct buf *out)
+{
+    bool any = false;
+    for (unsigned c = 0; c < n; c++)
+        any |= columns[c].marked;
+    if (!any)
+        return;
+    (void)buf_printf(out, "%*s  %s", (int)LABEL_WIDTH, "", colour ? RED : "");
+    for (unsigned c = 0; c < n; c++)
+        (void)buf_puts(out, columns[c].marked ? "▲" : " ");
+    (void)buf_printf(out, "%s\n", colour ? PLAIN : "");
+}
+
 void plot_text(const struct plot *p, unsigned width, unsigned height, bool colour, struct buf *out)
 {
     const struct plot_panel *panel = &p->panels[0];
@@ -128,6 +146,7 @@ void plot_text(const struct plot *p, unsigned width, unsigned height, bool colou
             draw_cell(&columns[c], &axis, height, row, colour, out);
         (void)buf_putc(out, '\n');
     }
+    write_marks(columns, n, colour, out);
     write_times(p, n, out);
     free(columns);
 }

@@ -1,5 +1,6 @@
 /* A plot's first panel in block characters: a bar per column, what was measured solid, what is forecast shaded up to
- * its mean and dotted up to the end of its interval; value and time axes. */
+ * its mean and dotted up to the end of its interval, a triangle below where there are anomalies; value and time axes.
+ */
 #ifndef LAB_PLOT_TEXT_H
 #define LAB_PLOT_TEXT_H
 

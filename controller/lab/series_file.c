@@ -31,6 +31,8 @@ struct reader {
     uint32_t count;
     int64_t last_us, spacing_us; /* time of the last row, and how far it was from the one before */
     uint64_t votes;              /* for out->usual_spacing_us */
+    series_row_fn *each;         /* who is told each row; NULL: they go into slots */
+    void *each_data;
 };
 
 static int refuse(const struct reader *r, uint64_t line, struct error *err, const char *what)
@@ -161,9 +163,26 @@ static void vote(struct reader *r)
         r->votes--;
 }
 
-static int take_row(struct reader *r, int64_t time_us, double value, struct error *err)
+static int put_into_slot(struct reader *r, int64_t time_us, double value, struct error *err)
 {
     struct series_file *out = r->out;
+    int64_t slot = r->options->grid == SERIES_ROWS
+                       ? (int64_t)out->rows
+                       : floor_div(time_us - out->start_us, (int64_t)out->interval_s * USEC_PER_SEC);
+    out->rows++;
+    if (slot >= (int64_t)out->n && open_slot(r, slot, err) < 0)
+        return -1;
+    if (!isnan(value)) {
+        r->sum += value;
+        r->count++;
+    }
+    return 0;
+}
+
+static int take_row(struct reader *r, struct series_row *row, struct error *err)
+{
+    struct series_file *out = r->out;
+    int64_t time_us = row->time_us;
     if (out->rows == 0) {
         begin(r, time_us);
     } else if (time_us < r->last_us) {
@@ -173,17 +192,12 @@ static int take_row(struct reader *r, int64_t time_us, double value, struct erro
         vote(r);
     }
     r->last_us = time_us;
-    int64_t slot = r->options->grid == SERIES_ROWS
-                       ? (int64_t)out->rows
-                       : floor_div(time_us - out->start_us, (int64_t)out->interval_s * USEC_PER_SEC);
-    out->rows++;
-    if (slot >= (int64_t)out->n && open_slot(r, slot, err) < 0)
-        return -1;
-    if (!isnan(value)) {
-        r->sum += clip(r, value);
-        r->count++;
-    }
-    return 0;
+    row->value = isnan(row->value) ? row->value : clip(r, row->value);
+    if (!r->each)
+        return put_into_slot(r, time_us, row->value, err);
+    row->index = out->rows++;
+    out->filled += isnan(row->value) ? 0 : 1;
+    return r->each(r->each_data, row, err);
 }
 
 /* ---- lines ---- */
@@ -207,38 +221,36 @@ static int next_line(struct reader *r, FILE *file, char line[LINE_CAP], struct e
     return 1;
 }
 
-static int parse_row(const struct reader *r, char *line, int64_t *ret_us, double *ret_value, struct error *err)
+static int parse_row(const struct reader *r, char *line, struct series_row *ret, struct error *err)
 {
-    char *comma = strchr(line, ','), *value;
+    char *comma = strchr(line, ',');
     const char *why;
     if (!comma || strchr(comma + 1, ','))
         return error_set(err, ERROR_PARSE, "%s:%llu: want two columns, time and value, as in %s", r->name,
                          (unsigned long long)r->line, example);
     *comma = '\0';
-    value = trim(comma + 1);
-    if (!parse_time(trim(line), ret_us, &why))
+    *ret = (struct series_row){.time_text = trim(line), .value_text = trim(comma + 1)};
+    if (!parse_time(ret->time_text, &ret->time_us, &why))
         return error_set(err, ERROR_PARSE, "%s:%llu: %s, as in %s", r->name, (unsigned long long)r->line, why, example);
-    if (!parse_value(value, ret_value))
+    if (!parse_value(ret->value_text, &ret->value))
         return refuse(r, r->line, err, "the value is not a finite number; leave it empty where there is no data");
     return 0;
 }
 
 static int check_header(const struct reader *r, char *line, struct error *err)
 {
-    int64_t time_us;
-    double value;
+    struct series_row row;
     struct error ignored;
     if (!strchr(line, ','))
         return refuse(r, 1, err, "want a header line with two columns such as \"timestamp,value\"");
-    if (parse_row(r, line, &time_us, &value, &ignored) == 0)
+    if (parse_row(r, line, &row, &ignored) == 0)
         return refuse(r, 1, err, "the header line is missing; put a line such as \"timestamp,value\" on top");
     return 0;
 }
 
 static int take_line(struct reader *r, char *line, struct error *err)
 {
-    int64_t time_us;
-    double value;
+    struct series_row row;
     if (r->line == 1)
         return check_header(r, line, err);
     if (*trim(line) == '\0') {
@@ -247,9 +259,9 @@ static int take_line(struct reader *r, char *line, struct error *err)
     }
     if (r->empty_line)
         return refuse(r, r->empty_line, err, "an empty line between rows; remove it");
-    if (parse_row(r, line, &time_us, &value, err) < 0)
+    if (parse_row(r, line, &row, err) < 0)
         return -1;
-    return take_row(r, time_us, value, err);
+    return take_row(r, &row, err);
 }
 
 /* Rows that come several to a slot, and the next one would still have gone into the last slot. */
@@ -279,21 +291,36 @@ static int read_all(struct reader *r, FILE *file, struct error *err)
     return 0;
 }
 
-int series_file_read(const char *path, const struct series_file_options *options, struct series_file *ret,
-                     struct error *err)
+static int read_path(struct reader *r, const char *path, struct error *err)
 {
     bool is_stdin = streq(path, "-");
     FILE *file = is_stdin ? stdin : fopen(path, "re");
     if (!file)
         return error_errno(err, errno, "opening %s", path);
-    *ret = (struct series_file){.interval_s = options->interval_s};
-    struct reader r = {.name = is_stdin ? "standard input" : path, .options = options, .out = ret};
-    int result = read_all(&r, file, err);
+    r->name = is_stdin ? "standard input" : path;
+    int result = read_all(r, file, err);
     if (!is_stdin)
         (void)fclose(file);
+    return result;
+}
+
+int series_file_read(const char *path, const struct series_file_options *options, struct series_file *ret,
+                     struct error *err)
+{
+    *ret = (struct series_file){.interval_s = options->interval_s};
+    struct reader r = {.options = options, .out = ret};
+    int result = read_path(&r, path, err);
     if (result < 0)
         series_file_done(ret);
     return result;
+}
+
+int series_file_each_row(const char *path, series_row_fn *fn, void *data, struct series_file *ret, struct error *err)
+{
+    static const struct series_file_options by_rows = {.interval_s = 1, .grid = SERIES_ROWS};
+    *ret = (struct series_file){.interval_s = by_rows.interval_s};
+    struct reader r = {.options = &by_rows, .out = ret, .each = fn, .each_data = data};
+    return read_path(&r, path, err);
 }
 
 void series_file_done(struct series_file *s)

@@ -46,6 +46,18 @@ int series_file_read(const char *path, const struct series_file_options *options
                      struct error *err);
 void series_file_done(struct series_file *s);
 
+/* The same rows under the same rules, one by one instead of into slots; memory does not depend on their number. */
+struct series_row {
+    uint64_t index; /* from 0 */
+    int64_t time_us;
+    double value;                       /* NaN: no data */
+    const char *time_text, *value_text; /* as they stand in the file, without spaces and quotes around them */
+};
+/* What is < 0 ends the reading, with `err` filled. */
+typedef int series_row_fn(void *data, const struct series_row *row, struct error *err);
+/* `ret` has counts alone, no slots, and need not be released: rows, filled (rows with a value), clipped. */
+int series_file_each_row(const char *path, series_row_fn *fn, void *data, struct series_file *ret, struct error *err);
+
 /* When slot `i` begins; also beyond the end. */
 int64_t series_file_time_us(const struct series_file *s, uint32_t i);
 /* The file's name without folders and ".csv": what tables and plots call it. Gives (free()). */

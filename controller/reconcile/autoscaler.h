@@ -55,7 +55,7 @@ struct reconciler {
     int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
-    struct metrics_family *scheduled, *fallback;
+    struct metrics_family *scheduled, *fallback, *anomaly;
     struct metrics_series *reconcile_seconds, *shrinks_waiting;
 };
 

@@ -3,6 +3,7 @@
 
 #include "api/to_core.h"
 #include "base/alloc.h"
+#include "base/rng.h"
 #include "sources/hpas.h"
 
 #include <stddef.h>
@@ -82,6 +83,14 @@ static void keep_resources(struct pa_object *pa, const struct pa_spec *spec)
         pa->resources[0] = OBSERVE_CPU; /* the default metric */
 }
 
+/* From the UID, so that an object has its own and keeps it. */
+static uint64_t seed_of(const char *uid)
+{
+    struct rng rng;
+    rng_seed_bytes(&rng, uid, strlen(uid));
+    return rng_next(&rng);
+}
+
 /* A spec that breaks a rule (stored under an older CRD) is kept with its problem: its status must say so. */
 static void keep_spec(struct pa_object *pa, const json_t *root, const struct reconciler *r)
 {
@@ -99,6 +108,7 @@ static void keep_spec(struct pa_object *pa, const json_t *root, const struct rec
     if (pa->valid) {
         struct error ignored;
         pa_to_core(decoded, r->config, r->zones, &spec, &ignored);
+        spec.anomaly.seed = seed_of(pa->object.meta.uid ? pa->object.meta.uid : "");
         pa->ignored_schedule = ignored.kind == ERROR_NONE ? NULL : xstrdup(error_text(&ignored));
         keep_resources(pa, &decoded->spec);
     } else {

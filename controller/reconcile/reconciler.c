@@ -419,11 +419,13 @@ static void register_metrics(struct reconciler *r)
     r->fallback =
         metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_fallback_active",
                        "1 while a metric is unknown for so long that its fallback counts.", "namespace,name", NULL, 0);
+    r->anomaly = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_anomaly_active",
+                                "1 while the demand is unlike what is remembered.", "namespace,name", NULL, 0);
     r->shrinks_waiting = metrics_get(metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_shrinks_waiting",
                                                     "Targets that wait for room in the shrink budget.", "", NULL, 0),
                                      NULL);
-    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted,
-                                    r->forecast_error,   r->scheduled,        r->fallback};
+    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted, r->forecast_error,
+                                    r->scheduled,        r->fallback,         r->anomaly};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         metrics_limit(all[i], 10000);
 }

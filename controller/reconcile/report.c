@@ -3,6 +3,7 @@
 #include "api/pa.h"
 #include "base/alloc.h"
 #include "base/str.h"
+#include "core/condition.h"
 #include "core/explain.h"
 #include "reconcile/autoscaler.h"
 
@@ -291,6 +292,18 @@ static void set_decision(const struct autoscaler *a, struct pa_status *s)
     (void)str_copy(d->message, sizeof(d->message), plan->message);
 }
 
+static void set_anomaly(const struct autoscaler *a, struct pa_status *s)
+{
+    static const char *const severities[] = {"None", "Low", "Medium", "High"};
+    const struct watch_finding *f = &a->work->plan.anomaly;
+    if (a->work->spec.anomaly.mode == ANOMALY_OFF || forecast_metric(&a->work->spec) < 0)
+        return;
+    s->has_anomaly = true;
+    s->anomaly = (struct pa_anomaly_status){
+        .is_anomaly = f->is_anomaly, .score_percent = (int32_t)lround(100 * f->score), .since_us = f->since_us};
+    (void)str_copy(s->anomaly.severity, sizeof(s->anomaly.severity), severities[f->severity]);
+}
+
 /* ---- events ---- */
 
 static bool became(const struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
@@ -358,6 +371,9 @@ static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
     tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_TRUE, EVENT_WARNING, "FallbackActive");
     if (before(a, PA_FALLBACK_ACTIVE) == CONDITION_TRUE)
         tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_FALSE, EVENT_NORMAL, "FallbackEnded");
+    tell_of_condition(a, s, PA_ANOMALY_DETECTED, CONDITION_TRUE, EVENT_WARNING, "AnomalyDetected");
+    if (before(a, PA_ANOMALY_DETECTED) == CONDITION_TRUE)
+        tell_of_condition(a, s, PA_ANOMALY_DETECTED, CONDITION_FALSE, EVENT_NORMAL, "AnomalyEnded");
     if (a->pa->ignored_schedule)
         tell_of_condition(a, s, PA_READY, CONDITION_FALSE, EVENT_WARNING, NULL);
 }
@@ -375,6 +391,7 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     metrics_set(metrics_get(r->scheduled, m->namespace_, m->name, NULL), s->replica_proposals.scheduled);
     const struct pa_condition *fallback = pa_condition_get(s, PA_FALLBACK_ACTIVE);
     metrics_set(metrics_get(r->fallback, m->namespace_, m->name, NULL), fallback && fallback->status == CONDITION_TRUE);
+    metrics_set(metrics_get(r->anomaly, m->namespace_, m->name, NULL), s->anomaly.is_anomaly);
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
@@ -435,6 +452,9 @@ bool report_sync(struct autoscaler *a)
         set_core(a, s, PA_SCALING_LIMITED, &c);
         core_condition_fallback(&a->work->spec, &a->work->plan, &c);
         set_core(a, s, PA_FALLBACK_ACTIVE, &c);
+        core_condition_anomaly(&a->work->spec, &a->work->plan, &c);
+        set_core(a, s, PA_ANOMALY_DETECTED, &c);
+        set_anomaly(a, s);
         set_metrics(a, s);
         set_decision(a, s);
     }

@@ -217,6 +217,7 @@ static void decide(struct autoscaler *a)
     a->work->finding.lacking = a->r->observer.lacking;
     note_metric_age(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);
+    core_rest(a->state);
     core_explain(&a->work->spec, &a->work->plan);
     a->work->finding.ok = true;
     if (!a->work->plan.foreign_write) {

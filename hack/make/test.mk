@@ -32,8 +32,10 @@ unit: $(wanted_units)
 san = $(MAKE) --no-print-directory SANITIZE=address,undefined O=build-san
 test test-long: deps
 	$(Q)$(san) all unit-programs test-helpers
+	$(Q)$(fuzz_tree) fuzz-programs
 	$(Q)hack/control-plane build
-	$(Q)test/run $(if $(filter test-long,$@),--long) --integration --build build-san --unit $$($(san) -s list-unit)
+	$(Q)test/run $(if $(filter test-long,$@),--long) --integration --build build-san --unit $$($(san) -s list-unit) \
+	    --fuzz $$($(fuzz_tree) -s list-fuzz)
 
 integration: deps
 	$(Q)$(san) all test-helpers

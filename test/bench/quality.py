@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 """How good the decisions are: tables over a folder of series, beside baselines and goals.
 
-    test/bench/quality.py --build build --data test/data [--only forecast|scaling]
+    test/bench/quality.py --build build --data test/data [--only forecast|scaling|anomalies]
                           [--target 75 --confidence 99] [--traces NAME...]
 
 Series are CSV files of the folder or of its subfolder "series"; a series.json beside them may name those that count for
 forecasts. Forecasts are scored here, from the lines that `forecast --every` writes, so that `backtest` has a second opinion.
-Scaling is `simulate` with one setting for all traces, the default one being that which meets the goals on all of them.
+Scaling is `simulate` with one setting for all traces, the default one being that which meets the goals on
+all of them. Anomalies are scored where a labels.json beside the series says when
+there were some: as the Numenta Anomaly Benchmark does (nab.py), at the program's own threshold, one for all series, and at
+the threshold that would have been best.
 """
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+
+import nab
 
 SLOT_S, DAY, WEEK, HORIZON, EVERY = 300, 288, 2016, 72, 36
 MIN_ORIGINS = 20
@@ -227,7 +232,40 @@ def scaling_table(options):
           "target\n")
 
 
-TABLES = {"forecast": forecast_table, "scaling": scaling_table}
+# ---- anomalies ----
+
+def judge(program, path, history):
+    """Score and alarm of each row."""
+    command = [program, "anomalies", "--series", path, "--history", str(history)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    return [float(row["score"]) for row in rows], [float(row["is_anomaly"]) for row in rows], [row["timestamp"] for row in rows]
+
+
+def anomaly_table(options):
+    files, _ = find_series(options.data)
+    labels = json.loads((options.data / "labels.json").read_text()) if (options.data / "labels.json").exists() else {}
+    names = [n for n in files if n.startswith("nab_") and "windows" in labels.get(n, {})]
+    if not names:
+        print(f"Anomalies: no labels.json with windows in {options.data}, so nothing to score by\n")
+        return
+    rows = []
+    for history in (2 * WEEK, WEEK):
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = dict(zip(names, pool.map(lambda n, h=history: judge(options.program, files[n], h), names)))
+        labelled = {n: nab.Labelled(results[n][2], [tuple(w) for w in labels[n]["windows"]]) for n in names}
+        scores, alarms = ({n: r[k] for n, r in results.items()} for k in (0, 1))
+        for profile in nab.PROFILES:
+            own = max((value for at, value in nab.sweep(labelled, alarms, profile) if at >= 0.5), default=0.0)
+            threshold, best = max(nab.sweep(labelled, scores, profile), key=lambda x: x[1])
+            hit, windows, outside = nab.outcome(labelled, alarms, 0.5)
+            rows.append([f"{history} rows, {profile}", f"{own:.1f}", f"{hit} of {windows}", outside, f"{best:.1f}", f"{threshold:.3f}"])
+    print(f"Anomalies: the Numenta benchmark's score over {len(names)} series; windows found, rows outside of any\n")
+    print_table(["remembered, profile", "our threshold", "found", "outside", "best threshold", "at"], rows)
+    print(f"goals: standard profile, {2 * WEEK} rows: 62 at our threshold, 66 at the best\n")
+
+
+TABLES = {"forecast": forecast_table, "scaling": scaling_table, "anomalies": anomaly_table}
 
 
 def main():

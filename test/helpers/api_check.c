@@ -175,6 +175,9 @@ static int print_status(const char *namespace_, const char *name)
     fill_decision(&s->last_decision);
     fill_metrics(s);
     fill_forecast(&s->forecast);
+    s->has_anomaly = true;
+    s->anomaly = (struct pa_anomaly_status){.is_anomaly = true, .score_percent = 93, .since_us = NOW_US};
+    (void)str_copy(s->anomaly.severity, sizeof s->anomaly.severity, "Medium");
     for (int i = 0; i < PA_N_CONDITION_TYPES; i++)
         pa_condition_set(s, (enum pa_condition_type)i, CONDITION_TRUE, "BecauseOfThis", "message with \"quotes\"");
     pa_conditions_stamp(&times, s, NOW_US);

@@ -14,6 +14,7 @@
  * meanwhile, also when its metrics fail (invariant I1). The HPA stays at zero, and if the metrics are those of its
  * pods, for ever.
  */
+#include "core/condition.h"
 #include "core/explain.h"
 #include "core/step.h"
 

@@ -100,6 +100,7 @@ static inline void world_spec(struct random_world *w, struct core_spec *spec)
     world_rules(w, &spec->up);
     world_rules(w, &spec->down);
     world_schedules(w, spec);
+    spec->anomaly.mode = (enum anomaly_mode)world_below(w, 4);
     spec->has_trusted_stabilization = world_below(w, 8) == 0;
     spec->trusted_stabilization_s = (uint32_t)WORLD_PICK(w, 0, 15, 60, 3600);
 }
@@ -178,11 +179,15 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
         a->reactive != b->reactive || a->predicted != b->predicted || a->untrusted != b->untrusted ||
         a->raw != b->raw || a->fallback != b->fallback || a->scheduled != b->scheduled || a->schedule != b->schedule ||
         a->min != b->min || a->down_window_s != b->down_window_s || a->stabilized != b->stabilized ||
-        a->rated != b->rated || a->metric != b->metric || a->pods_ready != b->pods_ready ||
-        a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s ||
-        a->forecast_trusted != b->forecast_trusted || a->scaling_active != b->scaling_active ||
-        a->failed_metric != b->failed_metric || a->foreign_write != b->foreign_write || a->contended != b->contended ||
-        a->hold_off_s != b->hold_off_s || a->n_metrics != b->n_metrics)
+        a->rated != b->rated || a->ahead != b->ahead || a->raised != b->raised || a->limited != b->limited ||
+        a->metric != b->metric || a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing ||
+        a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
+        a->scaling_active != b->scaling_active || a->failed_metric != b->failed_metric ||
+        a->foreign_write != b->foreign_write || a->contended != b->contended || a->hold_off_s != b->hold_off_s ||
+        a->set_aside != b->set_aside || a->anomaly.is_anomaly != b->anomaly.is_anomaly ||
+        a->anomaly.severity != b->anomaly.severity || a->anomaly.since_us != b->anomaly.since_us ||
+        a->anomaly.holds != b->anomaly.holds || a->anomaly.sets_aside != b->anomaly.sets_aside ||
+        memcmp(&a->anomaly.score, &b->anomaly.score, sizeof a->anomaly.score) != 0 || a->n_metrics != b->n_metrics)
         return false;
     for (uint32_t i = 0; i < a->n_metrics; i++) {
         const struct core_metric_plan *x = &a->metrics[i], *y = &b->metrics[i];
@@ -192,6 +197,7 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
             x->current_percent != y->current_percent || x->current_milli != y->current_milli ||
             x->censored != y->censored || memcmp(&x->demand, &y->demand, sizeof x->demand) != 0 ||
             memcmp(&x->drive, &y->drive, sizeof x->drive) != 0 ||
+            memcmp(&x->margin, &y->margin, sizeof x->margin) != 0 ||
             memcmp(&x->capacity, &y->capacity, sizeof x->capacity) != 0)
             return false;
     }

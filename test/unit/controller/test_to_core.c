@@ -159,6 +159,26 @@ static void modes_are_the_cores(void **state UNUSED)
         CORE_POLICY_PERCENT);
 }
 
+static void anomaly_modes_are_the_cores(void **state UNUSED)
+{
+    static const struct {
+        const char *members;
+        enum anomaly_mode mode;
+        enum anomaly_sensitivity sensitivity;
+    } cases[] = {
+        {"'mode':'Auto'", ANOMALY_EXCLUDE_SAMPLES, ANOMALY_SENSITIVITY_MEDIUM},
+        {"'anomaly':{'mode':'Off'}", ANOMALY_OFF, ANOMALY_SENSITIVITY_MEDIUM},
+        {"'anomaly':{'mode':'ExcludeSamples','sensitivity':'Low'}", ANOMALY_EXCLUDE_SAMPLES, ANOMALY_SENSITIVITY_LOW},
+        {"'anomaly':{'mode':'HoldScaleDown','sensitivity':'Medium'}", ANOMALY_HOLD_SCALE_DOWN,
+         ANOMALY_SENSITIVITY_MEDIUM},
+        {"'anomaly':{'mode':'ReactiveOnly','sensitivity':'High'}", ANOMALY_REACTIVE_ONLY, ANOMALY_SENSITIVITY_HIGH}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct core_anomaly_spec a = core_of(cases[i].members, false).anomaly;
+        assert_int_equal(a.mode, cases[i].mode);
+        assert_int_equal(a.sensitivity, cases[i].sensitivity);
+    }
+}
+
 static void schedules_and_fallbacks(void **state UNUSED)
 {
     struct core_spec s = core_of(
@@ -219,9 +239,9 @@ static int drop_zones(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_cores),     cmocka_unit_test(an_empty_behavior_has_the_same_rules),
-        cmocka_unit_test(everything_is_carried_over), cmocka_unit_test(modes_are_the_cores),
-        cmocka_unit_test(schedules_and_fallbacks),
+        cmocka_unit_test(defaults_are_the_cores),      cmocka_unit_test(an_empty_behavior_has_the_same_rules),
+        cmocka_unit_test(everything_is_carried_over),  cmocka_unit_test(modes_are_the_cores),
+        cmocka_unit_test(anomaly_modes_are_the_cores), cmocka_unit_test(schedules_and_fallbacks),
     };
     return cmocka_run_group_tests(tests, load_zones, drop_zones);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/condition.h"
 #include "core/explain.h"
 #include "core/step.h"
 #include "test/support/fake_demand.h"

@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "core/step.h"
+#include "test/support/plan_check.h"
 #include "test/support/random_world.h"
 
 static struct core_state *through_bytes(struct core_state *state, const struct core_spec *spec, bool parts)
@@ -45,40 +48,81 @@ static void shrink_prediction(struct random_world *w, struct core_spec *spec)
     spec->prediction.horizon = 12;
 }
 
-/* One of two equal states goes through bytes now and then; nobody can tell. */
+struct sequence {
+    struct random_world world;
+    struct core_spec spec;
+    struct core_state *kept, *carried; /* the second goes through bytes now and then; nobody can tell */
+    struct ledger past;
+    uint32_t encodings;
+};
+
+/* What comes between two syncs: another specification, a clock that is set, a restart, a way through bytes. */
+static void disturb(struct sequence *q)
+{
+    struct random_world *w = &q->world;
+    if (world_below(w, 100) == 0)
+        world_spec(w, &q->spec);
+    if (world_below(w, 100) == 0)
+        shrink_prediction(w, &q->spec);
+    if (world_below(w, 60) == 0)
+        w->time_us += WORLD_PICK(w, -86400, -3600, -120, -15, -1, 1, 3600, 86400, 40 * 86400) * WORLD_SECOND;
+    if (world_below(w, 100) == 0) {
+        core_resume(q->kept, &q->spec, w->time_us, w->live);
+        core_resume(q->carried, &q->spec, w->time_us, w->live);
+    }
+    if (world_below(w, 16) == 0) {
+        q->carried = through_bytes(q->carried, &q->spec, world_below(w, 2));
+        q->encodings++;
+    }
+}
+
+static void sync(struct sequence *q, uint64_t seed, int step)
+{
+    struct random_world *w = &q->world;
+    static struct core_plan plan, other;
+    const struct core_observation *seen = world_observe(w, &q->spec);
+    core_step(&q->spec, q->kept, seen, &plan);
+    core_step(&q->spec, q->carried, seen, &other);
+    const char *wrong = check_plan(&q->past, &q->spec, seen, &plan, plan.down_window_s);
+    if (!wrong && !world_same_plan(&plan, &other))
+        wrong = "another plan after a way through bytes";
+    if (wrong)
+        fail_msg("seed %llu, step %d: %s: %d -> %d", (unsigned long long)seed, step, wrong, plan.current,
+                 plan.replicas);
+    if (plan.write) {
+        core_applied(&q->spec, q->kept, w->time_us, w->live, plan.replicas);
+        core_applied(&q->spec, q->carried, w->time_us, w->live, plan.replicas);
+        w->live = plan.replicas;
+    }
+}
+
+#define SEQUENCE_STEPS 500
 static void test_round_trips(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 30; seed++) {
-        struct random_world w = {.seed = seed * 7919 + 104729, .live = 3, .level = 1};
-        struct core_spec spec = core_spec_default();
-        w.time_us = 1700000000 * WORLD_SECOND;
-        world_spec(&w, &spec);
-        shrink_prediction(&w, &spec);
-        struct core_state *a = core_state_new(&spec), *b = core_state_new(&spec);
-        for (int i = 0; i < 200; i++) {
-            if (world_below(&w, 100) == 0)
-                world_spec(&w, &spec);
-            if (world_below(&w, 100) == 0)
-                shrink_prediction(&w, &spec);
-            const struct core_observation *seen = world_observe(&w, &spec);
-            struct core_plan plan, other;
-            core_step(&spec, a, seen, &plan);
-            core_step(&spec, b, seen, &other);
-            if (!world_same_plan(&plan, &other))
-                fail_msg("seed %llu, step %d", (unsigned long long)seed, i);
-            if (plan.write) {
-                core_applied(&spec, a, w.time_us, w.live, plan.replicas);
-                core_applied(&spec, b, w.time_us, w.live, plan.replicas);
-                w.live = plan.replicas;
-            }
-            if (world_below(&w, 4) == 0)
-                b = through_bytes(b, &spec, world_below(&w, 2));
+    const char *all = getenv("AI4K8S_TEST_LONG"); /* test/run --long */
+    uint64_t sequences = all && *all ? 10000 : 600;
+    static struct sequence q;
+    uint32_t encodings = 0;
+    for (uint64_t seed = 1; seed <= sequences; seed++) {
+        q = (struct sequence){.world = {.seed = seed * 7919 + 104729, .live = 3, .level = 1}};
+        q.world.time_us = 1700000000 * WORLD_SECOND;
+        q.spec = core_spec_default();
+        world_spec(&q.world, &q.spec);
+        shrink_prediction(&q.world, &q.spec);
+        ledger_forget(&q.past); /* specifications and clocks change all the time */
+        q.kept = core_state_new(&q.spec);
+        q.carried = core_state_new(&q.spec);
+        for (int i = 0; i < SEQUENCE_STEPS; i++) {
+            disturb(&q);
+            sync(&q, seed, i);
         }
-        assert_same_bytes(a, b);
-        core_state_free(a);
-        core_state_free(b);
+        assert_same_bytes(q.kept, q.carried);
+        encodings += q.encodings;
+        core_state_free(q.kept);
+        core_state_free(q.carried);
     }
+    assert_true(encodings > sequences * SEQUENCE_STEPS / 20);
 }
 
 /* The load of a week, as the daemon sees it, but for the syncs between samples. */
@@ -182,6 +226,33 @@ static void test_parts(void **state)
     core_state_free(s);
 }
 
+/* All sections once more, with a length and a checksum that fit. */
+static void test_sections_twice(void **state)
+{
+    (void)state;
+    struct core_spec spec = core_spec_default();
+    spec.behavior = true;
+    struct core_state *s = core_state_new(&spec);
+    core_applied(&spec, s, 1700000000 * WORLD_SECOND, 3, 5);
+    _cleanup_(buf_done) struct buf b = BUF_INIT(1 << 20);
+    core_state_encode_tail(s, &b);
+    core_state_free(s);
+    const size_t header = 16, payload = b.len - header;
+    char *bytes = malloc(header + 2 * payload);
+    assert_non_null(bytes);
+    memcpy(bytes, b.data, b.len);
+    memcpy(bytes + b.len, b.data + header, payload);
+    uint32_t crc = codec_crc32c(bytes + header, 2 * payload);
+    for (unsigned i = 0; i < 4; i++) {
+        bytes[8 + i] = (char)(uint8_t)(2 * payload >> (8 * i));
+        bytes[12 + i] = (char)(uint8_t)(crc >> (8 * i));
+    }
+    struct error err = ERROR_INIT;
+    assert_null(core_state_decode(&spec, bytes, header + 2 * payload, &err));
+    assert_non_null(strstr(err.message, "twice"));
+    free(bytes);
+}
+
 static void test_foreign_bytes(void **state)
 {
     (void)state;
@@ -220,7 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),     cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_history_version), cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_foreign_bytes),
+        cmocka_unit_test(test_foreign_bytes),   cmocka_unit_test(test_sections_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
