@@ -65,8 +65,11 @@ void demand_replay(struct demand *d, const struct demand_config *config, struct 
     d->judged_lead_s = d->lead_s;
     play(d, from ? from : &old, old_interval_s);
     d->last_us = MAX(d->last_us, last_us);
-    if (old_interval_s == config->interval_s)
+    if (old_interval_s == config->interval_s) {
         d->open = open;
+        if (d->series.n == 0 && (open.n > 0 || open.excluded_n > 0)) /* nothing is closed yet: it is the first one */
+            series_skip_to(&d->series, old.next);
+    }
     series_done(&old);
 }
 

@@ -179,6 +179,26 @@ static void test_first_days(void **state)
     demand_free(d);
 }
 
+/* A configuration that changes while the first slot of all is being filled: that slot stays where it is. */
+static void test_changed_in_first_slot(void **state)
+{
+    (void)state;
+    struct demand_config c = demand_config_default();
+    struct demand *d = demand_new(&c);
+    int64_t start = INT64_C(1700006400) * S;
+    (void)demand_observe(d, start, SAMPLE_OF(7), 0, 180);
+    c.slots = 1000;
+    demand_reconfigure(d, &c);
+    assert_int_equal(demand_observe(d, start + 15 * S, SAMPLE_OF(9), 0, 180), 0);
+    assert_int_equal(demand_observe(d, start + 300 * S, SAMPLE_OF(9), 0, 180), 1);
+    int64_t first;
+    float value;
+    assert_int_equal(demand_history(d, &first, &value, 1), 1);
+    assert_int_equal(first, start / S / 300);
+    assert_true(fabs((double)value - 8) < 1e-6);
+    demand_free(d);
+}
+
 /* ---- periods ---- */
 
 /* What a series is made from: dice, and whatever goes on from slot to slot. */
@@ -351,10 +371,15 @@ static void test_periods_forecast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sampling_changes), cmocka_unit_test(test_clock_steps),
-        cmocka_unit_test(test_clock_comes_back), cmocka_unit_test(test_counter_resets),
-        cmocka_unit_test(test_restart),          cmocka_unit_test(test_first_days),
-        cmocka_unit_test(test_no_period),        cmocka_unit_test(test_periods_found),
+        cmocka_unit_test(test_sampling_changes),
+        cmocka_unit_test(test_clock_steps),
+        cmocka_unit_test(test_clock_comes_back),
+        cmocka_unit_test(test_counter_resets),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_first_days),
+        cmocka_unit_test(test_changed_in_first_slot),
+        cmocka_unit_test(test_no_period),
+        cmocka_unit_test(test_periods_found),
         cmocka_unit_test(test_periods_forecast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
