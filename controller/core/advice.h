@@ -111,7 +111,7 @@ struct advice_state {
     uint64_t approved_id; /* that a person approved */
     int64_t asked_us;     /* Unix; of the last call, whatever came of it */
     struct advice_situation asked;
-    bool was_trusted, was_anomalous;
+    bool seen_trusted, seen_calm; /* since that call: what makes losing trust, or an anomaly, news */
     struct advice_pending {
         int64_t until_us;               /* 0: free */
         int32_t advised, need, highest; /* highest need seen since */
@@ -150,7 +150,8 @@ struct advice_effect advice_apply(const struct advice_config *config, const stru
                                   const struct advice_bounds *bounds, int64_t now_us);
 
 /* Once per step, after D is known: follows scores under way and finishes those that are due. Right: the advised count
- * is nearer to the highest need that came than D was, or as near. */
+ * is nearer to the highest need that came than D was, or as near. Advice that agreed with D says nothing about its
+ * model and is not scored. */
 void advice_score(struct advice_state *state, int32_t need, int64_t now_us);
 /* Right answers of the last `*ret_n` (<= ADVICE_RECORD) of this provider. */
 uint32_t advice_record(const struct advice_state *state, uint64_t provider, uint32_t *ret_n);
