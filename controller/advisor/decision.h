@@ -1,7 +1,7 @@
 /* What a model may answer: one JSON object of seven members, validated here whatever the provider promised.
  *
  *     {"action":"scale_up","target_replicas":6,"confidence":0.8,"reasoning":"...","risk_assessment":"low",
- *      "cost_impact":"moderate","recommended_timing":"immediate"}
+ *      "cost_impact":"medium","recommended_timing":"immediate"}
  *
  * Strict: the whole message is the object (at most one code fence around it is taken off; nothing is searched for);
  * UTF-8, no duplicate or unknown keys, no trailing data, depth <= 8, content <= 16 KiB; target_replicas an integer
@@ -21,8 +21,8 @@
 #define DECISION_TEXT_MAX    512
 
 enum decision_action { DECISION_SCALE_UP, DECISION_SCALE_DOWN, DECISION_MAINTAIN };
-enum decision_level { DECISION_LOW, DECISION_MODERATE, DECISION_HIGH };
-enum decision_timing { DECISION_IMMEDIATE, DECISION_SOON, DECISION_WAIT };
+enum decision_level { DECISION_LOW, DECISION_MEDIUM, DECISION_HIGH };
+enum decision_timing { DECISION_IMMEDIATE, DECISION_GRADUAL, DECISION_SCHEDULED };
 
 struct decision {
     enum decision_action action;
