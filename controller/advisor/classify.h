@@ -46,6 +46,7 @@ struct verdict {
     bool loading;           /* a local server that loads its model: the breaker does not count it */
     bool without_schema;    /* the model knows no structured output: once more in plain JSON, and remember it */
     bool too_long;          /* the prompt is: shrink once */
+    bool cut;               /* the answer was, at its cap of tokens: once more with a larger one */
     int64_t retry_after_ms; /* -1: not said */
     const char *evidence;   /* static text: what it was recognised by ("HTTP 429 insufficient_quota") */
 };

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "kube/json.h"
 
 #define MAX_REPLICAS 10000
@@ -45,39 +46,11 @@ const char *decision_schema(void)
 
 /* ---- text ---- */
 
-/* The next character of UTF-8 and its length (len > 0); -1 as the character where it is none. */
-static size_t next_char(const char *text, size_t len, int32_t *ret)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) {
-        *ret = s[0];
-        return 1;
-    }
-    size_t n = s[0] >= 0xf0 && s[0] <= 0xf4   ? 4
-               : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-               : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-                                              : 0;
-    *ret = -1;
-    if (n == 0 || n > len)
-        return 1;
-    int32_t c = s[0] & (0x7f >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 1;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    static const int32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 1;
-    *ret = c;
-    return n;
-}
-
 /* Characters that change how others look, or don't show: direction, zero width, tags. */
-static bool is_hidden(int32_t c)
+static bool is_hidden(uint32_t c)
 {
     static const struct {
-        int32_t first, last;
+        uint32_t first, last;
     } ranges[] = {{0x00ad, 0x00ad}, {0x061c, 0x061c}, {0x115f, 0x1160}, {0x180e, 0x180e},
                   {0x200b, 0x200f}, {0x202a, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164},
                   {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
@@ -103,15 +76,15 @@ size_t decision_clean_text(const char *text, size_t len, char *out, size_t cap)
     size_t used = 0;
     bool space = false;
     for (size_t i = 0; i < len && cap > 0;) {
-        int32_t c = -1;
-        size_t n = next_char(text + i, len - i, &c);
+        size_t n;
+        uint32_t c = str_code_point(text + i, len - i, &n);
         const char *bytes = text + i;
-        i += n;
         if (c == 0x1b) {
-            i += escape_len(bytes, len - (i - n)) - n;
+            i += escape_len(bytes, len - i);
             continue;
         }
-        if (c == -1) {
+        i += n;
+        if (c == STR_INVALID) {
             bytes = "?";
             n = 1;
         } else if (c <= 0x20 || c == 0x7f || (c >= 0x80 && c <= 0xa0) || c == 0x2028 || c == 0x2029) {
