@@ -21,7 +21,7 @@ struct cascade_deps {
     size_t n_providers;
     /* Optional: after every attempt, for metrics, alerts and the log. */
     void (*on_attempt)(void *data, struct provider *p, const struct verdict *v, int64_t took_us,
-                       const struct provider_usage *usage);
+                       const struct wire_usage *usage);
     void *data;
 };
 struct cascade *cascade_new(const struct cascade_deps *deps);

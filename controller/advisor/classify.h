@@ -5,7 +5,7 @@
  *   Throttled       provider      no       yes            counts; waits Retry-After
  *   Quota           administrator no       yes            open for an hour, or until its reset
  *   Authentication  administrator no       yes            open until the key changes
- *   Configuration   administrator no       yes            open until the configuration changes
+ *   Configuration   administrator no       yes            open for an hour, then one probe
  *   InvalidRequest  the input     yes      no             -      (the object's parameter is named)
  *   InvalidAnswer   model         no       yes            5 in a row degrade the provider
  *   Refused         model         no       yes            -

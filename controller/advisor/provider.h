@@ -6,14 +6,14 @@
  *
  * A provider keeps to itself: key (bound to the URL's origin by http_origin, wiped, never printed), circuit breaker
  * (open after 5 transient failures within 60 s, or half of at least 10 calls; 30 s, doubling to 10 min; one probe), and
- * what it learnt (no schema support).
+ * what it learnt (no schema support), and how often its answers were of no use: five in a row, and it is asked last for
+ * ten minutes (degraded).
  */
 #ifndef ADVISOR_PROVIDER_H
 #define ADVISOR_PROVIDER_H
 
 #include "advisor/classify.h"
-#include "advisor/decision.h"
-#include "api/config.h"
+#include "advisor/wire.h"
 #include "base/clock.h"
 
 struct provider;
@@ -32,22 +32,29 @@ const char *provider_model(const struct provider *p);
 uint64_t provider_digest(const struct provider *p); /* of name, URL, model and prompt version */
 
 /* ---- breaker ---- */
-bool provider_admits(struct provider *p,
-                     int64_t *ret_wait_ms); /* false: open for that long, INT64_MAX: until a change */
+/* False: open. A true may be the one probe of a half-open breaker: the caller asks now, and notes what came of it. */
+bool provider_admits(struct provider *p);
+int64_t provider_wait_ms(const struct provider *p);               /* until it admits again; INT64_MAX: until a change */
+enum advisor_class provider_open_class(const struct provider *p); /* what opened it last */
 void provider_note(struct provider *p, const struct verdict *verdict);
+bool provider_degraded(const struct provider *p);
 
 /* ---- wire ---- */
-struct provider_usage {
-    int64_t prompt_tokens, completion_tokens; /* -1: not said */
+struct provider_attempt {
+    bool shrink;        /* the prompt was too long */
+    int32_t max_tokens; /* 0: the configured cap */
 };
-/* The request for this situation: path, headers (NULL-terminated, static or owned by `p`) and body. `max_tokens` > 0
- * overrides the configured cap (a longer one after a cut answer). The body has no name, label or key in it. */
-void provider_request(struct provider *p, const struct advice_situation *situation, bool shrink, int32_t max_tokens,
-                      struct http_request *ret, struct buf *body);
+/* The request of one attempt: method, path, headers, body (appended to `body`, which must outlive http_start()). What
+ * else a request has is the caller's. No name, label or key is in it. */
+void provider_request(const struct provider *p, const struct advice_situation *situation,
+                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
 struct http_origin *provider_origin(struct provider *p); /* borrowed */
-/* Reads a 2xx answer; fills `decision` when the verdict is ADVISOR_OK. */
-struct verdict provider_answer(struct provider *p, const struct http_result *result,
+bool provider_is_local(const struct provider *p);        /* loopback: other deadlines hold */
+int32_t provider_timeout_s(const struct provider *p);    /* of one attempt */
+int32_t provider_max_tokens(const struct provider *p);
+/* What came of it; `decision` is filled when the verdict is ADVISOR_OK. */
+struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
-                               struct provider_usage *usage);
+                               struct wire_usage *usage);
 
 #endif
