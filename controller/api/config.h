@@ -23,10 +23,9 @@
 #define CONFIG_MAX_PROVIDERS     8
 #define CONFIG_MAX_ALERTMANAGERS 8
 
-/* A secret's place: never the secret. At most one of the two; neither: no key. */
-struct secret_place {
-    char secret_name[254], secret_key[254]; /* in the operator's own namespace */
-    char file[512];
+/* Where a secret is: never the secret. */
+struct secret_ref {
+    char name[254], key[254]; /* in the operator's own namespace */
 };
 
 enum advisor_flavor { ADVISOR_OPENAI, ADVISOR_GROQ, ADVISOR_ANTHROPIC };
@@ -35,9 +34,11 @@ enum advisor_structure { ADVISOR_JSON_SCHEMA, ADVISOR_TOOL_CALL, ADVISOR_PLAIN_J
 struct advisor_provider_config {
     char name[64]; /* in status, metrics, alerts */
     enum advisor_flavor flavor;
-    char url[512];   /* base, without the last path ("https://api.groq.com/openai/v1") */
-    char model[128]; /* as the provider calls it */
-    struct secret_place key;
+    char url[512];       /* base, without the last path ("https://api.groq.com/openai/v1") */
+    char model[128];     /* as the provider calls it */
+    bool has_key_secret; /* this, or key_file, or no key */
+    struct secret_ref key_secret;
+    char key_file[512];
     char ca_file[512];
     int32_t timeout_s;  /* of one attempt */
     int32_t max_tokens; /* of an answer */
