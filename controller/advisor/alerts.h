@@ -1,31 +1,28 @@
 /* Alertmanager, API v2: tells administrators of failures that persist, and tells it when they are over.
  *
- * Raised after 5 system-side failures of one provider within 5 min, or anything that an administrator has to mend
- * (quota, authentication, configuration) for 2 min; resolved after 10 min without. Sent to every configured
+ * Raised after 5 system-side failures of one provider within 5 min, or for anything that an administrator has to mend
+ * (quota, authentication, configuration) after 2 min; resolved after 10 min of health. Sent to every configured
  * Alertmanager, not to one of them; again every 60 s with endsAt = now + 4 min, so that it ends by itself when the
- * operator dies; resolved ones again for 15 min. Labels are few and stable (alertname, severity, service, provider,
- * reason): numbers and words go to annotations, and nothing of a model's or provider's text anywhere. Startup and
- * change of leader: what fires is raised anew by its own evidence.
+ * operator dies; resolved ones are repeated for 15 min. Labels are few and stable (alertname, severity, service,
+ * provider, reason); counts and words go to annotations, and nothing of a model's or provider's text anywhere. After a
+ * start or a change of leader, what fires is raised anew by its own evidence.
  *
- * Per peer: queue of one state (the newest is sent, not all), back-off on 5xx and connection errors, 400 and 410 are an
- * error of configuration ("answers API v1 only ...") told once. A failure to alert is a metric and a log line, never an
- * alert. TLS and authentication (basic, bearer) from the configuration.
+ * Per peer: one exchange at a time, always of the newest state; back-off on 5xx and connection errors; 400 and 410 are
+ * an error of configuration, told once ("410: it answers API v1 only"). A failure to alert is a metric and a log line,
+ * never an alert. TLS and authentication (bearer, basic) from the configuration; their files are read again when
+ * refused.
  */
 #ifndef ADVISOR_ALERTS_H
 #define ADVISOR_ALERTS_H
 
-#include "api/config.h"
-#include "base/http.h"
-#include "base/log.h"
-#include "base/metrics.h"
-#include "base/rng.h"
+#include "advisor/advisor.h"
 
-struct advisor_health;
 struct alerts;
-struct alerts *alerts_new(const struct operator_config *config, struct loop *loop, struct http *http, struct rng *rng,
-                          struct log *log, struct metrics *metrics, struct error *err) MUST_USE;
+/* Dependencies as the advisor's; all outlive it. Refuses an Alertmanager that can't be used as configured. */
+struct alerts *alerts_new(const struct advisor_deps *deps, struct error *err) MUST_USE;
 struct alerts *alerts_free(struct alerts *a);
-/* Looks at the health of all providers; called every few seconds and after each change. Leader only. */
+/* The health of all providers: after each change and every few seconds. Of the leader only: a standby calls no
+ * provider. */
 void alerts_watch(struct alerts *a, const struct advisor_health *health, size_t n);
 size_t alerts_firing(const struct alerts *a);
 
