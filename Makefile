@@ -18,7 +18,6 @@ O        ?= $(if $(SANITIZE),build-san,build)
 prefix   ?= /usr/local
 PKGS     := libcurl jansson yaml-0.1 openssl libsystemd libmicrohttpd
 VERSION  := $(shell cat VERSION)
-REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')

@@ -24,11 +24,11 @@ static const char doc[] =
     "  kubectl ai4k8s backfill web --series last-week.csv\n"
     "  kubectl ai4k8s backfill web --series an-old-week.csv --end now\n"
     "  kubectl ai4k8s backfill web --prometheus http://localhost:9090 --range 7d \\\n"
-    "      --query 'sum(shop:cpu_usage:rate5m)'\n";
+    "      --query 'sum(shop:cpu_usage:rate5m)' --token-file ~/.prometheus-token\n";
 
 struct backfilling {
     struct cluster_options cluster;
-    const char *name, *metric, *series, *prometheus, *query;
+    const char *name, *metric, *series, *prometheus, *query, *token_file;
     uint32_t interval_s; /* 0: the autoscaler's */
     bool has_end;
     int64_t end_us; /* INT64_MAX: now */
@@ -46,6 +46,7 @@ enum {
     KEY_END,
     KEY_PROMETHEUS,
     KEY_QUERY,
+    KEY_TOKEN_FILE,
     KEY_RANGE,
     KEY_STEP,
     KEY_WAIT,
@@ -60,6 +61,8 @@ static const struct argp_option option_table[] = {
      "Shift the series so that its last sample ends then; for --prometheus the end of the range", 1},
     {"prometheus", KEY_PROMETHEUS, "URL", 0, "Read the samples from this Prometheus instead", 2},
     {"query", KEY_QUERY, "PROMQL", 0, "What to ask it; must give one series", 2},
+    {"token-file", KEY_TOKEN_FILE, "FILE", 0,
+     "Has the bearer token that Prometheus wants; it is sent over https, or to this machine, only", 2},
     {"range", KEY_RANGE, "DURATION", 0, "How far back, such as 36h or 2w (default 7d)", 2},
     {"step", KEY_STEP, "DURATION", 0, "Distance of its points (default: the interval)", 2},
     {"metric", KEY_METRIC, "NAME", 0, "The metric in spec.metrics that it is the demand of (default cpu)", 3},
@@ -114,8 +117,8 @@ static void check(struct argp_state *state, const struct backfilling *b)
         argp_error(state, "either --series FILE or --prometheus URL says where the history comes from");
     if (b->prometheus && !b->query)
         argp_error(state, "--query is missing: what to ask Prometheus");
-    if (b->series && b->query)
-        argp_error(state, "--query goes with --prometheus");
+    if (b->series && (b->query || b->token_file))
+        argp_error(state, "--%s goes with --prometheus", b->query ? "query" : "token-file");
 }
 
 static error_t take(int key, char *arg, struct argp_state *state)
@@ -142,6 +145,9 @@ static error_t take(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_QUERY:
         b->query = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        b->token_file = arg;
         return 0;
     case KEY_RANGE:
         b->range_s = duration(state, "range", arg);
@@ -270,7 +276,8 @@ static int from_file(const struct cluster *c, const struct backfilling *b, const
 static int from_prometheus(struct cluster *c, const struct backfilling *b, const struct target *t, struct samples *ret,
                            struct error *err)
 {
-    struct prometheus_range range = {.url = b->prometheus, .query = b->query, .interval_s = t->interval_s};
+    struct prometheus_range range = {
+        .url = b->prometheus, .query = b->query, .token_file = b->token_file, .interval_s = t->interval_s};
     range.step_s = b->step_s ? b->step_s : t->interval_s;
     range.n = (uint32_t)MAX(1, MIN(b->range_s / t->interval_s, (int64_t)t->slots));
     range.start_s = grid_floor(end_s(c, b), t->interval_s) - (int64_t)range.n * t->interval_s;

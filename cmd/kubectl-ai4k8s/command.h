@@ -13,6 +13,8 @@ enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
  * process, as argp does. */
 int command_forecast(int argc, char **argv);
 int command_backtest(int argc, char **argv);
+int command_simulate(int argc, char **argv);
+int command_decide(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_pause(int argc, char **argv);

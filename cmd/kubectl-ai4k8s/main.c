@@ -19,8 +19,10 @@ static const struct command commands[] = {
     {"pause", NULL, "Keep an autoscaler from scaling; it goes on observing and recommending", command_pause},
     {"resume", NULL, "Let a paused autoscaler scale again", command_resume},
     {"backfill", NULL, "Give an autoscaler a history to start with", command_backfill},
-    {"forecast", "Offline, on series files", "What the operator would forecast for a series", command_forecast},
+    {"forecast", "Offline", "What the operator would forecast for a series", command_forecast},
     {"backtest", NULL, "How good those forecasts would have been", command_backtest},
+    {"simulate", NULL, "What the operator and a plain HPA would have made of a demand trace", command_simulate},
+    {"decide", NULL, "What the operator would decide, observation by observation", command_decide},
 };
 
 static void print_help(FILE *to)

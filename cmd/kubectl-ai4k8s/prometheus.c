@@ -2,14 +2,17 @@
 #include "prometheus.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "kube/json.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHUNK_POINTS INT64_C(10000)
 #define MAX_ANSWER   ((size_t)4 << 20)
+#define MAX_TOKEN    ((size_t)64 << 10)
 
 struct slots {
     const struct prometheus_range *range;
@@ -96,11 +99,32 @@ static int fetch_all(struct cluster *c, struct http_origin *origin, struct slots
     return 0;
 }
 
+/* A file as mounted from a Secret, or written by an editor: the line's end is none of the token. */
+static int set_token(struct http_origin *origin, const char *file, struct error *err)
+{
+    _secret_cleanup_ char *token = NULL;
+    size_t len = 0;
+    if (!file)
+        return 0;
+    if (file_read(file, MAX_TOKEN, &token, &len, err) < 0)
+        return error_wrap(err, "--token-file");
+    while (len > 0 && strchr(" \t\r\n", token[len - 1]))
+        token[--len] = '\0';
+    if (len == 0 || strlen(token) != len)
+        return error_set(err, ERROR_CONFIG, "--token-file %s: %s", file,
+                         len == 0 ? "it is empty" : "it is no text, so no token");
+    return http_origin_set_bearer(origin, token, err) < 0 ? error_wrap(err, "--token-file %s", file) : 0;
+}
+
 int prometheus_fetch(struct cluster *c, const struct prometheus_range *range, double *values, struct error *err)
 {
     struct http_origin *origin = http_origin_new(&(struct http_origin_config){.url = range->url}, err);
     if (!origin)
         return error_wrap(err, "--prometheus");
+    if (set_token(origin, range->token_file, err) < 0) {
+        http_origin_unref(origin);
+        return -1;
+    }
     uint32_t *count = xcalloc(range->n, sizeof *count);
     struct slots slots = {.range = range, .sum = values, .count = count};
     for (uint32_t i = 0; i < range->n; i++)

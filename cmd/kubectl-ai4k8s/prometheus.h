@@ -6,6 +6,7 @@
 
 struct prometheus_range {
     const char *url, *query;
+    const char *token_file;              /* has the bearer token; NULL: none */
     int64_t start_s, step_s, interval_s; /* start: a multiple of the interval */
     uint32_t n;                          /* slots */
 };

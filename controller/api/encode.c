@@ -128,31 +128,38 @@ static uint64_t mix_text(uint64_t hash, const char *s, bool exact)
     return mix(hash, "", 1);
 }
 
-static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member, bool loud)
+static uint64_t *hash_of(struct schema_digest *d, enum schema_news news)
 {
-    uint64_t *hash = loud ? &d->loud : &d->drift;
+    return news == SCHEMA_LOUD ? &d->loud : news == SCHEMA_PROMPT ? &d->prompt : &d->drift;
+}
+
+static void digest_scalar(struct schema_digest *d, const struct schema_field *f, const void *member,
+                          enum schema_news news)
+{
+    uint64_t *hash = hash_of(d, news);
+    bool exact = news != SCHEMA_DRIFT;
     const struct buf *bytes = member;
     int64_t v = schema_int(f, member);
     switch (f->type) {
     case SCHEMA_STRING:
-        *hash = mix_text(*hash, member, loud);
+        *hash = mix_text(*hash, member, exact);
         break;
     case SCHEMA_QUANTITY: {
         __int128 nano = ((const struct quantity *)member)->nano;
-        *hash = mix_number(*hash, loud ? nano : two_digits(nano));
+        *hash = mix_number(*hash, exact ? nano : two_digits(nano));
         break;
     }
     case SCHEMA_BYTES:
         *hash = mix(*hash, bytes->data, bytes->len);
         break;
     case SCHEMA_TIME:
-        *hash = mix_number(*hash, v / (loud ? INT64_C(1000000) : INT64_C(3600000000))); /* JSON has seconds */
+        *hash = mix_number(*hash, v / (exact ? INT64_C(1000000) : INT64_C(3600000000))); /* JSON has seconds */
         break;
     case SCHEMA_BOOL:
     case SCHEMA_INT32:
     case SCHEMA_INT64:
     case SCHEMA_ENUM:
-        *hash = mix_number(*hash, loud ? v : two_digits(v));
+        *hash = mix_number(*hash, exact ? v : two_digits(v));
         break;
     case SCHEMA_OBJECT:
     case SCHEMA_LIST:
@@ -164,12 +171,13 @@ static void digest_scalar(struct schema_digest *d, const struct schema_field *f,
 static void digest_object(struct schema_digest *d, const struct schema_object *o, const void *object);
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
-static void digest_value(struct schema_digest *d, const struct schema_field *f, const void *member, bool loud)
+static void digest_value(struct schema_digest *d, const struct schema_field *f, const void *member,
+                         enum schema_news news)
 {
     if (f->type == SCHEMA_OBJECT)
         digest_object(d, f->object, member);
     else
-        digest_scalar(d, f, member, loud);
+        digest_scalar(d, f, member, news);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the table */
@@ -179,22 +187,23 @@ static void digest_object(struct schema_digest *d, const struct schema_object *o
         const struct schema_field *f = &o->fields[i];
         if (f->news == SCHEMA_SILENT || !schema_present(f, object))
             continue;
-        bool loud = f->news == SCHEMA_LOUD;
+        uint64_t *hash = hash_of(d, f->news);
         const char *member = schema_member_const(f, object);
         /* the index tells an absent member from a present one that looks like its neighbour */
-        *(loud ? &d->loud : &d->drift) = mix_number(loud ? d->loud : d->drift, (__int128)i);
+        *hash = mix_number(*hash, (__int128)i);
         if (f->type != SCHEMA_LIST) {
-            digest_value(d, f, member, loud);
+            digest_value(d, f, member, f->news);
             continue;
         }
         for (uint32_t k = 0; k < schema_count(f, object); k++)
-            digest_value(d, f->item, member + k * f->size, loud);
+            digest_value(d, f->item, member + k * f->size, f->news);
     }
 }
 
 struct schema_digest api_digest(const struct schema_object *schema, const void *object)
 {
-    struct schema_digest d = {UINT64_C(0xcbf29ce484222325), UINT64_C(0xcbf29ce484222325)};
+    const uint64_t start = UINT64_C(0xcbf29ce484222325);
+    struct schema_digest d = {start, start, start};
     digest_object(&d, schema, object);
     return d;
 }

@@ -10,9 +10,9 @@
 void api_encode(const struct schema_object *schema, const void *object, struct json_emit *j, const char *key);
 
 /* Numbers in `drift` count with their first two significant digits, times by the hour, and texts without
- * their digits; `loud` counts exactly. Which field is which, the table says (schema_news). */
+ * their digits; `loud` and `prompt` count exactly. Which field is which, the table says (schema_news). */
 struct schema_digest {
-    uint64_t loud, drift;
+    uint64_t loud, prompt, drift;
 };
 struct schema_digest api_digest(const struct schema_object *schema, const void *object);
 

@@ -37,6 +37,7 @@ enum schema_type {
 /* What a change of the field means for someone who decides whether to write (encode.h). */
 enum schema_news {
     SCHEMA_DRIFT,  /* counts when it differs in its first two digits: worth a write now and then */
+    SCHEMA_PROMPT, /* counts exactly, and at once as long as that is rare */
     SCHEMA_LOUD,   /* counts exactly and at once */
     SCHEMA_SILENT, /* follows from the others or moves all the time: never a reason to write */
 };

@@ -133,5 +133,7 @@ enum pa_status_change pa_digest_compare(const struct schema_digest *was, const s
 {
     if (was->loud != now->loud)
         return PA_STATUS_TRANSITION;
+    if (was->prompt != now->prompt)
+        return PA_STATUS_REASON;
     return was->drift != now->drift ? PA_STATUS_DRIFT : PA_STATUS_SAME;
 }

@@ -9,7 +9,7 @@
  *     struct schema_digest now = pa_status_digest(&s);
  *     switch (pa_digest_compare(&written, &now)) { ... }
  *
- * Only the digest (16 bytes) and the condition times have to be kept per autoscaler.
+ * Only the digest (24 bytes) and the condition times have to be kept per autoscaler.
  */
 #ifndef API_STATUS_H
 #define API_STATUS_H
@@ -160,7 +160,9 @@ void pa_status_decode(const json_t *object, struct pa_status *ret);
 
 enum pa_status_change {
     PA_STATUS_SAME,
-    PA_STATUS_DRIFT,      /* a value differs in its first two digits, or a reason: worth a write every 5 minutes */
+    PA_STATUS_DRIFT,      /* a value differs in its first two digits, or a sentence in more than its numbers: worth a
+                             write every 5 minutes */
+    PA_STATUS_REASON,     /* a reason, a direction or a limit changed: write at once, unless it happens all the time */
     PA_STATUS_TRANSITION, /* replicas, a scaling, a condition's status or the generation changed: write at
                              once */
 };

@@ -347,6 +347,13 @@ const struct forecast *demand_forecast(struct demand *d)
     return &d->forecast;
 }
 
+void demand_drop_forecast(struct demand *d)
+{
+    free(d->cache);
+    d->cache = NULL;
+    d->cached = false;
+}
+
 struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead_s)
 {
     struct driver_path path;

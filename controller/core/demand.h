@@ -78,6 +78,8 @@ uint32_t demand_import(struct demand *d, int64_t first_slot, const float *values
 /* The forecast after the last closed slot; made when a slot has closed since, otherwise the cached one.
  * Borrowed until the next change of `d`. n == 0 when there is nothing to go by. */
 const struct forecast *demand_forecast(struct demand *d);
+/* Frees what the last forecast is kept in, a seventh of all: the next question makes the same one anew. */
+void demand_drop_forecast(struct demand *d);
 
 struct demand_drive {
     double quantile; /* Q: the c quantile of the highest demand in [now, now + lead] */

@@ -395,6 +395,11 @@ void core_applied(const struct core_spec *spec, struct core_state *state, int64_
     state->scaled_to_zero = from > 0 && to == 0 && spec->min_replicas == 0 && has_total(spec);
 }
 
+void core_adopt(struct core_state *state, int32_t replicas)
+{
+    contention_adopt(&state->contention, replicas);
+}
+
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas)
 {
     behavior_resume(&state->behavior, spec, time_us, replicas);

@@ -204,6 +204,10 @@ void core_observe(const struct core_spec *spec, struct core_state *state, const 
  * must be told, or the next step takes it for a foreign one. */
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to);
 
+/* The live count is taken as it is by the next step: nobody is suspected of having undone a write. For callers that
+ * know why it differs (offline: the observation is authoritative). */
+void core_adopt(struct core_state *state, int32_t replicas);
+
 /* After a restart or a takeover, before the first step: the live count enters the scale-down window for its
  * full length (into both windows of a state that is new, as in the HPA), and is not taken for a foreign
  * write. */

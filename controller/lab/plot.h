@@ -11,12 +11,15 @@
 
 /* What an item is; each drawing has one look for each role, the same in every plot. */
 enum plot_role {
-    PLOT_OBSERVED, /* what was measured: a line */
-    PLOT_FORECAST, /* the mean of a forecast: a line */
-    PLOT_INTERVAL, /* between `y` and `upper`: an area */
-    PLOT_REPLICAS, /* steps */
-    PLOT_BASELINE, /* steps: what another would have done */
-    PLOT_LIMIT,    /* a dashed line */
+    PLOT_OBSERVED,      /* what was measured: a line */
+    PLOT_FORECAST,      /* the mean of a forecast: a line */
+    PLOT_INTERVAL,      /* between `y` and `upper`: an area */
+    PLOT_REPLICAS,      /* steps */
+    PLOT_BASELINE,      /* steps: what another would have done */
+    PLOT_LIMIT,         /* a dashed line */
+    PLOT_REPLICAS_AREA, /* what steps leave over, filled down to 0 */
+    PLOT_BASELINE_AREA,
+    PLOT_EVENT, /* a dot where there is a value */
     PLOT_ROLES,
 };
 

@@ -1,5 +1,5 @@
 /* Drawing plots as SVG; see plot_svg.h. Colours: one dark grey for what was measured, one blue for what was forecast,
- * orange for replicas: distinguishable without colour vision by lightness too. */
+ * orange for replicas, dashed violet for what another did: distinguishable without colour vision by lightness too. */
 #include "lab/plot_svg.h"
 
 #include "base/clock.h"
@@ -25,14 +25,17 @@ static const char style[] =
     ".mark{stroke:#7b8390;stroke-width:1;stroke-dasharray:2 3}"
     ".observed{fill:none;stroke:#3d4450;stroke-width:1.4}.forecast{fill:none;stroke:#2166ac;stroke-width:2}"
     ".interval{fill:#2166ac;fill-opacity:.18;stroke:none}.replicas{fill:none;stroke:#c2600a;stroke-width:1.8}"
-    ".baseline{fill:none;stroke:#8a8f98;stroke-width:1.4;stroke-dasharray:5 3}"
+    ".baseline{fill:none;stroke:#7b4fa3;stroke-width:1.4;stroke-dasharray:4 2}"
     ".limit{fill:none;stroke:#b3261e;stroke-width:1;stroke-dasharray:6 4}"
     ".bar{fill:#7ea6cf}"
+    ".replicas-area{fill:#c2600a;fill-opacity:.85;stroke:none}.baseline-area{fill:#7b4fa3;fill-opacity:.45;stroke:none}"
+    ".event{fill:#2166ac;stroke:#fff;stroke-width:.8}"
     "</style>\n";
 
 static const char *const classes[PLOT_ROLES] = {
-    [PLOT_OBSERVED] = "observed", [PLOT_FORECAST] = "forecast", [PLOT_INTERVAL] = "interval",
-    [PLOT_REPLICAS] = "replicas", [PLOT_BASELINE] = "baseline", [PLOT_LIMIT] = "limit",
+    [PLOT_OBSERVED] = "observed",           [PLOT_FORECAST] = "forecast",           [PLOT_INTERVAL] = "interval",
+    [PLOT_REPLICAS] = "replicas",           [PLOT_BASELINE] = "baseline",           [PLOT_LIMIT] = "limit",
+    [PLOT_REPLICAS_AREA] = "replicas-area", [PLOT_BASELINE_AREA] = "baseline-area", [PLOT_EVENT] = "event",
 };
 
 /* ---- pieces ---- */
@@ -136,10 +139,44 @@ static void draw_area(const struct frame *f, const struct plot_item *item, struc
     (void)buf_puts(out, "Z\"/>\n");
 }
 
+/* Steps down to the axis, one shape for each stretch that is not empty. */
+static void draw_filled_steps(const struct frame *f, const struct plot_item *item, struct buf *out)
+{
+    double floor = y_of(f, 0);
+    bool open = false;
+    (void)buf_printf(out, "<path class=\"%s\" d=\"", classes[item->role]);
+    for (uint32_t i = 0; i < item->n; i++) {
+        double x = (double)item->first + i;
+        bool shown = isfinite(item->y[i]) && item->y[i] > 0;
+        if (shown)
+            (void)buf_printf(out, open ? "V%.1f" : "M%.1f", open ? y_of(f, item->y[i]) : x_of(f, x));
+        if (shown && !open)
+            (void)buf_printf(out, " %.1fV%.1f", floor, y_of(f, item->y[i]));
+        if (shown)
+            (void)buf_printf(out, "H%.1f", x_of(f, x + 1));
+        if (open && !shown)
+            (void)buf_printf(out, "V%.1fZ", floor);
+        open = shown;
+    }
+    (void)buf_printf(out, open ? "V%.1fZ\"/>\n" : "\"/>\n", floor);
+}
+
+static void draw_events(const struct frame *f, const struct plot_item *item, struct buf *out)
+{
+    for (uint32_t i = 0; i < item->n; i++)
+        if (isfinite(item->y[i]))
+            (void)buf_printf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>\n", classes[item->role],
+                             x_of(f, (double)item->first + i + 0.5), y_of(f, item->y[i]));
+}
+
 static void draw_item(const struct frame *f, const struct plot_item *item, struct buf *out)
 {
     if (item->upper)
         draw_area(f, item, out);
+    else if (item->role == PLOT_REPLICAS_AREA || item->role == PLOT_BASELINE_AREA)
+        draw_filled_steps(f, item, out);
+    else if (item->role == PLOT_EVENT)
+        draw_events(f, item, out);
     else
         draw_line(f, item, item->role == PLOT_REPLICAS || item->role == PLOT_BASELINE, out);
 }
@@ -149,10 +186,13 @@ static void draw_legend(const struct frame *f, const struct plot_panel *panel, s
     double x = WIDTH - RIGHT, y = f->top - 12;
     for (unsigned i = panel->n_items; i-- > 0;) {
         const struct plot_item *item = &panel->items[i];
-        x -= 6.6 * (double)__builtin_strlen(item->label) + 6;
+        x -= 6.3 * (double)__builtin_strlen(item->label) + 6;
         svg_text(out, x, y + 4, "start", "label", item->label);
         x -= 26;
-        if (item->upper)
+        if (item->role == PLOT_EVENT)
+            (void)buf_printf(out, "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", classes[item->role],
+                             x + 14, y);
+        else if (item->upper || item->role == PLOT_REPLICAS_AREA || item->role == PLOT_BASELINE_AREA)
             (void)buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"20\" height=\"10\" class=\"%s\"/>\n", x, y - 5,
                              classes[item->role]);
         else

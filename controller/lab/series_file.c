@@ -30,6 +30,7 @@ struct reader {
     double sum; /* of the open slot, which is out->n - 1 */
     uint32_t count;
     int64_t last_us, spacing_us; /* time of the last row, and how far it was from the one before */
+    uint64_t votes;              /* for out->usual_spacing_us */
 };
 
 static int refuse(const struct reader *r, uint64_t line, struct error *err, const char *what)
@@ -148,6 +149,18 @@ static double clip(struct reader *r, double value)
     return fmax(-SERIES_MAX, fmin(value, SERIES_MAX));
 }
 
+/* Boyer and Moore's majority vote: finds what more than half of the rows have without keeping them. */
+static void vote(struct reader *r)
+{
+    struct series_file *out = r->out;
+    if (r->votes == 0)
+        out->usual_spacing_us = r->spacing_us;
+    if (out->usual_spacing_us == r->spacing_us)
+        r->votes++;
+    else
+        r->votes--;
+}
+
 static int take_row(struct reader *r, int64_t time_us, double value, struct error *err)
 {
     struct series_file *out = r->out;
@@ -157,6 +170,7 @@ static int take_row(struct reader *r, int64_t time_us, double value, struct erro
         return refuse(r, r->line, err, "time runs backward; sort the rows by time, or split the file");
     } else if (time_us > r->last_us) {
         r->spacing_us = time_us - r->last_us;
+        vote(r);
     }
     r->last_us = time_us;
     int64_t slot = r->options->grid == SERIES_ROWS

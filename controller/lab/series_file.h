@@ -33,6 +33,7 @@ struct series_file {
     uint32_t interval_s;
     int64_t start_us; /* where slot 0 begins */
     uint64_t rows;
+    int64_t usual_spacing_us; /* between two rows: that of most of them where there is one; 0: all have one time */
     uint64_t clipped, clipped_line; /* how many values were out of range, and where the first of them is */
     bool negative;                  /* a value is below 0 */
     uint64_t negative_line;

@@ -134,7 +134,7 @@ static void apply(struct annotated *a, struct record *r, const struct workload *
                   const char *body)
 {
     int64_t generation = pa ? pa->object.meta.generation : 0;
-    if (pa && !pa->pa.annotated) {
+    if (pa && !pa->annotated) {
         _cleanup_(freep) char *note =
             xasprintf("PredictiveAutoscaler %s exists and is not ours (no label " PA_LABEL_SOURCE
                       "): rename it, or remove the annotation",
@@ -156,7 +156,7 @@ static void apply(struct annotated *a, struct record *r, const struct workload *
 
 static void remove_autoscaler(struct record *r, const struct workload *w, const struct pa_object *pa)
 {
-    if (!pa || !pa->pa.annotated || pa->object.meta.deletion_us != 0 || !pa->object.meta.owner_uid ||
+    if (!pa || !pa->annotated || pa->object.meta.deletion_us != 0 || !pa->object.meta.owner_uid ||
         !streq(pa->object.meta.owner_uid, w->object.meta.uid))
         return;
     _cleanup_(freep) char *body = xasprintf("{\"preconditions\":{\"uid\":\"%s\"}}", pa->object.meta.uid);
@@ -227,7 +227,7 @@ void annotated_look(struct annotated *a, const char *kind, const char *namespace
     char owned[API_NAME_CAP];
     annotation_name(owned, kind, name);
     const struct pa_object *pa = autoscaler_of(a, namespace_, owned);
-    if (pa && pa->pa.annotated)
+    if (pa && pa->annotated)
         look_at(a, w);
 }
 

@@ -6,6 +6,7 @@
 #include "api/config.h"
 #include "api/pa.h"
 #include "api/status.h"
+#include "base/list.h"
 #include "kube/recorder.h"
 #include "kube/workqueue.h"
 #include "reconcile/annotated.h"
@@ -39,22 +40,33 @@ struct reconciler {
     struct backfill *backfill;
     struct owners owners;
     struct workqueue *queue;
-    struct map records;     /* key -> struct autoscaler */
-    struct loop_timer look; /* for sync of the caches, and housekeeping */
+    struct map records;       /* key -> struct autoscaler */
+    struct observer observer; /* a decision takes no turn of the loop: one serves all */
+    struct loop_timer look;   /* for sync of the caches, and housekeeping */
+    struct list waiting;      /* autoscalers whose turn to load their state has not come */
+    unsigned n_loading;       /* of phase STATE_LOADING */
     bool leading, running, stopping;
     void (*stopped)(void *data); /* told when the checkpoints are saved */
     void *stopped_data;
+    struct loop_timer last_writes; /* how long a write under way is waited for at the end */
+    int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
     struct metrics_series *reconcile_seconds;
 };
 
-/* The cached object: a PredictiveAutoscaler as the informer keeps it. */
+/* The cached object: what of a PredictiveAutoscaler is needed after decoding, no more. */
 struct pa_object {
     struct object object;
-    struct pa pa;
-    bool valid;           /* `pa` is usable */
-    struct error problem; /* kind NONE: the spec obeys all rules */
+    struct pa_object_target {
+        char *api_version, *kind, *name; /* "" when not valid */
+    } target;
+    void *spec; /* packed, see pa_object_spec(); the core's defaults when not valid */
+    enum core_mode mode;
+    enum observed_resource resources[CORE_MAX_METRICS];
+    bool paused, paused_unclear, annotated; /* as in struct pa */
+    bool valid;
+    char *problem; /* which rules the spec breaks; NULL: it is valid */
     /* What the API server has as status: nothing of it need be written again, and a restart is no transition.
      */
     bool has_status;
@@ -82,14 +94,24 @@ struct finding {
     char owner_name[254];
 };
 
+/* What is there only while a sync is under way: several KiB, of which a thousand autoscalers need a handful. */
+struct sync_work {
+    int64_t started_us;    /* CLOCK_BOOTTIME */
+    struct core_spec spec; /* as the sync found it, or as the decision did */
+    enum observed_resource resources[CORE_MAX_METRICS];
+    struct core_plan plan;
+    struct finding finding;
+};
+
 struct autoscaler {
     struct reconciler *r;
     char *key, *target_key;
-    const struct pa_object *pa; /* the newest; a reference */
-    struct core_spec spec;
-    enum observed_resource resources[CORE_MAX_METRICS];
+    const struct pa_object *pa;       /* the newest; a reference */
+    const struct pa_object *in_force; /* the newest valid one, or `pa` where none has been: a sync that is under way
+                                         when the spec breaks ends under the one that it began with; a reference */
 
     enum state_phase phase;
+    struct list wait; /* in `waiting`, or empty */
     struct core_state *state;
     char *state_target_uid; /* the target whose history it is */
 
@@ -106,17 +128,14 @@ struct autoscaler {
         int32_t from, to;
     } unsure; /* a write whose answer was lost */
 
-    /* the sync under way */
-    bool syncing;
-    bool outdated; /* the spec changed after the decision: it is made again, not carried out */
-    bool off;      /* not evaluated since mode Off: the windows know nothing of the time since */
+    struct sync_work *work; /* NULL: no sync is under way */
+    bool writing;           /* op_target is the write of the scale: it may happen whatever we do now */
+    bool outdated;          /* the spec changed after the decision: it is made again, not carried out */
+    bool off;               /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
-    int64_t started_us, due_us; /* CLOCK_BOOTTIME */
-    int64_t last_time_us;       /* Unix, of the last observation */
+    int64_t due_us;       /* CLOCK_BOOTTIME */
+    int64_t last_time_us; /* Unix, of the last observation */
     double metric_age_s;
-    struct observer observer;
-    struct core_plan plan;
-    struct finding finding;
 
     /* what was told last */
     struct pa_condition_times times;
@@ -125,15 +144,21 @@ struct autoscaler {
     int32_t told_current, told_desired;
 };
 
+/* pa_object.c: the spec as the core wants it. Kept without the metrics that are not there, a third of it. */
+void pa_object_spec(const struct pa_object *pa, struct core_spec *ret);
+
 /* sync.c */
+void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
-/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. */
+/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. The last write of a
+ * process that ends: goes on to the checkpoints. */
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
-/* report.c: status, conditions, events and metrics of the finding and the plan. */
-void report_sync(struct autoscaler *a);
+/* report.c: status, conditions, events and metrics of the finding and the plan in `work`. False: too many statuses wait
+ * for their turn; the next report tells it. */
+bool report_sync(struct autoscaler *a);
 void report_done(struct autoscaler *a); /* forgets its metrics */
 
 struct target_ref autoscaler_target(const struct autoscaler *a);

@@ -1,6 +1,6 @@
 /* Importing history; see backfill.h. Objects of part Backfill are watched by their label; each is looked at
- * when it appears and again when its autoscaler gets its state. What has been looked at is deleted, with the
- * resourceVersion that was seen. */
+ * when it appears and again when its autoscaler gets its state. What has been looked at is deleted; until its
+ * end is seen, a removal stands for it, so that it is not looked at again. */
 #include "reconcile/backfill.h"
 
 #include "api/pa.h"
@@ -10,12 +10,24 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define RETRY_FIRST_US (2 * USEC_PER_SEC)
+#define RETRY_LAST_US  (300 * USEC_PER_SEC)
 
 /* A Backfill object as the informer keeps it: short-lived, so whole. */
 struct backfill_object {
     struct object object;
     struct pa_checkpoint checkpoint;
     struct error problem; /* kind NONE: `checkpoint` is usable */
+};
+
+/* The deletion of an object that was looked at to its end. */
+struct removal {
+    struct backfill *owner;
+    char *namespace_, *name, *uid;
+    int64_t request, retry_us;
+    struct loop_timer retry;
 };
 
 struct backfill {
@@ -26,7 +38,7 @@ struct backfill {
     struct informer **informers;
     size_t n_informers;
     bool paused;
-    struct map handled; /* UIDs of objects that were looked at to their end and whose deletion is under way */
+    struct map removals; /* UID -> struct removal */
     struct loop_timer look;
 };
 
@@ -56,27 +68,54 @@ static struct object *decode(void *data UNUSED, const char *raw, size_t len, str
 
 /* ---- one object ---- */
 
+static void removal_free(void *value)
+{
+    struct removal *r = value;
+    kube_client_cancel(r->owner->client, r->request);
+    loop_timer_disarm(&r->retry);
+    free(r->namespace_);
+    free(r->name);
+    free(r->uid);
+    free(r);
+}
+
 static void on_deleted(void *data, const struct kube_response *response, const struct error *err)
 {
-    struct backfill *b = data;
-    if (err && response->code != 404)
-        log_warn(b->log, "a backfill was taken in, but its object could not be deleted", LOG_ERR(err));
+    struct removal *r = data;
+    r->request = 0;
+    if (!err || response->code == 404) /* the watch tells us, and ends this */
+        return;
+    r->retry_us = r->retry_us ? MIN(r->retry_us * 2, RETRY_LAST_US) : RETRY_FIRST_US;
+    log_warn(r->owner->log, "a backfill is dealt with, but its object could not be deleted, trying again",
+             LOG_S("namespace", r->namespace_), LOG_S("object", r->name), LOG_I("seconds", r->retry_us / USEC_PER_SEC),
+             LOG_ERR(err));
+    loop_timer_arm(&r->retry, r->retry_us);
+}
+
+static void send_removal(void *data)
+{
+    struct removal *r = data;
+    struct buf path = BUF_INIT(4096), body = BUF_INIT(1024);
+    resource_path(&path, &resource_checkpoints, r->namespace_, r->name, NULL);
+    (void)buf_printf(&body, "{\"preconditions\":{\"uid\":\"%s\"}}", r->uid);
+    r->request = kube_client_start(r->owner->client, &(struct kube_request){.verb = KUBE_DELETE,
+                                                                            .path = buf_str(&path),
+                                                                            .body = body.data,
+                                                                            .body_len = body.len,
+                                                                            .done = on_deleted,
+                                                                            .data = r});
+    buf_done(&path);
+    buf_done(&body);
 }
 
 static void delete_object(struct backfill *b, const struct object_meta *m)
 {
-    struct buf path = BUF_INIT(4096), body = BUF_INIT(1024);
-    map_set(&b->handled, m->uid, b);
-    resource_path(&path, &resource_checkpoints, m->namespace_, m->name, NULL);
-    (void)buf_printf(&body, "{\"preconditions\":{\"resourceVersion\":\"%s\"}}", m->resource_version);
-    (void)kube_client_start(b->client, &(struct kube_request){.verb = KUBE_DELETE,
-                                                              .path = buf_str(&path),
-                                                              .body = body.data,
-                                                              .body_len = body.len,
-                                                              .done = on_deleted,
-                                                              .data = b});
-    buf_done(&path);
-    buf_done(&body);
+    struct removal *r = xcalloc(1, sizeof(*r));
+    *r = (struct removal){
+        .owner = b, .namespace_ = xstrdup(m->namespace_), .name = xstrdup(m->name), .uid = xstrdup(m->uid)};
+    loop_timer_init(&r->retry, kube_client_loop(b->client), LOOP_IDLE, send_removal, r);
+    map_set(&b->removals, m->uid, r);
+    send_removal(r);
 }
 
 /* `kubectl describe` finds the events of an object by its UID: a backfill that names none asks for the cached one. */
@@ -164,11 +203,28 @@ static void take_in(struct backfill *b, const struct backfill_object *o, struct 
     free(samples);
 }
 
+/* Those that wait for their autoscaler, as a look finds them. */
+struct waiting {
+    struct backfill *owner;
+    const struct backfill_object **objects;
+    size_t n, cap;
+};
+
+static void wait_for_state(struct waiting *w, const struct backfill_object *o)
+{
+    if (w->n == w->cap) {
+        w->cap = MAX(w->cap * 2, (size_t)BACKFILL_MAX_WAITING);
+        w->objects = xreallocarray(w->objects, w->cap, sizeof(const struct backfill_object *));
+    }
+    w->objects[w->n++] = o;
+}
+
 static void look_at(void *data, const struct object *object)
 {
-    struct backfill *b = data;
+    struct waiting *w = data;
+    struct backfill *b = w->owner;
     const struct backfill_object *o = CONTAINER_OF(object, const struct backfill_object, object);
-    if (object->meta.deletion_us != 0 || map_get(&b->handled, object->meta.uid))
+    if (object->meta.deletion_us != 0 || map_get(&b->removals, object->meta.uid))
         return;
     if (o->problem.kind != ERROR_NONE) {
         reject(b, o, error_text(&o->problem));
@@ -179,7 +235,17 @@ static void look_at(void *data, const struct object *object)
     struct core_state *state = b->config.state(b->config.data, buf_str(&key));
     if (state)
         take_in(b, o, state, buf_str(&key));
+    else
+        wait_for_state(w, o);
     buf_done(&key);
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const struct object_meta *x = &(*(const struct backfill_object *const *)a)->object.meta,
+                             *y = &(*(const struct backfill_object *const *)b)->object.meta;
+    int order = (x->creation_us > y->creation_us) - (x->creation_us < y->creation_us);
+    return order ? order : strcmp(x->uid, y->uid);
 }
 
 /* ---- the watch ---- */
@@ -187,8 +253,14 @@ static void look_at(void *data, const struct object *object)
 static void look(void *data)
 {
     struct backfill *b = data;
+    struct waiting w = {.owner = b};
     for (size_t i = 0; !b->paused && i < b->n_informers; i++)
-        informer_each(b->informers[i], NULL, look_at, b);
+        informer_each(b->informers[i], NULL, look_at, &w);
+    if (w.n > BACKFILL_MAX_WAITING)
+        qsort(w.objects, w.n, sizeof(*w.objects), by_age);
+    for (size_t i = BACKFILL_MAX_WAITING; i < w.n; i++)
+        reject(b, w.objects[i], "too many wait for autoscalers that do not run yet");
+    free(w.objects);
 }
 
 /* Several reasons to look at once lead to one look. */
@@ -196,7 +268,7 @@ static void on_object(void *data, enum informer_event event, const struct object
 {
     struct backfill *b = data;
     if (event == INFORMER_DELETED)
-        (void)map_take(&b->handled, now->meta.uid);
+        (void)map_remove(&b->removals, now->meta.uid);
     else
         loop_timer_arm(&b->look, 0);
 }
@@ -219,7 +291,7 @@ struct backfill *backfill_new(struct kube_client *client, const struct backfill_
 {
     struct backfill *b = xcalloc(1, sizeof(*b));
     *b = (struct backfill){.client = client, .config = *config, .recorder = recorder, .log = log};
-    map_init(&b->handled, NULL);
+    map_init(&b->removals, removal_free);
     loop_timer_init(&b->look, kube_client_loop(client), LOOP_IDLE, look, b);
     for (size_t i = 0; config->namespaces && config->namespaces[i]; i++)
         add_informer(b, config->namespaces[i], log, metrics);
@@ -236,7 +308,7 @@ struct backfill *backfill_free(struct backfill *b)
     for (size_t i = 0; i < b->n_informers; i++)
         informer_free(b->informers[i]);
     free(b->informers);
-    map_done(&b->handled);
+    map_done(&b->removals);
     free(b);
     return NULL;
 }

@@ -1,13 +1,19 @@
 /* Imports history: `kubectl ai4k8s backfill` leaves a PredictiveAutoscalerCheckpoint of part Backfill named
  * `<name>-backfill`; the leader validates it, puts its samples behind the autoscaler's history where that has
  * none, deletes the object and says what it did in an event on the autoscaler. Bad data: a Warning event with
- * the reason, and the object is deleted too (it would never become good). */
+ * the reason, and the object is deleted too (it would never become good).
+ *
+ * An object (UID) is taken in once: a deletion that fails is tried again, with back-off, until the object is
+ * gone. At most BACKFILL_MAX_WAITING wait for an autoscaler that has no state yet; of more, the newest are
+ * rejected. */
 #ifndef RECONCILE_BACKFILL_H
 #define RECONCILE_BACKFILL_H
 
 #include "core/step.h"
 #include "kube/informer.h"
 #include "kube/recorder.h"
+
+#define BACKFILL_MAX_WAITING 64 /* each is kept whole: up to 80 KB */
 
 struct backfill;
 struct backfill_config {

@@ -55,6 +55,13 @@ struct load {
     void *data;
 };
 
+/* The last write for an autoscaler that is gone: it outlives what was tracked. */
+struct farewell {
+    struct list node;
+    struct checkpoints *owner;
+    int64_t request;
+};
+
 struct flush {
     bool active;
     void (*done)(void *data, size_t written, size_t left);
@@ -71,7 +78,7 @@ struct checkpoints {
     int64_t interval_us;
     struct ratelimit bucket;
     struct map tracked;
-    struct list queue, loads;
+    struct list queue, loads, farewells;
     struct loop_timer pump;
     struct flush flush;
     int64_t next_id;
@@ -287,13 +294,35 @@ void checkpoints_save_soon(struct checkpoints *c, const char *key)
         loop_timer_arm(&t->due, 0);
 }
 
-/* A farewell write: nobody waits for it. */
-static void on_farewell(void *data, const struct kube_response *response UNUSED, const struct error *err)
+static void farewell_free(struct farewell *f)
 {
-    struct checkpoints *c = data;
+    kube_client_cancel(f->owner->client, f->request);
+    list_remove(&f->node);
+    free(f);
+}
+
+static void on_farewell(void *data, const struct kube_response *response, const struct error *err)
+{
+    struct farewell *f = data;
+    struct checkpoints *c = f->owner;
+    f->request = 0;
+    farewell_free(f);
     metrics_add(err ? c->failed : c->ok, 1);
-    if (err)
+    if (err && response->code != 404) /* 404: the namespace is going */
         log_warn(c->log, "the history of a removed autoscaler was not kept", LOG_ERR(err));
+    if (c->flush.active)
+        loop_timer_arm(&c->flush.step, 0);
+}
+
+static void say_farewell(struct tracked *t, const struct core_state *state, enum pa_checkpoint_part part,
+                         int64_t expire_us)
+{
+    struct farewell *f = xcalloc(1, sizeof(*f));
+    *f = (struct farewell){.owner = t->owner};
+    list_append(&t->owner->farewells, &f->node);
+    f->request = send_part(t, state, part, expire_us, on_farewell, f);
+    if (f->request == 0)
+        farewell_free(f);
 }
 
 void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler_deleted)
@@ -304,8 +333,8 @@ void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler
     const struct core_state *state = t->state(t->data);
     if (autoscaler_deleted && t->who.annotated && state) {
         int64_t expire = loop_real_us(c->loop) + KEEP_US;
-        (void)send_part(t, state, PA_PART_HISTORY, expire, on_farewell, c);
-        (void)send_part(t, state, PA_PART_TAIL, expire, on_farewell, c);
+        say_farewell(t, state, PA_PART_HISTORY, expire);
+        say_farewell(t, state, PA_PART_TAIL, expire);
     }
     (void)map_remove(&c->tracked, key);
 }
@@ -373,11 +402,17 @@ static void finish_load(struct load *l, const struct buf *history)
     load_ended(l, NULL, note, NULL);
 }
 
+/* An answer that is no checkpoint of ours would be none the next time either. */
+static bool is_too_large(const struct error *err)
+{
+    return err->kind == ERROR_LIMIT;
+}
+
 static void on_history(void *data, const struct kube_response *response, const struct error *err)
 {
     struct load *l = data;
     l->request = 0;
-    if (err && response->code != 404) {
+    if (err && response->code != 404 && !is_too_large(err)) {
         load_ended(l, NULL, "", err);
         return;
     }
@@ -404,7 +439,9 @@ static void on_tail(void *data, const struct kube_response *response, const stru
     struct load *l = data;
     const char *note;
     l->request = 0;
-    if (err && response->code != 404)
+    if (err && is_too_large(err))
+        load_ended(l, NULL, "discarded: it is too large", NULL);
+    else if (err && response->code != 404)
         load_ended(l, NULL, "", err);
     else if (err)
         load_ended(l, NULL, "there is no checkpoint", NULL);
@@ -471,6 +508,8 @@ static void flush_ended(struct checkpoints *c)
     struct map_iter it = map_iter(&c->tracked);
     for (struct map_entry *e; (e = map_next(&c->tracked, &it)) != NULL;)
         left += waits_for_flush(e->value);
+    list_for_each (node, &c->farewells)
+        left++;
     f->done(f->data, f->written, left);
 }
 
@@ -484,7 +523,7 @@ static void flush_step(void *data)
         f->running++;
         write_next_part(t);
     }
-    if (f->running == 0 && !oldest_unflushed(c))
+    if (f->running == 0 && !oldest_unflushed(c) && list_empty(&c->farewells))
         flush_ended(c);
 }
 
@@ -526,6 +565,7 @@ struct checkpoints *checkpoints_new(struct kube_client *client, const struct che
     map_init(&c->tracked, tracked_free);
     list_init(&c->queue);
     list_init(&c->loads);
+    list_init(&c->farewells);
     ratelimit_init(&c->bucket, config->writes_per_second, MAX(config->writes_per_second, 1), loop_now_us(c->loop));
     loop_timer_init(&c->pump, c->loop, LOOP_IDLE, pump, c);
     loop_timer_init(&c->flush.deadline, c->loop, LOOP_NORMAL, on_flush_deadline, c);
@@ -549,6 +589,8 @@ struct checkpoints *checkpoints_free(struct checkpoints *c)
         kube_client_cancel(c->client, l->request);
         load_free(l);
     }
+    list_for_each_safe (it, after, &c->farewells)
+        farewell_free(CONTAINER_OF(it, struct farewell, node));
     map_done(&c->tracked);
     free(c);
     return NULL;

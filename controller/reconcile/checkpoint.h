@@ -48,8 +48,8 @@ void checkpoints_save_soon(struct checkpoints *c, const char *key);
 /* The autoscaler is gone: nothing more is written for it; an annotated one's objects are marked to expire in
  * 24 h. */
 void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler_deleted);
-/* SIGTERM: writes all tails, oldest first, until all are there or the budget is used up. `done` exactly once.
- */
+/* SIGTERM: writes all tails, oldest first, until all are there, with what was being written before, or the budget is
+ * used up. `done` exactly once. */
 void checkpoints_flush(struct checkpoints *c, int64_t budget_us, void (*done)(void *data, size_t written, size_t left),
                        void *data);
 

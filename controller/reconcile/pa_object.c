@@ -1,14 +1,45 @@
 /* What the informers of PredictiveAutoscalers and HPAs keep of an object. */
 #include "reconcile/pa_object.h"
 
+#include "api/to_core.h"
 #include "base/alloc.h"
 #include "sources/hpas.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void pa_object_free(struct object *o)
 {
-    free(CONTAINER_OF(o, struct pa_object, object));
+    struct pa_object *pa = CONTAINER_OF(o, struct pa_object, object);
+    free(pa->target.api_version);
+    free(pa->target.kind);
+    free(pa->target.name);
+    free(pa->problem);
+    free(pa->spec);
+    free(pa);
+}
+
+/* Packed: what is in front of the metrics, as many of them as there are, what is behind them. */
+#define METRICS_AT offsetof(struct core_spec, metrics)
+#define BEHIND_AT  (METRICS_AT + sizeof(((struct core_spec *)NULL)->metrics))
+
+static void *pack(const struct core_spec *spec)
+{
+    size_t metrics = spec->n_metrics * sizeof(spec->metrics[0]), behind = sizeof(*spec) - BEHIND_AT;
+    char *packed = xcalloc(1, METRICS_AT + metrics + behind);
+    memcpy(packed, spec, METRICS_AT + metrics);
+    memcpy(packed + METRICS_AT + metrics, (const char *)spec + BEHIND_AT, behind);
+    return packed;
+}
+
+void pa_object_spec(const struct pa_object *pa, struct core_spec *ret)
+{
+    *ret = (struct core_spec){0};
+    memcpy(ret, pa->spec, METRICS_AT);
+    size_t metrics = ret->n_metrics * sizeof(ret->metrics[0]);
+    memcpy(ret->metrics, (const char *)pa->spec + METRICS_AT, metrics);
+    memcpy((char *)ret + BEHIND_AT, (const char *)pa->spec + METRICS_AT + metrics, sizeof(*ret) - BEHIND_AT);
 }
 
 static void keep_status(struct pa_object *pa, const json_t *root)
@@ -26,9 +57,46 @@ static void keep_status(struct pa_object *pa, const json_t *root)
     free(stored);
 }
 
-/* A spec that breaks a rule (stored under an older CRD) is kept with its problem: its status must say so. */
-struct object *pa_object_decode(void *data UNUSED, const char *raw, size_t len, struct error *err)
+/* Which numbers of a pod each metric is about. */
+static void keep_resources(struct pa_object *pa, const struct pa_spec *spec)
 {
+    for (uint32_t m = 0; m < spec->n_metrics && m < CORE_MAX_METRICS; m++)
+        pa->resources[m] = spec->metrics[m].resource.name == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY;
+    if (spec->n_metrics == 0)
+        pa->resources[0] = OBSERVE_CPU; /* the default metric */
+}
+
+/* A spec that breaks a rule (stored under an older CRD) is kept with its problem: its status must say so. */
+static void keep_spec(struct pa_object *pa, const json_t *root, const struct operator_config *config)
+{
+    struct core_spec spec = {0};
+    struct pa *decoded = xcalloc(1, sizeof(*decoded));
+    struct api_problems problems = {0};
+    pa->valid = pa_decode(root, decoded, &problems) == 0;
+    pa->paused = decoded->paused;
+    pa->paused_unclear = decoded->paused_unclear;
+    pa->annotated = decoded->annotated;
+    const struct pa_target_ref *ref = &decoded->spec.scale_target_ref;
+    pa->target.api_version = xstrdup(pa->valid ? ref->api_version : "");
+    pa->target.kind = xstrdup(pa->valid ? ref->kind : "");
+    pa->target.name = xstrdup(pa->valid ? ref->name : "");
+    if (pa->valid) {
+        pa_to_core(decoded, config, &spec);
+        keep_resources(pa, &decoded->spec);
+    } else {
+        struct error err = ERROR_INIT;
+        (void)api_problems_error(&problems, NULL, &err);
+        pa->problem = xstrdup(error_text(&err));
+        spec = core_spec_default();
+    }
+    pa->spec = pack(&spec);
+    pa->mode = spec.mode;
+    free(decoded);
+}
+
+struct object *pa_object_decode(void *data, const char *raw, size_t len, struct error *err)
+{
+    const struct reconciler *r = data;
     _json_cleanup_ json_t *root = json_parse(raw, len, err);
     if (!root)
         return NULL;
@@ -39,10 +107,7 @@ struct object *pa_object_decode(void *data UNUSED, const char *raw, size_t len, 
         free(pa);
         return NULL;
     }
-    struct api_problems problems = {0};
-    pa->valid = pa_decode(root, &pa->pa, &problems) == 0;
-    if (!pa->valid)
-        (void)api_problems_error(&problems, NULL, &pa->problem);
+    keep_spec(pa, root, r->config);
     keep_status(pa, root);
     return &pa->object;
 }
@@ -50,12 +115,4 @@ struct object *pa_object_decode(void *data UNUSED, const char *raw, size_t len, 
 struct object *hpa_object_decode(void *data UNUSED, const char *raw, size_t len, struct error *err)
 {
     return hpa_decode(raw, len, err);
-}
-
-void pa_object_resources(const struct pa_object *pa, enum observed_resource ret[CORE_MAX_METRICS])
-{
-    for (uint32_t m = 0; m < pa->pa.spec.n_metrics && m < CORE_MAX_METRICS; m++)
-        ret[m] = pa->pa.spec.metrics[m].resource.name == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY;
-    if (pa->pa.spec.n_metrics == 0)
-        ret[0] = OBSERVE_CPU; /* the default metric */
 }

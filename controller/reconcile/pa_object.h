@@ -4,10 +4,8 @@
 
 #include "reconcile/autoscaler.h"
 
+/* `data`: the reconciler, for its configuration. */
 struct object *pa_object_decode(void *data, const char *raw, size_t len, struct error *err);
 struct object *hpa_object_decode(void *data, const char *raw, size_t len, struct error *err);
-
-/* Which numbers of a pod each metric is about. */
-void pa_object_resources(const struct pa_object *pa, enum observed_resource ret[CORE_MAX_METRICS]);
 
 #endif

@@ -2,7 +2,6 @@
  * period. */
 #include "reconcile/reconciler.h"
 
-#include "api/to_core.h"
 #include "base/alloc.h"
 #include "base/str.h"
 #include "reconcile/autoscaler.h"
@@ -13,13 +12,15 @@
 #include <string.h>
 
 #define PARALLEL_SYNCS    1024 /* they wait for the network, not for the processor */
+#define TELL_AGAIN_US     (5 * USEC_PER_SEC)
 #define LOOK_FAST_US      (USEC_PER_SEC / 4)
 #define LOOK_SLOW_US      (600 * USEC_PER_SEC)
 #define USAGE_INTERVAL_US (15 * USEC_PER_SEC)
+#define LAST_WRITES_US    (4 * USEC_PER_SEC) /* the time limit of a fenced write (client.h) */
 
 struct target_ref autoscaler_target(const struct autoscaler *a)
 {
-    const struct pa_target_ref *ref = &a->pa->pa.spec.scale_target_ref;
+    const struct pa_object_target *ref = &a->in_force->target;
     return (struct target_ref){.api_version = ref->api_version,
                                .kind = ref->kind,
                                .namespace_ = a->pa->object.meta.namespace_,
@@ -44,11 +45,12 @@ static void record_free(void *value)
     if (a->watching_pods)
         pods_unwatch(r->pods, a->pa->object.meta.namespace_);
     report_done(a);
+    list_remove(&a->wait);
     core_state_free(a->state);
     object_unref((struct object *)(uintptr_t)&a->pa->object);
+    object_unref((struct object *)(uintptr_t)&a->in_force->object);
     target_scale_done(&a->scale);
     selector_free(a->selector);
-    observer_done(&a->observer);
     free(a->selector_text);
     free(a->state_target_uid);
     free(a->written_rv);
@@ -66,7 +68,7 @@ static char *key_of(const struct object *o)
 
 static enum owner_kind owner_kind_of(const struct pa_object *pa)
 {
-    return pa->pa.annotated ? OWNER_PA_ANNOTATED : OWNER_PA;
+    return pa->annotated ? OWNER_PA_ANNOTATED : OWNER_PA;
 }
 
 static void wake_record(void *data, const char *key)
@@ -103,7 +105,7 @@ static void record_remove(struct reconciler *r, const char *key)
         owners_release(&r->owners, target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     checkpoints_untrack(r->checkpoints, key, true);
     status_writer_forget(r->writer, key);
-    bool syncing = a->syncing;
+    bool syncing = a->work != NULL;
     sync_abandon(a);
     if (syncing)
         workqueue_finish(r->queue, key);
@@ -117,6 +119,7 @@ static struct autoscaler *record_new(struct reconciler *r, const char *key)
 {
     struct autoscaler *a = xcalloc(1, sizeof(*a));
     *a = (struct autoscaler){.r = r, .key = xstrdup(key)};
+    list_init(&a->wait);
     map_set(&r->records, key, a);
     return a;
 }
@@ -130,12 +133,20 @@ static void claim_target(struct autoscaler *a)
         a->target_key = buf_steal(&target_key);
     buf_done(&target_key);
     /* One that evaluates nothing scales nothing, and keeps no one else from it. */
-    if (a->spec.mode == CORE_OFF)
+    if (a->in_force->mode == CORE_OFF)
         owners_release(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     else
         owners_claim(&a->r->owners, a->target_key, owner_kind_of(a->pa), a->pa->object.meta.name,
                      a->pa->object.meta.creation_us);
     wake_target(a->r, a->target_key);
+}
+
+static void replace(const struct pa_object **slot, const struct pa_object *pa)
+{
+    const struct pa_object *before = *slot;
+    *slot = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
+    if (before)
+        object_unref((struct object *)(uintptr_t)&before->object);
 }
 
 static void record_update(struct reconciler *r, const struct pa_object *pa)
@@ -151,11 +162,10 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
     if (is_new)
         a = record_new(r, key);
     bool same_spec = !is_new && a->pa->object.meta.generation == pa->object.meta.generation &&
-                     a->pa->pa.paused == pa->pa.paused && a->pa->pa.annotated == pa->pa.annotated;
-    const struct pa_object *before = a->pa;
-    a->pa = CONTAINER_OF(object_ref(&pa->object), const struct pa_object, object);
-    if (before)
-        object_unref((struct object *)(uintptr_t)&before->object);
+                     a->pa->paused == pa->paused && a->pa->annotated == pa->annotated;
+    replace(&a->pa, pa);
+    if (pa->valid || !a->in_force || !a->in_force->valid)
+        replace(&a->in_force, pa);
     /* Until we are the one who tells, what was told last is what the leader wrote. */
     if (is_new || !r->running) {
         a->times = pa->status_times;
@@ -167,11 +177,8 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         status_writer_seen(r->writer, key, &pa->status_digest);
     if (same_spec)
         return; /* our own status, most likely */
-    if (pa->valid) {
-        pa_to_core(&pa->pa, r->config, &a->spec);
-        pa_object_resources(pa, a->resources);
+    if (pa->valid)
         claim_target(a);
-    }
     a->outdated = true;
     workqueue_add(r->queue, key);
 }
@@ -234,21 +241,28 @@ static void process(void *data, const char *key)
         return;
     }
     if (!a->pa->valid) {
-        a->finding = (struct finding){.target = TARGET_OK};
-        report_sync(a);
+        a->work = xcalloc(1, sizeof(*a->work));
+        sync_take_spec(a);
+        a->work->finding.target = TARGET_OK;
+        bool told = report_sync(a);
+        free(TAKE_PTR(a->work));
         workqueue_finish(r->queue, key); /* until it is changed */
+        if (!told)
+            workqueue_add_after(r->queue, a->key, TELL_AGAIN_US);
         return;
     }
     sync_begin(a);
 }
 
+static void save_when_written(struct reconciler *r);
+
 void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
-    int64_t now = loop_now_us(r->loop), period = (int64_t)a->spec.sync_period_s * USEC_PER_SEC;
-    bool failed = a->finding.target != TARGET_OK || a->finding.write_error.kind != ERROR_NONE;
+    int64_t now = loop_now_us(r->loop), period = (int64_t)a->work->spec.sync_period_s * USEC_PER_SEC;
+    bool failed = a->work->finding.target != TARGET_OK || a->work->finding.write_error.kind != ERROR_NONE;
     metrics_add(metrics_get(r->reconciles, "predictiveautoscaler", failed ? "error" : "requeue_after", NULL), 1);
-    metrics_observe(r->reconcile_seconds, (double)(now - a->started_us) / 1e6);
+    metrics_observe(r->reconcile_seconds, (double)(now - a->work->started_us) / 1e6);
     /* The first period is shortened by chance, so that autoscalers that came together don't sync together for
      * ever. */
     if (a->due_us == 0)
@@ -263,6 +277,8 @@ void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
     workqueue_forget(r->queue, a->key);
     workqueue_finish(r->queue, a->key);
     workqueue_add_after(r->queue, a->key, wait);
+    if (r->stopping)
+        save_when_written(r);
 }
 
 static void let_run(struct reconciler *r)
@@ -312,6 +328,48 @@ static void on_imported(void *data, const char *key, uint32_t samples)
     log_info(r->log, "history imported", LOG_S("autoscaler", key), LOG_I("samples", samples));
     checkpoints_save_soon(r->checkpoints, key);
     workqueue_add(r->queue, key);
+}
+
+/* ---- the end ---- */
+
+static void on_flushed(void *data, size_t written, size_t left)
+{
+    struct reconciler *r = data;
+    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
+    r->stopped(r->stopped_data);
+}
+
+/* Also those that write, or all but those. */
+static void abandon_syncs(struct reconciler *r, bool writing)
+{
+    struct map_iter it = map_iter(&r->records);
+    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
+        struct autoscaler *a = e->value;
+        if (!a->work || (a->writing && !writing))
+            continue;
+        sync_abandon(a);
+        workqueue_finish(r->queue, a->key);
+    }
+}
+
+/* Once no write is under way: what it did is in the states that are saved now. */
+static void save_when_written(struct reconciler *r)
+{
+    struct map_iter it = map_iter(&r->records);
+    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;)
+        if (((const struct autoscaler *)e->value)->writing)
+            return;
+    loop_timer_disarm(&r->last_writes);
+    int64_t left_us = r->stop_by_us - loop_now_us(r->loop);
+    checkpoints_flush(r->checkpoints, MAX(left_us, 0), on_flushed, r);
+}
+
+static void give_up_writes(void *data)
+{
+    struct reconciler *r = data;
+    log_warn(r->log, "a write of a scale was not answered in time: it may have happened");
+    abandon_syncs(r, true);
+    save_when_written(r);
 }
 
 /* ---- life ---- */
@@ -372,8 +430,10 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                              .config = config->config,
                              .recorder = config->recorder};
     map_init(&r->records, record_free);
+    list_init(&r->waiting);
     owners_init(&r->owners);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
+    loop_timer_init(&r->last_writes, r->loop, LOOP_NORMAL, give_up_writes, r);
     register_metrics(r);
     for (size_t i = 0; config->namespaces && config->namespaces[i]; i++)
         add_informers(r, config->namespaces[i]);
@@ -413,7 +473,9 @@ struct reconciler *reconciler_free(struct reconciler *r)
     if (!r)
         return NULL;
     loop_timer_disarm(&r->look);
+    loop_timer_disarm(&r->last_writes);
     map_done(&r->records);
+    observer_done(&r->observer);
     workqueue_free(r->queue);
     backfill_free(r->backfill);
     annotated_free(r->annotated);
@@ -476,28 +538,16 @@ void reconciler_lead(struct reconciler *r)
     loop_timer_arm(&r->look, 0);
 }
 
-static void on_flushed(void *data, size_t written, size_t left)
-{
-    struct reconciler *r = data;
-    log_info(r->log, "checkpoints saved", LOG_I("written", written), LOG_I("left", left));
-    r->stopped(r->stopped_data);
-}
-
 void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void *data), void *data)
 {
     r->stopping = true;
     workqueue_pause(r->queue, true);
     annotated_pause(r->annotated, true);
     backfill_pause(r->backfill, true);
-    struct map_iter it = map_iter(&r->records);
-    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
-        struct autoscaler *a = e->value;
-        if (a->syncing) {
-            sync_abandon(a);
-            workqueue_finish(r->queue, a->key);
-        }
-    }
+    abandon_syncs(r, false);
     r->stopped = done;
     r->stopped_data = data;
-    checkpoints_flush(r->checkpoints, r->running ? budget_us : 0, on_flushed, r);
+    r->stop_by_us = loop_now_us(r->loop) + (r->running ? budget_us : 0);
+    loop_timer_arm(&r->last_writes, MIN(LAST_WRITES_US, budget_us));
+    save_when_written(r);
 }

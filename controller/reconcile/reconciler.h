@@ -28,7 +28,9 @@ bool reconciler_synced(const struct reconciler *r);
 void reconciler_unsynced(const struct reconciler *r, struct buf *out);
 /* We lead: syncs begin as soon as the caches are synced. */
 void reconciler_lead(struct reconciler *r);
-/* No new sync, what is under way is given up; checkpoints are saved within the budget, then `done`. */
+/* No new sync, and what is under way is given up, but for scales that are being written: their answers belong into
+ * the checkpoints and are waited for, as long as such a request may take. Then checkpoints are saved, all of it within
+ * the budget, and `done` is called. */
 void reconciler_stop(struct reconciler *r, int64_t budget_us, void (*done)(void *data), void *data);
 
 #endif

@@ -30,12 +30,13 @@ static void set_core(struct autoscaler *a, struct pa_status *s, enum pa_conditio
     if (c->known)
         pa_condition_set(s, type, truth(c->status), c->reason, "%s", c->message);
     else
-        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s", a->plan.message);
+        pa_condition_set(s, type, before(a, type), "NotEvaluated", "not looked at in this sync: %s",
+                         a->work->plan.message);
 }
 
 static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
 {
-    const struct finding *f = &a->finding;
+    const struct finding *f = &a->work->finding;
     struct core_condition c;
     if (f->target != TARGET_OK) {
         pa_condition_set(s, PA_ABLE_TO_SCALE, CONDITION_FALSE, "FailedGetScale", "%s", error_text(&f->target_error));
@@ -48,15 +49,15 @@ static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
     }
     bool failed = f->write_error.kind != ERROR_NONE;
     if (failed || f->wrote)
-        core_condition_rescaled(&a->plan, failed ? error_text(&f->write_error) : NULL, &c);
+        core_condition_rescaled(&a->work->plan, failed ? error_text(&f->write_error) : NULL, &c);
     else
-        core_condition_able_to_scale(&a->plan, &c);
+        core_condition_able_to_scale(&a->work->plan, &c);
     set_core(a, s, PA_ABLE_TO_SCALE, &c);
 }
 
 static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
 {
-    const struct finding *f = &a->finding;
+    const struct finding *f = &a->work->finding;
     struct core_condition c;
     if (f->selector_missing)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "InvalidSelector",
@@ -66,7 +67,7 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
     else if (f->target != TARGET_OK)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale", "the target could not be read");
     else if (f->ok) {
-        core_condition_scaling_active(&a->spec, &a->plan,
+        core_condition_scaling_active(&a->work->spec, &a->work->plan,
                                       f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
         set_core(a, s, PA_SCALING_ACTIVE, &c);
     }
@@ -74,13 +75,13 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
 
 static void set_conflict(struct autoscaler *a, struct pa_status *s)
 {
-    const struct finding *f = &a->finding;
-    const char *kind = a->pa->pa.spec.scale_target_ref.kind;
+    const struct finding *f = &a->work->finding;
+    const char *kind = a->in_force->target.kind;
     if (f->other_owner)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ConflictingAutoscaler",
                          "%s %s scales this %s too; nothing is written while it does: delete it, or this one",
                          f->owner_kind == OWNER_HPA ? "HorizontalPodAutoscaler" : PA_KIND, f->owner_name, kind);
-    else if (f->ok && a->plan.contended)
+    else if (f->ok && a->work->plan.contended)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
                          "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
                          a->foreign_writer[0] ? a->foreign_writer : "someone else",
@@ -93,7 +94,7 @@ static void set_config_valid(struct autoscaler *a, struct pa_status *s)
 {
     const char *annotation = annotated_problem(a->r->annotated, a->key);
     if (!a->pa->valid)
-        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidSpec", "%s", error_text(&a->pa->problem));
+        pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidSpec", "%s", a->pa->problem);
     else if (annotation)
         pa_condition_set(s, PA_CONFIG_VALID, CONDITION_FALSE, "InvalidAnnotation",
                          "the last valid configuration keeps running: %s", annotation);
@@ -103,12 +104,12 @@ static void set_config_valid(struct autoscaler *a, struct pa_status *s)
 
 static void set_paused(struct autoscaler *a, struct pa_status *s)
 {
-    if (a->spec.mode == CORE_OFF)
+    if (a->work->spec.mode == CORE_OFF)
         pa_condition_set(s, PA_PAUSED, CONDITION_TRUE, "ModeOff", "spec.mode is Off: nothing is evaluated");
-    else if (a->pa->pa.paused)
+    else if (a->pa->paused)
         pa_condition_set(s, PA_PAUSED, CONDITION_TRUE, "PausedByAnnotation",
                          "the annotation " PA_ANNOTATION_PAUSED " is set: decisions are shown, not applied");
-    else if (a->pa->pa.paused_unclear)
+    else if (a->pa->paused_unclear)
         pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "UnclearAnnotation",
                          "the annotation " PA_ANNOTATION_PAUSED
                          " is neither \"true\" nor \"false\", so it does not pause");
@@ -184,8 +185,8 @@ static int forecast_metric(const struct core_spec *spec)
 /* Of the first metric that is forecast. */
 static void set_forecast(struct autoscaler *a, struct pa_status *s)
 {
-    int m = forecast_metric(&a->spec);
-    struct demand *d = m >= 0 && a->state ? core_state_demand(a->state, a->spec.metrics[m].name) : NULL;
+    int m = forecast_metric(&a->work->spec);
+    struct demand *d = m >= 0 && a->state ? core_state_demand(a->state, a->work->spec.metrics[m].name) : NULL;
     if (!d) {
         pa_condition_set(s, PA_FORECAST_READY, CONDITION_FALSE, "NoForecast", "no metric is forecast");
         pa_condition_set(s, PA_FORECAST_TRUSTED, CONDITION_FALSE, "NoForecast", "no metric is forecast");
@@ -208,25 +209,26 @@ static void set_forecast(struct autoscaler *a, struct pa_status *s)
         out->error_percent = out->has_error_percent ? (int32_t)MIN(lround(trust.error_percent), 100000) : 0;
         out->has_coverage_percent = trust.coverage_percent >= 0;
         out->coverage_percent = out->has_coverage_percent ? (int32_t)lround(trust.coverage_percent) : 0;
-        set_points(out, f, a->finding.ok ? a->plan.metrics[m].capacity : 0);
+        set_points(out, f, a->work->finding.ok ? a->work->plan.metrics[m].capacity : 0);
         pa_condition_set(s, PA_FORECAST_READY, CONDITION_TRUE, forecast_model_name(f->model),
-                         "%s is forecast from %u samples", a->spec.metrics[m].name, demand_filled_slots(d));
+                         "%s is forecast from %u samples", a->work->spec.metrics[m].name, demand_filled_slots(d));
     }
     pa_condition_set(s, PA_FORECAST_TRUSTED, truth(trust.trusted), demand_trust_reason_name(trust.reason),
                      trust.scored ? "%s: error %.0f %%, coverage %.0f %% over the last %u finished forecasts"
                                   : "%s: no forecast has been scored yet",
                      trust.trusted ? "the forecast drives scaling" : "scaling is the HPA's own", trust.error_percent,
                      trust.coverage_percent, trust.scored);
+    demand_drop_forecast(d); /* some 30 us of work against 2 KiB that would wait for the next sync */
 }
 
 /* ---- the rest of status ---- */
 
 static void set_metrics(const struct autoscaler *a, struct pa_status *s)
 {
-    for (uint32_t m = 0; m < MIN(a->plan.n_metrics, a->spec.n_metrics) && m < PA_STATUS_METRICS; m++) {
-        const struct core_metric_plan *p = &a->plan.metrics[m];
+    for (uint32_t m = 0; m < MIN(a->work->plan.n_metrics, a->work->spec.n_metrics) && m < PA_STATUS_METRICS; m++) {
+        const struct core_metric_plan *p = &a->work->plan.metrics[m];
         struct pa_metric_status *out = &s->current_metrics[s->n_current_metrics++];
-        (void)str_copy(out->name, sizeof(out->name), a->spec.metrics[m].name);
+        (void)str_copy(out->name, sizeof(out->name), a->work->spec.metrics[m].name);
         (void)str_copy(out->type, sizeof(out->type), "Resource");
         out->state = (enum pa_metric_state)p->state;
         out->has_proposed_replicas = p->reactive >= 0;
@@ -235,7 +237,7 @@ static void set_metrics(const struct autoscaler *a, struct pa_status *s)
             continue;
         out->has_resource = true;
         (void)str_copy(out->resource.name, sizeof(out->resource.name),
-                       a->resources[m] == OBSERVE_CPU ? "cpu" : "memory");
+                       a->work->resources[m] == OBSERVE_CPU ? "cpu" : "memory");
         out->resource.current.has_average_utilization = p->current_percent >= 0;
         out->resource.current.average_utilization = MAX(p->current_percent, 0);
         out->resource.current.has_average_value = true;
@@ -245,7 +247,7 @@ static void set_metrics(const struct autoscaler *a, struct pa_status *s)
 
 static void set_decision(const struct autoscaler *a, struct pa_status *s)
 {
-    const struct core_plan *plan = &a->plan;
+    const struct core_plan *plan = &a->work->plan;
     struct pa_decision *d = &s->last_decision;
     s->has_last_decision = s->has_replica_proposals = true;
     s->replica_proposals = (struct pa_proposals){.has_reactive = plan->reactive >= 0,
@@ -257,7 +259,7 @@ static void set_decision(const struct autoscaler *a, struct pa_status *s)
     d->direction = (enum pa_direction)plan->direction;
     (void)str_copy(d->reason, sizeof(d->reason), core_reason_name(plan->reason));
     if (plan->metric >= 0)
-        (void)str_copy(d->metric, sizeof(d->metric), a->spec.metrics[plan->metric].name);
+        (void)str_copy(d->metric, sizeof(d->metric), a->work->spec.metrics[plan->metric].name);
     d->raw_replicas = MAX(plan->raw, 0);
     const char *limits[CORE_N_LIMITS];
     uint32_t n_limits = core_limit_names(plan->limits, limits);
@@ -285,7 +287,7 @@ static bool became(const struct autoscaler *a, const struct pa_status *s, enum p
 
 static struct object_ref target_object(const struct autoscaler *a)
 {
-    const struct pa_target_ref *t = &a->pa->pa.spec.scale_target_ref;
+    const struct pa_object_target *t = &a->in_force->target;
     return (struct object_ref){.api_version = t->api_version,
                                .kind = t->kind,
                                .namespace_ = a->pa->object.meta.namespace_,
@@ -304,9 +306,9 @@ static void tell_rescale(struct autoscaler *a)
 {
     const struct object_ref regarding = autoscaler_object(a), related = target_object(a);
     char why[160];
-    core_rescale_reason(&a->spec, &a->plan, why, sizeof(why));
+    core_rescale_reason(&a->work->spec, &a->work->plan, why, sizeof(why));
     recorder_event_each(a->r->recorder, &regarding, &related, EVENT_NORMAL, "SuccessfulRescale", "Rescale",
-                        "New size: %d; reason: %s. %s", a->finding.to, why, a->plan.message);
+                        "New size: %d; reason: %s. %s", a->work->finding.to, why, a->work->plan.message);
 }
 
 static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, enum pa_condition_type type,
@@ -319,10 +321,10 @@ static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, e
 
 static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
 {
-    if (a->finding.wrote)
+    if (a->work->finding.wrote)
         tell_rescale(a);
-    if (a->finding.write_error.kind != ERROR_NONE && became(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE))
-        tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->finding.write_error));
+    if (a->work->finding.write_error.kind != ERROR_NONE && became(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE))
+        tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->work->finding.write_error));
     else
         tell_of_condition(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE, EVENT_WARNING, NULL);
     /* Pods without samples are nothing to report while everything is new. */
@@ -353,10 +355,10 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
-    if (a->finding.wrote)
-        metrics_add(
-            metrics_get(r->decisions, core_direction_name(a->plan.direction), core_reason_name(a->plan.reason), NULL),
-            1);
+    if (a->work->finding.wrote)
+        metrics_add(metrics_get(r->decisions, core_direction_name(a->work->plan.direction),
+                                core_reason_name(a->work->plan.reason), NULL),
+                    1);
 }
 
 void report_done(struct autoscaler *a)
@@ -375,23 +377,23 @@ static bool found_nothing(const struct finding *f)
 /* Before the target has been read once, what was told last stands: 0 would be a claim. */
 static void set_replicas(const struct autoscaler *a, struct pa_status *s)
 {
-    if (a->finding.ok)
-        s->desired_replicas = a->plan.replicas;
-    if (a->finding.wrote)
-        s->current_replicas = a->finding.to;
+    if (a->work->finding.ok)
+        s->desired_replicas = a->work->plan.replicas;
+    if (a->work->finding.wrote)
+        s->current_replicas = a->work->finding.to;
     else if (a->scale.uid)
         s->current_replicas = a->scale.spec_replicas;
     else
         s->current_replicas = a->told_current;
-    if (!a->finding.ok)
+    if (!a->work->finding.ok)
         s->desired_replicas = a->scale.uid ? s->current_replicas : a->told_desired;
 }
 
-void report_sync(struct autoscaler *a)
+bool report_sync(struct autoscaler *a)
 {
-    bool off = a->spec.mode == CORE_OFF;
-    if (a->pa->valid && !off && found_nothing(&a->finding))
-        return; /* a cache is still being filled */
+    bool off = a->work->spec.mode == CORE_OFF;
+    if (a->pa->valid && !off && found_nothing(&a->work->finding))
+        return true; /* a cache is still being filled */
     struct pa_status *s = xcalloc(1, sizeof(*s));
     s->observed_generation = a->pa->object.meta.generation;
     (void)str_copy(s->selector, sizeof(s->selector), a->selector_text ? a->selector_text : "");
@@ -404,9 +406,9 @@ void report_sync(struct autoscaler *a)
         set_conflict(a, s);
         set_forecast(a, s);
     }
-    if (a->finding.ok) {
+    if (a->work->finding.ok) {
         struct core_condition c;
-        core_condition_scaling_limited(&a->plan, &c);
+        core_condition_scaling_limited(&a->work->plan, &c);
         set_core(a, s, PA_SCALING_LIMITED, &c);
         set_metrics(a, s);
         set_decision(a, s);
@@ -416,6 +418,7 @@ void report_sync(struct autoscaler *a)
     tell_transitions(a, s);
     pa_conditions_stamp(&a->times, s, loop_real_us(a->r->loop));
     set_gauges(a, s);
-    status_writer_put(a->r->writer, a->key, s);
+    bool taken = status_writer_put(a->r->writer, a->key, s);
     free(s);
+    return taken;
 }

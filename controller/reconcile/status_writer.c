@@ -13,9 +13,14 @@
 #include <string.h>
 
 #define DRIFT_INTERVAL_US (300 * USEC_PER_SEC)
-#define RETRY_FIRST_US    (2 * USEC_PER_SEC)
-#define RETRY_LAST_US     (120 * USEC_PER_SEC)
-#define MAX_BODY_BYTES    (64 * 1024)
+/* With the drift between them at most 12 + 4 writes in an hour without a transition. */
+#define REASON_INTERVAL_US (600 * USEC_PER_SEC)
+#define REASON_BURST       4
+#define RETRY_FIRST_US     (2 * USEC_PER_SEC)
+#define RETRY_LAST_US      (120 * USEC_PER_SEC)
+#define MAX_BODY_BYTES     (64 * 1024)
+#define MAX_RUNNING        16  /* a slow server is not helped by more */
+#define MAX_QUEUED         128 /* objects; at some 3 KiB each */
 
 struct entry {
     struct status_writer *owner;
@@ -29,7 +34,8 @@ struct entry {
     bool newer;      /* `body` came after the request had begun */
     int64_t request; /* under way; 0: none */
     int64_t written_us;
-    int64_t retry_us; /* delay of the next attempt after a failure */
+    int64_t reasons_us; /* until when the changes of reason that were written use up the budget */
+    int64_t retry_us;   /* delay of the next attempt after a failure */
     struct loop_timer retry;
 };
 
@@ -41,23 +47,47 @@ struct status_writer {
     struct list transitions, drifts;
     struct ratelimit bucket;
     struct loop_timer pump;
+    size_t n_running, n_queued; /* requests, and entries in the queues */
     struct metrics_series *ok, *failed;
 };
+
+static void drop_body(struct entry *e)
+{
+    free(e->body);
+    e->body = NULL;
+}
+
+static void leave_queue(struct entry *e)
+{
+    e->owner->n_queued -= !list_empty(&e->node);
+    list_remove(&e->node);
+}
+
+static void request_ended(struct entry *e)
+{
+    e->request = 0;
+    e->owner->n_running--;
+    loop_timer_arm(&e->owner->pump, 0);
+}
 
 static void entry_free(void *value)
 {
     struct entry *e = value;
-    kube_client_cancel(e->owner->client, e->request);
+    if (e->request != 0) {
+        kube_client_cancel(e->owner->client, e->request);
+        request_ended(e);
+    }
     loop_timer_disarm(&e->retry);
-    list_remove(&e->node);
-    free(e->body);
+    leave_queue(e);
+    drop_body(e);
     free(e->key);
     free(e);
 }
 
 static void enqueue(struct entry *e)
 {
-    list_remove(&e->node);
+    leave_queue(e);
+    e->owner->n_queued++;
     list_append(e->transition ? &e->owner->transitions : &e->owner->drifts, &e->node);
     loop_timer_arm(&e->owner->pump, 0);
 }
@@ -73,7 +103,7 @@ static void on_written(void *data, const struct kube_response *response, const s
 {
     struct entry *e = data;
     struct status_writer *w = e->owner;
-    e->request = 0;
+    request_ended(e);
     if (!err) {
         metrics_add(w->ok, 1);
         e->written = e->sent;
@@ -84,14 +114,12 @@ static void on_written(void *data, const struct kube_response *response, const s
             enqueue(e);
             return;
         }
-        free(e->body);
-        e->body = NULL;
+        drop_body(e);
         return;
     }
     metrics_add(w->failed, 1);
     if (response->code == 404) { /* deleted meanwhile: its end is on the way to us */
-        free(e->body);
-        e->body = NULL;
+        drop_body(e);
         return;
     }
     e->retry_us = e->retry_us ? MIN(e->retry_us * 2, RETRY_LAST_US) : RETRY_FIRST_US;
@@ -105,6 +133,7 @@ static void send(struct entry *e)
     struct status_writer *w = e->owner;
     e->sent = e->digest;
     e->newer = false;
+    w->n_running++;
     _cleanup_(freep) char *key = xstrdup(e->key);
     const char *namespace_, *name;
     object_key_split(key, &namespace_, &name);
@@ -128,14 +157,14 @@ static void pump(void *data)
     struct status_writer *w = data;
     for (;;) {
         struct list *queue = !list_empty(&w->transitions) ? &w->transitions : &w->drifts;
-        if (list_empty(queue))
+        if (list_empty(queue) || w->n_running >= MAX_RUNNING)
             return;
         if (!ratelimit_take(&w->bucket, loop_now_us(w->loop))) {
             loop_timer_arm(&w->pump, (int64_t)(1e6 / w->bucket.rate));
             return;
         }
         struct entry *e = CONTAINER_OF(queue->next, struct entry, node);
-        list_remove(&e->node);
+        leave_queue(e);
         send(e);
     }
 }
@@ -174,8 +203,8 @@ struct status_writer *status_writer_free(struct status_writer *w)
 {
     if (!w)
         return NULL;
-    loop_timer_disarm(&w->pump);
     map_done(&w->entries);
+    loop_timer_disarm(&w->pump);
     free(w);
     return NULL;
 }
@@ -189,7 +218,16 @@ void status_writer_seen(struct status_writer *w, const char *key, const struct s
     e->has_written = true;
 }
 
-void status_writer_put(struct status_writer *w, const char *key, const struct pa_status *status)
+/* Whether a changed reason may be written now; one that flaps waits like a drift. */
+static bool take_reason(struct entry *e, int64_t now)
+{
+    if (e->reasons_us > now + (REASON_BURST - 1) * REASON_INTERVAL_US)
+        return false;
+    e->reasons_us = MAX(e->reasons_us, now) + REASON_INTERVAL_US;
+    return true;
+}
+
+bool status_writer_put(struct status_writer *w, const char *key, const struct pa_status *status)
 {
     struct entry *e = entry_of(w, key);
     struct schema_digest digest = pa_status_digest(status);
@@ -199,9 +237,14 @@ void status_writer_put(struct status_writer *w, const char *key, const struct pa
     else if (e->has_written)
         change = pa_digest_compare(&e->written, &digest);
     bool waits = e->body && (e->request == 0 || e->newer);
-    if (change == PA_STATUS_SAME ||
-        (change == PA_STATUS_DRIFT && !waits && loop_now_us(w->loop) - e->written_us < DRIFT_INTERVAL_US))
-        return;
+    int64_t now = loop_now_us(w->loop);
+    if (change == PA_STATUS_SAME)
+        return true;
+    if (change != PA_STATUS_TRANSITION && !waits && now - e->written_us < DRIFT_INTERVAL_US &&
+        (change == PA_STATUS_DRIFT || !take_reason(e, now)))
+        return true;
+    if (!e->body && w->n_queued >= MAX_QUEUED)
+        return false;
     _cleanup_(freep) char *copy = xstrdup(key);
     const char *namespace_, *name;
     object_key_split(copy, &namespace_, &name);
@@ -210,15 +253,16 @@ void status_writer_put(struct status_writer *w, const char *key, const struct pa
     if (body.failed) {
         log_error(w->log, "a status is too large to be written", LOG_S("autoscaler", key));
         buf_done(&body);
-        return;
+        return true;
     }
-    free(e->body);
+    drop_body(e);
     e->body = buf_steal(&body);
     e->digest = digest;
     e->transition = (waits && e->transition) || change == PA_STATUS_TRANSITION;
     e->newer = e->request != 0;
     if (!e->newer && !loop_timer_armed(&e->retry))
         enqueue(e);
+    return true;
 }
 
 void status_writer_forget(struct status_writer *w, const char *key)

@@ -16,14 +16,15 @@
 
 #define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
 #define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
+#define PARALLEL_LOADS  16                 /* answers of some 20 KiB, each copied while it is decoded */
 #define METRIC_AGE_S    30.0               /* until some were seen */
 #define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
 
 static void finish(struct autoscaler *a, int64_t again_us)
 {
-    a->syncing = false;
-    report_sync(a);
+    (void)report_sync(a); /* what is not taken is told at the next sync */
     reconciler_sync_done(a, again_us);
+    free(TAKE_PTR(a->work));
 }
 
 /* ---- write ---- */
@@ -31,11 +32,11 @@ static void finish(struct autoscaler *a, int64_t again_us)
 static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const char *resource_version)
 {
     int64_t now = loop_real_us(a->r->loop);
-    core_applied(&a->spec, a->state, MAX(now, a->last_time_us), from, to);
+    core_applied(&a->work->spec, a->state, MAX(now, a->last_time_us), from, to);
     a->scaled_us = now;
-    a->finding.wrote = true;
-    a->finding.from = from;
-    a->finding.to = to;
+    a->work->finding.wrote = true;
+    a->work->finding.from = from;
+    a->work->finding.to = to;
     free(a->written_rv);
     a->written_rv = xstrdup0(resource_version);
 }
@@ -44,28 +45,29 @@ static void on_written(void *data, const struct target_result *result, const str
 {
     struct autoscaler *a = data;
     a->op_target = 0;
+    a->writing = false;
     if (result->problem == TARGET_OK) {
-        remember_write(a, a->scale.spec_replicas, a->plan.replicas, result->scale.resource_version);
+        remember_write(a, a->scale.spec_replicas, a->work->plan.replicas, result->scale.resource_version);
         finish(a, -1);
         return;
     }
-    a->finding.write_error = *err;
+    a->work->finding.write_error = *err;
     a->read_live = true;
     if (result->maybe_applied) {
         a->unsure.active = true;
         a->unsure.from = a->scale.spec_replicas;
-        a->unsure.to = a->plan.replicas;
+        a->unsure.to = a->work->plan.replicas;
     }
     /* Someone wrote in between: nothing is wrong, the decision is made again from what is there now. */
     if (result->problem == TARGET_CONFLICT)
-        a->finding.write_error = ERROR_INIT;
+        a->work->finding.write_error = ERROR_INIT;
     finish(a, result->problem == TARGET_CONFLICT ? RETRY_SOON_US : -1);
 }
 
 /* New bounds, another mode, a pause: what was decided under the old spec is neither written nor told. */
 static void decide_anew(struct autoscaler *a)
 {
-    a->finding = (struct finding){.target = TARGET_OK};
+    a->work->finding = (struct finding){.target = TARGET_OK};
     finish(a, 0);
 }
 
@@ -75,7 +77,7 @@ static void on_read_before_write(void *data, const struct target_result *result,
     struct autoscaler *a = data;
     a->op_target = 0;
     if (result->problem != TARGET_OK) {
-        a->finding.write_error = *err;
+        a->work->finding.write_error = *err;
         a->read_live = true;
         finish(a, -1);
         return;
@@ -90,14 +92,16 @@ static void on_read_before_write(void *data, const struct target_result *result,
         return;
     }
     struct target_ref ref = autoscaler_target(a);
-    a->op_target = targets_write(a->r->targets, &ref, result->scale.resource_version, a->plan.replicas, on_written, a);
+    a->writing = true;
+    a->op_target =
+        targets_write(a->r->targets, &ref, result->scale.resource_version, a->work->plan.replicas, on_written, a);
 }
 
 /* ---- decide ---- */
 
 static void note_metric_age(struct autoscaler *a, const struct core_observation *seen)
 {
-    double age = observer_sample_age_s(&a->observer, seen);
+    double age = observer_sample_age_s(&a->r->observer, seen);
     if (age >= 0 && age < 600)
         a->metric_age_s += (age - a->metric_age_s) / 8;
 }
@@ -114,15 +118,17 @@ static uint32_t startup_s(const struct autoscaler *a)
 
 uint32_t autoscaler_lead_s(const struct autoscaler *a)
 {
-    return core_lead_s(&a->spec, startup_s(a), metric_age_s(a));
+    struct core_spec spec;
+    pa_object_spec(a->in_force, &spec);
+    return core_lead_s(&spec, startup_s(a), metric_age_s(a));
 }
 
 static bool other_owner(struct autoscaler *a)
 {
     const char *name;
-    if (!owners_other(&a->r->owners, a->target_key, a->pa->object.meta.name, &a->finding.owner_kind, &name))
+    if (!owners_other(&a->r->owners, a->target_key, a->pa->object.meta.name, &a->work->finding.owner_kind, &name))
         return false;
-    (void)str_copy(a->finding.owner_name, sizeof(a->finding.owner_name), name);
+    (void)str_copy(a->work->finding.owner_name, sizeof(a->work->finding.owner_name), name);
     return true;
 }
 
@@ -133,8 +139,8 @@ static void act(struct autoscaler *a)
         decide_anew(a);
         return;
     }
-    a->finding.other_owner = other_owner(a);
-    if (!a->plan.write || a->finding.other_owner) {
+    a->work->finding.other_owner = other_owner(a);
+    if (!a->work->plan.write || a->work->finding.other_owner) {
         finish(a, -1);
         return;
     }
@@ -156,28 +162,29 @@ static void decide(struct autoscaler *a)
     /* Strictly increasing, also when the wall clock is set back. */
     int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
     a->last_time_us = now;
+    sync_take_spec(a);
     a->outdated = false;
     struct core_observation seen;
-    observer_look(&a->observer,
+    observer_look(&a->r->observer,
                   &(struct observe_input){
-                      .spec = &a->spec,
-                      .resources = a->resources,
+                      .spec = &a->work->spec,
+                      .resources = a->work->resources,
                       .pods = r->pods,
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
                       .selector = a->selector,
                       .scale = &a->scale,
-                      .usage_failed = a->finding.usage_error.kind != ERROR_NONE,
+                      .usage_failed = a->work->finding.usage_error.kind != ERROR_NONE,
                       .time_us = now,
                       .metric_age_s = metric_age_s(a),
                       .startup_s = startup_s(a),
                   },
                   &seen);
     note_metric_age(a, &seen);
-    core_step(&a->spec, a->state, &seen, &a->plan);
-    core_explain(&a->spec, &a->plan);
-    a->finding.ok = true;
-    if (!a->plan.foreign_write) {
+    core_step(&a->work->spec, a->state, &seen, &a->work->plan);
+    core_explain(&a->work->spec, &a->work->plan);
+    a->work->finding.ok = true;
+    if (!a->work->plan.foreign_write) {
         act(a);
         return;
     }
@@ -189,7 +196,7 @@ static void decide(struct autoscaler *a)
 static void on_usage(void *data, const struct error *err)
 {
     struct autoscaler *a = data;
-    a->finding.usage_error = err ? *err : ERROR_INIT;
+    a->work->finding.usage_error = err ? *err : ERROR_INIT;
     decide(a);
 }
 
@@ -202,11 +209,12 @@ static void need_usage(struct autoscaler *a)
     if (!pods_synced(r->pods, namespace_)) {
         const struct error *err = pods_error(r->pods, namespace_);
         if (err)
-            a->finding.pods_error = *err;
+            a->work->finding.pods_error = *err;
         finish(a, err ? -1 : PODS_POLL_US);
         return;
     }
-    pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text, (int64_t)a->spec.sync_period_s * USEC_PER_SEC);
+    pod_metrics_interest(r->usage, a->key, namespace_, a->selector_text,
+                         (int64_t)a->work->spec.sync_period_s * USEC_PER_SEC);
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
@@ -214,24 +222,37 @@ static void need_usage(struct autoscaler *a)
  * nothing is lowered before a whole window has been seen. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
-    a->state = state ? state : core_state_new(&a->spec);
+    a->state = state ? state : core_state_new(&a->work->spec);
     a->phase = STATE_READY;
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
     a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
-    core_resume(a->state, &a->spec, a->last_time_us, a->scale.spec_replicas);
+    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
     backfill_ready(a->r->backfill, a->key);
+}
+
+/* One load less is under way: the next one in line looks again. */
+static void load_ended(struct autoscaler *a, enum state_phase phase)
+{
+    struct reconciler *r = a->r;
+    a->phase = phase;
+    r->n_loading--;
+    if (list_empty(&r->waiting))
+        return;
+    struct autoscaler *next = CONTAINER_OF(r->waiting.next, struct autoscaler, wait);
+    list_remove(&next->wait);
+    workqueue_add(r->queue, next->key);
 }
 
 static void on_loaded(void *data, struct core_state *state, const char *note, const struct error *err)
 {
     struct autoscaler *a = data;
     a->op_checkpoint = 0;
+    load_ended(a, STATE_NONE);
     if (err) {
         log_warn(a->r->log, "the checkpoint could not be read, trying again", LOG_S("autoscaler", a->key),
                  LOG_ERR(err));
-        a->phase = STATE_NONE;
         finish(a, 5 * USEC_PER_SEC);
         return;
     }
@@ -248,10 +269,10 @@ static struct checkpoint_owner owner_of(const struct autoscaler *a)
         .namespace_ = pa->object.meta.namespace_,
         .name = pa->object.meta.name,
         .uid = pa->object.meta.uid,
-        .target_kind = pa->pa.spec.scale_target_ref.kind,
-        .target_name = pa->pa.spec.scale_target_ref.name,
+        .target_kind = a->in_force->target.kind,
+        .target_name = a->in_force->target.name,
         .target_uid = a->scale.uid,
-        .annotated = pa->pa.annotated,
+        .annotated = pa->annotated,
     };
 }
 
@@ -274,14 +295,23 @@ static void need_state(struct autoscaler *a)
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
         if (a->off)
-            core_resume(a->state, &a->spec, MAX(loop_real_us(a->r->loop), a->last_time_us), a->scale.spec_replicas);
+            core_resume(a->state, &a->work->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
+                        a->scale.spec_replicas);
         a->off = false;
         need_usage(a);
         return;
     }
+    /* After a start thousands want theirs: what all of them took at once would be the most that is ever needed. */
+    list_remove(&a->wait);
+    if (a->r->n_loading >= PARALLEL_LOADS) {
+        list_append(&a->r->waiting, &a->wait);
+        finish(a, -1);
+        return;
+    }
     a->phase = STATE_LOADING;
+    a->r->n_loading++;
     checkpoints_track(a->r->checkpoints, a->key, &owner, current_state, a);
-    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->spec, on_loaded, a);
+    a->op_checkpoint = checkpoints_load(a->r->checkpoints, &owner, &a->work->spec, on_loaded, a);
 }
 
 /* ---- target ---- */
@@ -307,7 +337,7 @@ static bool take_selector(struct autoscaler *a)
     a->selector = *a->scale.selector ? selector_parse(a->scale.selector, &err) : NULL;
     free(a->selector_text);
     a->selector_text = xstrdup(a->scale.selector);
-    a->finding.selector_missing = a->selector == NULL;
+    a->work->finding.selector_missing = a->selector == NULL;
     return a->selector != NULL;
 }
 
@@ -335,8 +365,8 @@ static void on_target(void *data, const struct target_result *result, const stru
     struct autoscaler *a = data;
     a->op_target = 0;
     if (result->problem != TARGET_OK) {
-        a->finding.target = result->problem;
-        a->finding.target_error = *err;
+        a->work->finding.target = result->problem;
+        a->work->finding.target_error = *err;
         finish(a, -1);
         return;
     }
@@ -374,15 +404,22 @@ static void let_go(struct autoscaler *a)
     a->watching_pods = false;
 }
 
+void sync_take_spec(struct autoscaler *a)
+{
+    pa_object_spec(a->in_force, &a->work->spec);
+    memcpy(a->work->resources, a->in_force->resources, sizeof(a->work->resources));
+}
+
 void sync_begin(struct autoscaler *a)
 {
     bool unsure = a->unsure.active;
-    a->syncing = true;
-    a->started_us = loop_now_us(a->r->loop);
-    a->finding = (struct finding){.target = TARGET_OK};
+    a->work = xcalloc(1, sizeof(*a->work));
+    sync_take_spec(a);
+    a->work->started_us = loop_now_us(a->r->loop);
+    a->work->finding.target = TARGET_OK;
     if (a->metric_age_s <= 0)
         a->metric_age_s = METRIC_AGE_S;
-    if (a->spec.mode == CORE_OFF) {
+    if (a->work->spec.mode == CORE_OFF) {
         let_go(a);
         finish(a, -1);
         return;
@@ -399,6 +436,7 @@ void sync_abandon(struct autoscaler *a)
     pod_metrics_cancel(r->usage, a->key);
     a->op_target = a->op_writer = a->op_checkpoint = 0;
     if (a->phase == STATE_LOADING)
-        a->phase = STATE_NONE;
-    a->syncing = false;
+        load_ended(a, STATE_NONE);
+    a->writing = false;
+    free(TAKE_PTR(a->work));
 }

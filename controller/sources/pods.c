@@ -19,7 +19,7 @@
 /* Start-up times of the pods of one selector, a ring. */
 struct startup {
     struct selector *selector;
-    uint32_t seconds[STARTUP_SAMPLES];
+    uint32_t *seconds; /* NULL: none was seen */
     unsigned count, next;
 };
 
@@ -45,6 +45,7 @@ static void startup_free(void *value)
 {
     struct startup *s = value;
     selector_free(s->selector);
+    free(s->seconds);
     free(s);
 }
 
@@ -68,6 +69,8 @@ static void learn_startup(struct watched *w, const struct pod *pod)
         struct startup *s = e->value;
         if (!selector_matches(s->selector, &pod->labels))
             continue;
+        if (!s->seconds)
+            s->seconds = xcalloc(STARTUP_SAMPLES, sizeof(*s->seconds));
         s->seconds[s->next] = (uint32_t)MIN((took_us + USEC_PER_SEC - 1) / USEC_PER_SEC, UINT32_MAX);
         s->next = (s->next + 1) % STARTUP_SAMPLES;
         s->count = MIN(s->count + 1, STARTUP_SAMPLES);

@@ -27,7 +27,17 @@ from .errors import ControlPlaneError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(os.path.dirname(HERE), "tools")
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "ai4k8s")
+
+
+def _cache_folder() -> str:
+    asked = subprocess.run([os.path.join(os.path.dirname(HERE), "deps"), "--path", "cache"],
+                           stdout=subprocess.PIPE, text=True)
+    if asked.returncode:
+        raise SystemExit(asked.returncode)  # it has said why
+    return asked.stdout.strip()
+
+
+CACHE = _cache_folder()
 UNUSED_DAYS = 14  # builds of other versions are removed after so many days without use
 
 
@@ -129,7 +139,11 @@ def ensure_built(quiet: bool = False) -> float:
                     os.unlink(os.path.join(module.folder, "bin", name))
             for program in programs:
                 if not os.path.exists(module.path(program)):
-                    _build(go, module, program, quiet)
+                    try:
+                        _build(go, module, program, quiet)
+                    except ControlPlaneError as error:  # a network that hiccups, memory for one
+                        _say(quiet, f"{error}\nTrying once more, one package at a time.")
+                        _build(go, module, program, quiet, "-p=1")
             if module.share and not os.path.isdir(os.path.join(module.folder, "share")):
                 _copy_share(go, module)
         _prune()
@@ -196,15 +210,19 @@ def _supplied() -> dict[str, str]:
 
 
 def _go_environment() -> dict[str, str]:
-    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "",
-            "GOWORK": "off"}
+    variables = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "",
+                 "GOWORK": "off"}
+    if not os.access(os.environ.get("HOME") or "/nowhere", os.W_OK):
+        variables.setdefault("GOPATH", os.path.join(CACHE, "go"))
+        variables.setdefault("GOCACHE", os.path.join(CACHE, "go-build"))
+    return variables
 
 
-def _build(go: str, module: Module, program: str, quiet: bool) -> None:
+def _build(go: str, module: Module, program: str, quiet: bool, *flags: str) -> None:
     target = module.path(program)
     partial = f"{target}.partial-{os.getpid()}"
     started = time.monotonic()
-    build = subprocess.Popen(["nice", go, "build", "-v", *module.flags, "-o", partial,
+    build = subprocess.Popen(["nice", go, "build", "-v", *flags, *module.flags, "-o", partial,
                               module.programs[program]],
                              cwd=module.source, env=_go_environment(), text=True,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

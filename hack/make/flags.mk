@@ -1,7 +1,8 @@
 # Compiler and linker flags: the strict set of a good C project, and hardening. Both compilers know all of `warn`;
 # what only one of them knows is added behind a test of the compiler itself.
 
-cc_is_clang := $(findstring clang,$(shell $(CC) --version 2>/dev/null | head -1))
+cc_version  := $(shell $(CC) --version 2>/dev/null | head -n 1)
+cc_is_clang := $(findstring clang,$(cc_version))
 
 warn := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wold-style-definition -Wundef -Wpointer-arith -Wcast-align -Wcast-qual -Wwrite-strings -Wformat=2 \

@@ -1,4 +1,4 @@
-# help: make lint                     layers, format, headers, clang-tidy, shellcheck (each also alone: lint-layers ...)
+# help: make lint                     layers, format, headers, clang-tidy, clang, shellcheck (each also alone: lint-layers ...)
 # help: make format                   clang-format 14 over all C files
 
 c_files      := $(wildcard kube/*.[ch] kube/base/*.[ch] controller/*/*.[ch] cmd/*/*.[ch] test/*/*.[ch] test/unit/*/*.[ch])
@@ -6,7 +6,7 @@ header_files := $(filter %.h,$(c_files))
 clang_format  = $(shell hack/deps --path clang-format)
 shell_files  := $(shell grep -lIE '^\#!/(usr/bin/env |bin/)(ba)?sh' -r hack test .ci manifests --include='*' 2>/dev/null)
 
-lint: lint-layers lint-format lint-headers lint-tidy lint-shell
+lint: lint-layers lint-format lint-headers lint-tidy lint-clang lint-shell
 
 lint-layers:
 	@hack/check-layers
@@ -32,7 +32,13 @@ $(O)/tidy/%.ok: %.c .clang-tidy $(header_files)
 	@touch $@
 lint-tidy: $(tidy_stamps)
 
+# The second compiler has nothing to say either, about the tests too.
+lint-clang:
+	@mkdir -p $(O)
+	@$(MAKE) --no-print-directory CC=clang O=$(O)/clang WERROR=1 all unit-programs test-helpers >$(O)/clang.log 2>&1 || { cat $(O)/clang.log; exit 1; }
+	@echo "clang: no warning"
+
 lint-shell:
 	@shellcheck -x $(shell_files) && echo "shellcheck: $(words $(shell_files)) files"
 
-.PHONY: lint lint-layers lint-format lint-headers lint-tidy lint-shell format
+.PHONY: lint lint-layers lint-format lint-headers lint-tidy lint-clang lint-shell format

@@ -108,7 +108,8 @@ void buf_consume(struct buf *b, size_t n)
 
 char *buf_steal(struct buf *b)
 {
-    char *data = b->data ? b->data : xstrdup("");
+    /* What is kept is kept at its size: room to grow is worth it only while it grows. */
+    char *data = b->data ? xreallocarray(b->data, b->len + 1, 1) : xstrdup("");
     *b = BUF_INIT(b->max);
     return data;
 }

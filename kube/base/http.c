@@ -154,6 +154,8 @@ static void start_waiting(struct http *http)
     }
 }
 
+/* libcurl 8 counts the wait for a free connection as time to connect, and gives up a request when its turn has come.
+ * Nothing was tried, so it starts anew; our own deadline goes on. */
 static void collect_finished(struct pool *pool)
 {
     int left;
@@ -162,6 +164,11 @@ static void collect_finished(struct pool *pool)
         char *private = NULL;
         (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &private);
         struct exchange *ex = (struct exchange *)(void *)private;
+        if (code == CURLE_OPERATION_TIMEDOUT && !ex->connecting) {
+            leave_multi(ex);
+            list_append(&pool->http->starting, &ex->node);
+            continue;
+        }
         exchange_ended(ex, code);
         finish(ex);
     }
@@ -173,9 +180,9 @@ static void settle(struct http *http)
         return;
     while (!list_empty(&http->doomed))
         discard(CONTAINER_OF(http->doomed.next, struct exchange, node));
-    start_waiting(http);
     for (size_t i = 0; i < N_POOLS; i++)
         collect_finished(&http->pools[i]);
+    start_waiting(http);
 }
 
 void exchange_expired(struct exchange *ex)

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { TOO_LARGE = 100 /* CURLE_TOO_LARGE, since libcurl 8.6 */ };
+
 static bool says(const struct http_failure *f, const char *text)
 {
     return strcasestr(f->detail, text) != NULL;
@@ -109,7 +111,7 @@ static int describe_broken(const struct http_failure *f, struct error *err)
         return describe_refused_client(f, err);
     if (says(f, "CONNECT tunnel") || says(f, "proxy CONNECT"))
         return error_set(err, ERROR_IO, "can't connect to %s: the proxy refused: %s", place, own_words(f));
-    if (says(f, "chunked-encoding"))
+    if (says(f, "chunk")) /* one that breaks the rules, in words that change with the version */
         return error_set(err, ERROR_HTTP, "exchange with %s: %s", place, own_words(f));
     if (f->got_response)
         (void)error_set(err, ERROR_IO, "%s closed the connection in the middle of its answer, after %zu bytes", place,
@@ -159,7 +161,8 @@ int http_describe(const struct http_failure *f, struct error *err)
     case CURLE_HTTP2_STREAM:
         return error_set(err, ERROR_IO, "%s ended the HTTP/2 exchange: %s", place, own_words(f));
     case CURLE_OUT_OF_MEMORY:
-        /* Its word for a line above its cap of 100 KiB, too; and small allocations don't fail here. */
+    case TOO_LARGE:
+        /* Both are its words for a line above its cap of 100 KiB; and small allocations don't fail here. */
         if (f->sent)
             return error_set(err, ERROR_LIMIT, "%s sent a header line that is too long", place);
         return error_set(err, ERROR_INTERNAL, "exchange with %s: %s", place, own_words(f));

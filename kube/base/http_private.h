@@ -65,6 +65,7 @@ struct exchange {
     struct loop_timer timer; /* the deadline or the end of patience with silence, whatever is first */
     int64_t started_us, deadline_us, heard_us;
     unsigned attempts;
+    bool connecting; /* a name was asked for, or a socket opened: it is no longer queued */
 
     struct http_result result;
     char content_type[128], retry_after[64], date[64];

@@ -63,13 +63,14 @@ uint64_t log_dropped(const struct log *log);
  * null. */
 void log_write(struct log *log, enum log_level level, const char *message, const struct log_field *fields, size_t n);
 
+/* The {0} at the end is what keeps `...` from being empty, which C23 alone allows. */
 #define LOG_AT_(log, level, message, ...)                                                                              \
-    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}},                    \
-              ARRAY_SIZE(((const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})) - 1)
-#define log_error(log, message, ...) LOG_AT_(log, LOG_ERROR, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(log, message, ...)  LOG_AT_(log, LOG_WARN, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(log, message, ...)  LOG_AT_(log, LOG_INFO, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_debug(log, message, ...) LOG_AT_(log, LOG_DEBUG, message __VA_OPT__(, ) __VA_ARGS__)
-#define log_trace(log, message, ...) LOG_AT_(log, LOG_TRACE, message __VA_OPT__(, ) __VA_ARGS__)
+    log_write((log), (level), (message), (const struct log_field[]){__VA_ARGS__},                                      \
+              ARRAY_SIZE(((const struct log_field[]){__VA_ARGS__})) - 1)
+#define log_error(log, ...) LOG_AT_(log, LOG_ERROR, __VA_ARGS__, {0})
+#define log_warn(log, ...)  LOG_AT_(log, LOG_WARN, __VA_ARGS__, {0})
+#define log_info(log, ...)  LOG_AT_(log, LOG_INFO, __VA_ARGS__, {0})
+#define log_debug(log, ...) LOG_AT_(log, LOG_DEBUG, __VA_ARGS__, {0})
+#define log_trace(log, ...) LOG_AT_(log, LOG_TRACE, __VA_ARGS__, {0})
 
 #endif

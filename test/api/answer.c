@@ -15,8 +15,8 @@ struct call {
     const struct server_request *r;
     enum api_op op;
     const struct api_kind *kind;
-    char namespace_[256], name[256];
-    bool has_namespace, has_name;
+    char namespace_[256], name[256], selector[256], subresource[32];
+    bool has_namespace, has_name, has_selector;
 };
 
 /* ---- answers ---- */
@@ -140,7 +140,9 @@ static bool parse_kind(const char *at, const struct api_kind *kind, struct call 
     at = segment(at, plural, sizeof(plural));
     if (*at == '/') {
         call->has_name = true;
-        (void)segment(at + 1, call->name, sizeof(call->name));
+        at = segment(at + 1, call->name, sizeof(call->name));
+        if (*at == '/')
+            (void)segment(at + 1, call->subresource, sizeof(call->subresource));
     }
     call->kind = kind;
     return streq(plural, kind->plural);
@@ -148,13 +150,15 @@ static bool parse_kind(const char *at, const struct api_kind *kind, struct call 
 
 static bool parse(const struct server_request *r, struct call *ret)
 {
-    static const struct api_kind *const kinds[] = {&api_pods, &api_leases, &api_events, &api_pod_metrics,
-                                                   &api_autoscalers};
+    static const struct api_kind *const kinds[] = {&api_pods,        &api_leases,       &api_events,
+                                                   &api_pod_metrics, &api_autoscalers,  &api_checkpoints,
+                                                   &api_deployments, &api_statefulsets, &api_hpas};
     char watching[8];
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         *ret = (struct call){.r = r};
         if (!parse_kind(r->path, kinds[i], ret))
             continue;
+        ret->has_selector = query(r, "labelSelector", ret->selector, sizeof(ret->selector));
         if (streq(r->method, "GET"))
             ret->op = ret->has_name ? API_GET : query(r, "watch", watching, sizeof(watching)) ? API_WATCH : API_LIST;
         else
@@ -214,7 +218,8 @@ static struct snapshot *snapshot_new(struct api *a, const struct call *call)
     *s = (struct snapshot){.id = ++a->next_snapshot,
                            .version = api_objects_version(a->objects),
                            .items =
-                               api_objects_all(a->objects, call->kind, call->has_namespace ? call->namespace_ : NULL)};
+                               api_objects_all(a->objects, call->kind, call->has_namespace ? call->namespace_ : NULL,
+                                               call->has_selector ? call->selector : NULL)};
     return s;
 }
 
@@ -294,7 +299,8 @@ static struct script *list(struct api *a, const struct call *call, const struct 
 
 static bool concerns(const struct watch *w, const struct api_event *e)
 {
-    return e->kind == w->kind && (!w->namespace_ || streq(w->namespace_, e->namespace_)) && e->version > w->version;
+    return e->kind == w->kind && (!w->namespace_ || streq(w->namespace_, e->namespace_)) && e->version > w->version &&
+           api_selected(e->json, w->selector);
 }
 
 /* A client has one watch of a collection: a new one means that it has given up the old one. */
@@ -303,7 +309,7 @@ static void add_watch(struct api *a, struct watch w)
     for (size_t i = 0; i < a->n_watches; i++) {
         struct watch *old = &a->watches[i];
         if (old->kind == w.kind && streq0(old->namespace_, w.namespace_)) {
-            free(old->namespace_);
+            api_watch_done(old);
             *old = w;
             return;
         }
@@ -345,19 +351,20 @@ static struct script *watch(struct api *a, const struct call *call, const struct
     struct watch w = {.request = call->r->id,
                       .version = query_number(call->r, "resourceVersion"),
                       .kind = call->kind,
-                      .namespace_ = call->has_namespace ? xstrdup(call->namespace_) : NULL};
+                      .namespace_ = call->has_namespace ? xstrdup(call->namespace_) : NULL,
+                      .selector = call->has_selector ? xstrdup(call->selector) : NULL};
     script_head(s, 200, "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n");
     if (w.version < api_objects_oldest(a->objects)) {
         api_error_event(410, "Expired", &text);
         chunk(s, &text);
         script_last_chunk(s);
-        free(w.namespace_);
+        api_watch_done(&w);
     } else if (f) {
         backlog(a, &w, &text);
         script_printf(s, "%zx\r\n", text.len + 1);
         script_bytes(s, buf_str(&text), MIN(f->bytes, text.len));
         script_cut(s);
-        free(w.namespace_);
+        api_watch_done(&w);
     } else {
         if (!a->muted)
             backlog(a, &w, &text);
@@ -414,6 +421,52 @@ static bool name_in_body(struct call *call)
     return ok;
 }
 
+static bool is_apply(const struct call *call)
+{
+    const char *type = server_request_header(call->r, "Content-Type");
+    return call->op == API_PATCH && type && str_starts(type, "application/apply-patch");
+}
+
+/* {"preconditions":{"uid":...,"resourceVersion":...}} of a deletion. */
+static bool may_delete(const char *have, const char *options)
+{
+    static const char *const fields[] = {"uid", "resourceVersion"};
+    cJSON *object = cJSON_Parse(have), *root = cJSON_Parse(options);
+    const cJSON *meta = cJSON_GetObjectItemCaseSensitive(object, "metadata"),
+                *wanted = cJSON_GetObjectItemCaseSensitive(root, "preconditions");
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const char *want = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(wanted, fields[i]));
+        const char *is = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, fields[i]));
+        ok = ok && (!want || (is && streq(want, is)));
+    }
+    cJSON_Delete(object);
+    cJSON_Delete(root);
+    return ok;
+}
+
+/* The Scale of an object: its spec.replicas, and a selector that is "app=<name>". */
+static struct script *answer_scale(const struct api *a, const struct call *call)
+{
+    cJSON *object = cJSON_Parse(api_objects_get(a->objects, call->kind, call->namespace_, call->name));
+    const cJSON *meta = cJSON_GetObjectItemCaseSensitive(object, "metadata"),
+                *replicas =
+                    cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(object, "spec"), "replicas");
+    const char *uid = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, "uid")),
+               *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, "resourceVersion"));
+    int n = cJSON_IsNumber(replicas) ? replicas->valueint : 1;
+    struct buf body = BUF_INIT(4096);
+    (void)buf_printf(&body,
+                     "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"name\":\"%s\","
+                     "\"namespace\":\"%s\",\"uid\":\"%s\",\"resourceVersion\":\"%s\"},\"spec\":{\"replicas\":%d},"
+                     "\"status\":{\"replicas\":%d,\"selector\":\"app=%s\"}}",
+                     call->name, call->namespace_, uid, version, n, n, call->name);
+    struct script *s = reply(a, 200, NULL, buf_str(&body));
+    buf_done(&body);
+    cJSON_Delete(object);
+    return s;
+}
+
 static struct script *write_object(struct api *a, struct call *call)
 {
     const char *have, *body = call->r->body;
@@ -422,23 +475,27 @@ static struct script *write_object(struct api *a, struct call *call)
     have = api_objects_get(a->objects, call->kind, call->namespace_, call->name);
     if (call->op == API_CREATE && have)
         return refuse_with(a, 409, "AlreadyExists", "it already exists");
-    if (call->op != API_CREATE && !have)
+    bool creates = call->op == API_CREATE || (!have && is_apply(call) && !call->subresource[0]);
+    if (!creates && !have)
         return refuse_with(a, 404, "NotFound", "it is not there");
     if (call->op == API_DELETE) {
+        if (!may_delete(have, body))
+            return refuse_with(a, 409, "Conflict", "it is not the object that was to be deleted");
         (void)api_objects_delete(a->objects, call->kind, call->namespace_, call->name);
         api_tell_watches(a);
         return reply(a, 200, NULL, "{\"kind\":\"Status\",\"status\":\"Success\"}");
     }
     if (!precondition(a, call, body))
         return refuse_with(a, 409, "Conflict", "the object has been modified");
-    char *merged = api_merge(call->op == API_PATCH ? have : "{}", body);
+    char *merged = api_merge(call->op == API_PATCH && have ? have : "{}", body);
     if (!merged)
         return refuse_with(a, 400, "BadRequest", "the body is no JSON object");
     (void)api_objects_put(a->objects, call->kind, call->namespace_, call->name, merged);
     free(merged);
     api_tell_watches(a);
-    return reply(a, call->op == API_CREATE ? 201 : 200, NULL,
-                 api_objects_get(a->objects, call->kind, call->namespace_, call->name));
+    if (streq(call->subresource, "scale"))
+        return answer_scale(a, call);
+    return reply(a, creates ? 201 : 200, NULL, api_objects_get(a->objects, call->kind, call->namespace_, call->name));
 }
 
 static struct script *carry_out(struct api *a, struct call *call, const struct api_fault *cut_fault)
@@ -450,6 +507,8 @@ static struct script *carry_out(struct api *a, struct call *call, const struct a
     if (call->op != API_GET)
         return write_object(a, call);
     const char *json = api_objects_get(a->objects, call->kind, call->namespace_, call->name);
+    if (json && streq(call->subresource, "scale"))
+        return answer_scale(a, call);
     return json ? reply(a, 200, NULL, json) : refuse_with(a, 404, "NotFound", "it is not there");
 }
 

@@ -31,10 +31,16 @@ static void append(struct api *a, struct script *more)
     (void)script_free(more);
 }
 
+void api_watch_done(struct watch *w)
+{
+    free(w->namespace_);
+    free(w->selector);
+}
+
 static void forget_watches(struct api *a)
 {
     for (size_t i = 0; i < a->n_watches; i++)
-        free(a->watches[i].namespace_);
+        api_watch_done(&a->watches[i]);
     a->n_watches = 0;
 }
 

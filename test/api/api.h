@@ -1,6 +1,8 @@
 /* A small API server that does on command what a real one can't: cut, stall, split, expire, lie. Scripts on
  * test/server that speak the Kubernetes wire for a few collections: list with pages, watch with history, get,
- * create, update, merge patch, delete, with resourceVersions that mean what they do in Kubernetes.
+ * create, update, merge patch, apply, delete, and /scale, with resourceVersions that mean what they do in
+ * Kubernetes. An apply merges its fields, as a merge patch does, and creates what is not there. A list or watch may
+ * have one label selector of the form "key=value".
  *
  *     struct api *api = api_new();
  *     api_put(api, &api_pods, "shop", "web-1", "{}");

@@ -23,6 +23,7 @@ struct watch {
     uint64_t version; /* what it was told up to */
     const struct api_kind *kind;
     char *namespace_; /* NULL: all */
+    char *selector;   /* of labels; NULL: all */
 };
 
 /* What the pages of a list are cut from. */
@@ -59,6 +60,7 @@ void api_unlock(struct api *a);
  * event. */
 struct script *api_new_answer(const struct api *a);
 void api_tell_watches(struct api *a);
+void api_watch_done(struct watch *w);
 void api_error_event(int code, const char *reason, struct buf *out);
 
 #endif

@@ -18,6 +18,12 @@ const struct api_kind api_pod_metrics = {"/apis/metrics.k8s.io/v1beta1", "pods",
                                          "metrics.k8s.io/v1beta1"};
 const struct api_kind api_autoscalers = {"/apis/ai4k8s.io/v1alpha1", "predictiveautoscalers", "PredictiveAutoscaler",
                                          "ai4k8s.io/v1alpha1"};
+const struct api_kind api_checkpoints = {"/apis/ai4k8s.io/v1alpha1", "predictiveautoscalercheckpoints",
+                                         "PredictiveAutoscalerCheckpoint", "ai4k8s.io/v1alpha1"};
+const struct api_kind api_deployments = {"/apis/apps/v1", "deployments", "Deployment", "apps/v1"};
+const struct api_kind api_statefulsets = {"/apis/apps/v1", "statefulsets", "StatefulSet", "apps/v1"};
+const struct api_kind api_hpas = {"/apis/autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler",
+                                  "autoscaling/v2"};
 
 struct stored {
     const struct api_kind *kind;
@@ -251,13 +257,30 @@ void api_objects_digest(const struct api_objects *o, const struct api_kind *kind
     free(all);
 }
 
-char **api_objects_all(const struct api_objects *o, const struct api_kind *kind, const char *ns)
+bool api_selected(const char *json, const char *selector)
 {
-    size_t n;
+    const char *equals = selector ? strchr(selector, '=') : NULL;
+    if (!equals)
+        return true;
+    char key[256];
+    snprintf(key, sizeof(key), "%.*s", (int)(equals - selector), selector);
+    cJSON *root = cJSON_Parse(json);
+    const cJSON *labels =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(root, "metadata"), "labels");
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(labels, key));
+    bool selected = value && streq(value, equals + 1);
+    cJSON_Delete(root);
+    return selected;
+}
+
+char **api_objects_all(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *selector)
+{
+    size_t n, kept = 0;
     const struct stored **all = sorted(o, kind, ns, &n);
     char **copies = xcalloc(n + 1, sizeof(*copies));
     for (size_t i = 0; i < n; i++)
-        copies[i] = xstrdup(all[i]->json);
+        if (api_selected(all[i]->json, selector))
+            copies[kept++] = xstrdup(all[i]->json);
     free(all);
     return copies;
 }

@@ -13,7 +13,8 @@
 struct api_kind {
     const char *prefix, *plural, *kind, *api_version;
 };
-extern const struct api_kind api_pods, api_leases, api_events, api_pod_metrics, api_autoscalers;
+extern const struct api_kind api_pods, api_leases, api_events, api_pod_metrics, api_autoscalers, api_checkpoints,
+    api_deployments, api_statefulsets, api_hpas;
 
 struct api_event {
     const struct api_kind *kind;
@@ -43,6 +44,8 @@ uint64_t api_objects_delete(struct api_objects *o, const struct api_kind *kind, 
 const char *api_objects_get(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *name);
 uint64_t api_objects_version_of(const struct api_objects *o, const struct api_kind *kind, const char *ns,
                                 const char *name);
+/* Whether its labels are as a selector of the form "key=value" has it; NULL: any are. */
+bool api_selected(const char *json, const char *selector);
 /* Applies a merge patch; NULL when it is not JSON, else the whole new object, not stored yet (free()). */
 char *api_merge(const char *json, const char *patch);
 
@@ -51,7 +54,7 @@ void api_objects_digest(const struct api_objects *o, const struct api_kind *kind
 
 /* The objects of a collection in the order of their keys, as etcd has them: copies of their JSON,
  * NULL-terminated. */
-char **api_objects_all(const struct api_objects *o, const struct api_kind *kind, const char *ns);
+char **api_objects_all(const struct api_objects *o, const struct api_kind *kind, const char *ns, const char *selector);
 void api_objects_all_free(char **all);
 
 size_t api_objects_events(const struct api_objects *o);

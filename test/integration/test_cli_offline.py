@@ -19,7 +19,7 @@ BUILD = pathlib.Path(os.environ.get("AI4K8S_BUILD") or ROOT / "build-san")
 PROGRAM = BUILD / "kubectl-ai4k8s"
 NASA = ROOT / "test/data/nasa_jul95.csv"
 GOOGLE = ROOT / "test/data/google19_cpu.csv"
-COMMANDS = ["status", "explain", "pause", "resume", "backfill", "forecast", "backtest"]
+COMMANDS = ["status", "explain", "pause", "resume", "backfill", "forecast", "backtest", "simulate", "decide"]
 LEVELS = ["0.025", "0.05", "0.1", "0.5", "0.9", "0.95", "0.975"]
 
 

@@ -4,7 +4,9 @@ that need not be, and it goes on by itself."""
 from __future__ import annotations
 
 import base64
+import math
 import signal
+import time
 
 import pytest
 
@@ -12,10 +14,11 @@ from autoscalers import (MUTATING, await_condition, await_event, await_replicas,
                          events, get, holds, path, scale_writes, touch, writes)
 from operator_process import LEASE, NAMESPACE, USER
 from support import AuditLog, create_deployment, eventually, replicas_of
-from traffic import Traffic
+from traffic import Traffic, cores
 
 LEASE_PATH = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{LEASE}"
 PER_POD = 0.05
+GAP_S = 60  # six samples
 
 
 @pytest.fixture
@@ -95,7 +98,11 @@ def samples_of(api, name="web"):
 
 
 def test_operator_killed_and_restarted(plane, load, log, make_operator):
-    """What its last checkpoint held is there again, and nothing is written for the restart."""
+    """What its last checkpoint held is there again, nothing is written for the restart, and the time
+    without an operator is no data, not zero.
+
+    A checkpoint is written every 10 s here, and every 10 minutes as shipped: so much may be lost.
+    """
     api = plane.client
     first = make_operator(plane, "first", checkpointIntervalSeconds=10)
     first.start()
@@ -106,14 +113,27 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     written = eventually(lambda: api.get(tail))["spec"]["time"]
     eventually(lambda: api.get(tail)["spec"]["time"] > written, 30)
     assert base64.b64decode(api.get(tail)["spec"]["data"])
+    known = samples_of(api)
     first.kill()
+    killed = time.monotonic()
     settled = get(api, "default", "web")
     before = log.end()
+    time.sleep(GAP_S)
     second = make_operator(plane, "second", checkpointIntervalSeconds=600).start()
     restored = eventually(lambda: [r for r in second.records()
                                    if r.get("msg") in ("history restored", "history starts anew")])
     assert restored[0]["msg"] == "history restored", restored
-    assert samples_of(api) >= known
+    back = time.monotonic()
+    # The checkpoint may lack the last 10 s; a zero for each of the slots that were missed would be
+    # GAP_S / 10 samples more. One more is that of the slot in which it was killed.
+    samples = samples_of(api)
+    slots_since = (time.monotonic() - killed) / 10
+    slots_back = math.ceil((time.monotonic() - back) / 10) + 1
+    assert known - 1 <= samples <= known + slots_back + 1 < known + slots_since, \
+        (known, samples, slots_back, slots_since)
+    # Nor does the forecast know of an hour of rest.
+    points = get(api, "default", "web")["status"]["forecast"]["hourly"]
+    assert all(cores(point["value"]) > 1.5 * PER_POD for point in points), points
     now = get(api, "default", "web")
     assert not scale_writes(log, before, "default")
     assert not writes(log, before, "default", "events"), "a restart is no transition"

@@ -151,6 +151,8 @@ class FakePrometheus(ThreadingHTTPServer):
 
     def __init__(self):
         self.asked = []
+        self.tokens = []
+        self.wanted = None  # the token, when it wants one
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -166,6 +168,12 @@ class Handler(BaseHTTPRequestHandler):
         address = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(address.query))
         self.server.asked.append((address.path, query))
+        self.server.tokens.append(self.headers.get("Authorization"))
+        if self.server.wanted and self.headers.get("Authorization") != self.server.wanted:
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         start, end, step = (int(query[key]) for key in ("start", "end", "step"))
         points = [[t, str(t)] for t in range(start, end + 1, step)]
         result = {"none": [], "two": [{"values": points}] * 2, "text": "x"}.get(
@@ -220,6 +228,105 @@ def test_backfill_asks_in_pieces(namespace, plugin, idle, prometheus):
     first = 1714503600
     assert asked == [(first + 1, first + 10000), (first + 10001, first + 18000)]
     assert all(q["query"] == 'sum(rate(a{b="c d"}[5m]))' for _, q in prometheus.asked)
+
+
+TOKEN = "s3cret.token-of_Prometheus~1"
+
+
+def test_backfill_shows_its_token(namespace, plugin, idle, prometheus, tmp_path):
+    prometheus.wanted = f"Bearer {TOKEN}"
+    arguments = ("backfill", idle, "-n", namespace, "--prometheus", prometheus.url,
+                 "--query", "up", "--range", "1h", "--wait=false")
+    answer = plugin(*arguments)
+    assert answer.returncode == 1 and "it answers 401" in answer.stderr
+    assert prometheus.tokens == [None]
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    answer = plugin(*arguments, "--token-file", file)
+    assert answer.returncode == 0, answer.stderr
+    assert prometheus.tokens[1:] and set(prometheus.tokens[1:]) == {f"Bearer {TOKEN}"}
+    assert TOKEN not in answer.stdout + answer.stderr
+    file.write_text("another")
+    answer = plugin(*arguments, "--token-file", file)
+    assert answer.returncode == 1 and "it answers 401" in answer.stderr
+    assert "another" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("content, word", [
+    (None, "No such file"), (b"\n", "it is empty"), (b"a\x00b", "no text"), (b"a\nb", "line break"),
+    (b"x" * 70000, "65536"),
+], ids=["absent", "empty", "binary", "lines", "large"])
+def test_backfill_refuses_bad_token_files(namespace, plugin, idle, prometheus, tmp_path, content,
+                                          word):
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    answer = plugin("backfill", idle, "-n", namespace, "--prometheus", prometheus.url,
+                    "--query", "up", "--token-file", file)
+    assert answer.returncode == 1 and "--token-file" in answer.stderr, answer
+    assert word in answer.stderr, answer
+    assert not prometheus.tokens, "it asked all the same"
+
+
+def test_a_token_goes_nowhere_in_the_clear(namespace, plugin, idle, tmp_path):
+    """Plain http to another machine: refused before anything is sent."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    answer = plugin("backfill", idle, "-n", namespace, "--prometheus", "http://192.0.2.1:9090",
+                    "--query", "up", "--token-file", file)
+    assert answer.returncode == 1 and "--token-file" in answer.stderr, answer
+    assert TOKEN not in answer.stderr
+
+
+def test_a_token_needs_a_prometheus(namespace, plugin, idle):
+    answer = plugin("backfill", idle, "-n", namespace, "--series", WEEK, "--token-file", "x")
+    assert answer.returncode == 2 and "--token-file goes with --prometheus" in answer.stderr
+
+
+# ---- backfill: what becomes of it ----
+
+CHECKPOINTS = "predictiveautoscalercheckpoints"
+
+
+@pytest.fixture
+def series(tmp_path):
+    file = tmp_path / "history.csv"
+    file.write_text("t,v\n" + "".join(f"{i * 10},{2 + i % 7}\n" for i in range(200)))
+    return file
+
+
+def test_backfill_that_nobody_takes_in(api, namespace, plugin, idle, series):
+    """The autoscaler's target does not exist, so it never has a state: Waiting, and status 1."""
+    answer = plugin("backfill", idle, "-n", namespace, "--series", series, "--end", "now",
+                    "--timeout", "2", "-o", "json")
+    told = json.loads(answer.stdout)
+    assert answer.returncode == 1 and told["outcome"] == "Waiting", answer
+    assert "is it running, and is the autoscaler Ready?" in told["message"]
+    assert api.exists(path(namespace, "web-backfill", CHECKPOINTS)), "it stays for later"
+    again = plugin("backfill", idle, "-n", namespace, "--series", series, "--wait=false",
+                   "-o", "json")
+    assert again.returncode == 0 and json.loads(again.stdout)["outcome"] == "Left"
+
+
+def test_backfill_that_is_rejected(api, namespace, plugin, operator, series):
+    """While it waits for the autoscaler's target, the metric that it is for gets another name."""
+    item = create(api, namespace, "web", "web")
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(plugin(
+        "backfill", "web", "-n", namespace, "--series", series, "--end", "now", "--timeout", "90",
+        "-o", "json")))
+    asking.start()
+    try:
+        eventually(lambda: api.exists(path(namespace, "web-backfill", CHECKPOINTS)), 30)
+        metrics = [{**item["spec"]["metrics"][0], "name": "load"}]
+        api.patch(path(namespace, "web"), {"spec": {"metrics": metrics}})
+        create_deployment(api, namespace, "web", 1)
+    finally:
+        asking.join()
+    told = json.loads(answers[0].stdout)
+    assert answers[0].returncode == 1 and told["outcome"] == "Rejected", answers
+    assert 'no metric "cpu" that is forecast' in told["message"]
+    assert not api.exists(path(namespace, "web-backfill", CHECKPOINTS))
 
 
 # ---- with an operator ----

@@ -1,4 +1,5 @@
-/* Runs localedef (Debian: libc-bin, always there) on three lines of locale source in a temporary directory.
+/* Runs localedef (Debian: libc-bin; its character maps: locales) on three lines of locale source in a temporary
+ * directory.
  */
 #include "test/support/comma_locale.h"
 

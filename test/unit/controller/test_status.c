@@ -208,6 +208,22 @@ static void change_decision_reason(struct pa_status *s)
 {
     (void)str_copy(s->last_decision.reason, 48, "WithinTarget");
 }
+static void change_direction(struct pa_status *s)
+{
+    s->last_decision.direction = PA_DOWN;
+}
+static void change_limit(struct pa_status *s)
+{
+    (void)str_copy(s->last_decision.limits[0], 32, "Untrusted");
+}
+static void drop_limits(struct pa_status *s)
+{
+    s->last_decision.n_limits = 0;
+}
+static void change_words_in_texts(struct pa_status *s)
+{
+    (void)str_copy(s->conditions[1].message, 256, "needs no more");
+}
 static void change_value(struct pa_status *s)
 {
     s->current_metrics[0].resource.current.average_value = pa_status_quantity(0.366);
@@ -253,8 +269,12 @@ static void only_what_matters_is_written(void **state UNUSED)
         {change_scale_time, PA_STATUS_TRANSITION},
         {flip_condition, PA_STATUS_TRANSITION},
         {drop_condition, PA_STATUS_TRANSITION},
-        {change_reason, PA_STATUS_DRIFT},
-        {change_decision_reason, PA_STATUS_DRIFT},
+        {change_reason, PA_STATUS_REASON},
+        {change_decision_reason, PA_STATUS_REASON},
+        {change_direction, PA_STATUS_REASON},
+        {change_limit, PA_STATUS_REASON},
+        {drop_limits, PA_STATUS_REASON},
+        {change_words_in_texts, PA_STATUS_DRIFT},
         {change_value, PA_STATUS_DRIFT},
         {lose_value, PA_STATUS_DRIFT},
         {change_state, PA_STATUS_DRIFT},

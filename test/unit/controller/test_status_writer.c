@@ -81,18 +81,95 @@ static void test_writes_what_is_new_once(void **state)
     expect_writes(f, 2, "\"currentReplicas\":4");
 }
 
+static void put_message(struct fixture *f, const char *message)
+{
+    struct pa_status s = status_of(3, "Fine");
+    pa_condition_set(&s, PA_READY, CONDITION_TRUE, "Fine", "%s", message);
+    status_writer_put(f->writer, KEY, &s);
+}
+
 static void test_drift_waits_five_minutes(void **state)
+{
+    struct fixture *f = *state;
+    put_message(f, "all is well");
+    settle(f);
+    world_pass(f->world, 299 * USEC_PER_SEC);
+    put_message(f, "all is even better");
+    assert_int_equal(status_writer_pending(f->writer), 0);
+    world_pass(f->world, 2 * USEC_PER_SEC);
+    put_message(f, "all is even better");
+    settle(f);
+    expect_writes(f, 2, "even better");
+}
+
+static void test_a_new_reason_is_written_at_once(void **state)
 {
     struct fixture *f = *state;
     put(f, 3, "Fine");
     settle(f);
-    world_pass(f->world, 299 * USEC_PER_SEC);
-    put(f, 3, "Better");
-    assert_int_equal(status_writer_pending(f->writer), 0);
-    world_pass(f->world, 2 * USEC_PER_SEC);
+    world_pass(f->world, USEC_PER_SEC);
     put(f, 3, "Better");
     settle(f);
     expect_writes(f, 2, "Better");
+}
+
+/* An hour of syncs in which `say` has something else to say each time. */
+static unsigned writes_in_an_hour(struct fixture *f, void (*say)(struct fixture *f, unsigned i))
+{
+    world_pass(f->world, 301 * USEC_PER_SEC);
+    say(f, 0);
+    settle(f);
+    unsigned before = api_count(f->world->api, API_PATCH);
+    for (unsigned i = 1; i <= 240; i++) {
+        world_pass(f->world, 15 * USEC_PER_SEC);
+        say(f, i);
+    }
+    settle(f);
+    return api_count(f->world->api, API_PATCH) - before;
+}
+
+static void flap_reason(struct fixture *f, unsigned i)
+{
+    put(f, 3, i % 2 ? "Better" : "Fine");
+}
+
+static void flap_sentence(struct fixture *f, unsigned i)
+{
+    put_message(f, i % 2 ? "3 pods are enough" : "4 pods would be better");
+}
+
+static void move_number(struct fixture *f, unsigned i)
+{
+    char text[64];
+    (void)snprintf(text, sizeof(text), "usage is %u millicores", 100 + i);
+    put_message(f, text);
+}
+
+static void test_flapping_costs_little(void **state)
+{
+    struct fixture *f = *state;
+    unsigned n = writes_in_an_hour(f, flap_reason);
+    assert_in_range(n, 12, 17);
+    /* The second hour has no first ones: one in 5 minutes, both ends counted. */
+    n = writes_in_an_hour(f, flap_reason);
+    assert_in_range(n, 6, 13);
+    n = writes_in_an_hour(f, flap_sentence);
+    assert_in_range(n, 6, 13);
+    assert_int_equal(writes_in_an_hour(f, move_number), 0);
+}
+
+/* What flaps uses up no transition's right to be told at once. */
+static void test_a_transition_goes_before_any_budget(void **state)
+{
+    struct fixture *f = *state;
+    (void)writes_in_an_hour(f, flap_reason);
+    unsigned before = api_count(f->world->api, API_PATCH);
+    for (int32_t replicas = 5; replicas < 10; replicas++) {
+        world_pass(f->world, USEC_PER_SEC);
+        put(f, replicas, "Fine");
+        settle(f);
+    }
+    assert_int_equal(api_count(f->world->api, API_PATCH), before + 5);
 }
 
 static void test_what_the_server_has_is_not_written(void **state)
@@ -173,6 +250,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_writes_what_is_new_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_drift_waits_five_minutes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_new_reason_is_written_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flapping_costs_little, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_transition_goes_before_any_budget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_the_server_has_is_not_written, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_one_follows_a_write_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_one_is_tried_again_with_the_newest, setup, teardown),

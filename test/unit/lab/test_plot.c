@@ -85,7 +85,7 @@ static void time_axes(void **state)
 
 static void draws(void **state)
 {
-    double y[4] = {1, NO, 3, 4}, upper[4] = {2, NO, 5, INFINITY};
+    double y[4] = {1, NO, 3, 4}, upper[4] = {2, NO, 5, (double)INFINITY};
     struct plot p = {.title = "a <b> & \"c\"", .subtitle = "", .start_us = 0, .interval_s = 300, .n = 8, .n_panels = 2};
     p.panels[0] = (struct plot_panel){.title = "demand", .n_items = 2};
     p.panels[0].items[0] =
