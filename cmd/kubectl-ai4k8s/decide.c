@@ -120,5 +120,6 @@ int command_decide(int argc, char **argv)
     struct decide *d = decide_new(&spec.file.pa, &spec.core, &o.request);
     int status = converse(d);
     decide_free(d);
+    spec_file_done(&spec);
     return status;
 }

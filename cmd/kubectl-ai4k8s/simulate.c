@@ -184,19 +184,22 @@ static error_t take(int key, char *arg, struct argp_state *state)
 
 /* The default of minReplicas is another here than in a cluster, so what the file says has to be told from what it does
  * not. */
-static int load_spec(const struct simulating *s, struct core_spec *ret, struct error *err)
+static int load_spec(const struct simulating *s, struct spec_file *ret, struct error *err)
 {
-    struct spec_file spec;
     struct yaml_doc text;
-    if (spec_file_load(s->spec, &spec, err) < 0 || yaml_load(s->spec, SPEC_MAX_BYTES, &text, err) < 0)
+    if (yaml_load(s->spec, SPEC_MAX_BYTES, &text, err) < 0)
         return -1;
     bool says = json_at(text.root, "spec.minReplicas") != NULL;
     yaml_done(&text);
-    *ret = spec.core;
+    if (spec_file_load(s->spec, ret, err) < 0)
+        return -1;
     if (!says)
-        ret->min_replicas = MIN(MIN_REPLICAS, ret->max_replicas);
-    const char *why = simulation_refuses(ret);
-    return why ? error_set(err, ERROR_CONFIG, "%s: %s", s->spec, why) : 0;
+        ret->core.min_replicas = MIN(MIN_REPLICAS, ret->core.max_replicas);
+    const char *why = simulation_refuses(&ret->core);
+    if (!why)
+        return 0;
+    spec_file_done(ret);
+    return error_set(err, ERROR_CONFIG, "%s: %s", s->spec, why);
 }
 
 static int make_world(const struct simulating *s, const struct trace *trace, struct world_options *ret,
@@ -268,13 +271,17 @@ int command_simulate(int argc, char **argv)
     static const struct argp parser = {
         .options = option_table, .parser = take, .args_doc = "--trace FILE --spec FILE", .doc = doc};
     struct simulating s = {.compare = true, .startup_min_s = 60, .startup_max_s = 120, .warmup_s = 604800, .seed = 1};
-    struct core_spec spec;
+    struct spec_file spec;
     struct trace trace;
     struct error err = ERROR_INIT;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &s);
-    if (load_spec(&s, &spec, &err) < 0 || trace_read(s.trace, &trace, &err) < 0)
+    if (load_spec(&s, &spec, &err) < 0)
         return output_bad_input(&err);
-    int result = play(&s, &spec, &trace, &err);
-    trace_done(&trace);
+    int result = trace_read(s.trace, &trace, &err);
+    if (result >= 0) {
+        result = play(&s, &spec.core, &trace, &err);
+        trace_done(&trace);
+    }
+    spec_file_done(&spec);
     return result < 0 ? output_bad_input(&err) : STATUS_OK;
 }

@@ -60,7 +60,59 @@ static const struct schema_field resource_fields[] = {
 };
 static const struct schema_object resource = SCHEMA_OBJECT_OF(resource_fields);
 
-static const char *const metric_types[] = {"Resource", NULL};
+static const struct schema_field container_resource_fields[] = {
+    {.name = "name",
+     .type = SCHEMA_ENUM,
+     .required = true,
+     .values = resource_names,
+     .doc = "Which resource of the container, as metrics.k8s.io measures it.",
+     AT(pa_metric_container_resource, name)},
+    {.name = "container",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 1,
+     .max = 63,
+     .format = &schema_dns_label,
+     .doc = "Name of the container. All pods must have it: of a pod that lacks it, the metric is an error.",
+     AT(pa_metric_container_resource, container)},
+    {.name = "target",
+     .type = SCHEMA_OBJECT,
+     .required = true,
+     .object = &metric_target,
+     .doc = "What the replicas are chosen for: the mean over these containers is kept near this. A utilisation is in "
+            "percent of the request of the container.",
+     AT(pa_metric_container_resource, target)},
+};
+static const struct schema_object container_resource = SCHEMA_OBJECT_OF(container_resource_fields);
+
+static const char *const fallback_behaviors[] = {"CurrentReplicasIfHigher", "AtLeast", NULL};
+static const struct schema_field fallback_fields[] = {
+    {.name = "failureDurationSeconds",
+     .type = SCHEMA_INT32,
+     .fallback = "180",
+     .min = 15,
+     .max = 86400,
+     .doc = "For how long, in seconds, the metric must have been unknown without a break.",
+     AT(pa_fallback, failure_duration_s)},
+    {.name = "replicas",
+     .type = SCHEMA_INT32,
+     .required = true,
+     .min = 1,
+     .max = 100000,
+     .doc = "What the metric then asks for. Never above maxReplicas.",
+     AT(pa_fallback, replicas)},
+    {.name = "behavior",
+     .type = SCHEMA_ENUM,
+     .fallback = "\"CurrentReplicasIfHigher\"",
+     .values = fallback_behaviors,
+     .doc = "Both only raise; while a metric is unknown nothing is lowered. CurrentReplicasIfHigher: a current count "
+            "that is higher counts as needed, so that it stays for a whole scale-down window after the metric is back. "
+            "AtLeast: only the replicas given here do.",
+     AT(pa_fallback, behavior)},
+};
+const struct schema_object pa_fallback_schema = SCHEMA_OBJECT_OF(fallback_fields);
+
+static const char *const metric_types[] = {"Resource", "ContainerResource", NULL};
 static const struct schema_field metric_fields[] = {
     {.name = "name",
      .type = SCHEMA_STRING,
@@ -74,7 +126,8 @@ static const struct schema_field metric_fields[] = {
      .type = SCHEMA_ENUM,
      .required = true,
      .values = metric_types,
-     .doc = "Where the numbers come from. Resource: CPU or memory of the target's pods.",
+     .doc = "Where the numbers come from. Resource: CPU or memory of the target's pods. ContainerResource: of one "
+            "container of each of them, so that a sidecar does not count.",
      AT(pa_metric, type)},
     {.name = "resource",
      .type = SCHEMA_OBJECT,
@@ -82,6 +135,11 @@ static const struct schema_field metric_fields[] = {
      .doc = "A resource of the pods that is known from their containers' requests. For type Resource, and "
             "required there.",
      OPT(pa_metric, resource)},
+    {.name = "containerResource",
+     .type = SCHEMA_OBJECT,
+     .object = &container_resource,
+     .doc = "A resource of one container of the pods. For type ContainerResource, and required there.",
+     OPT(pa_metric, container_resource)},
     {.name = "forecast",
      .type = SCHEMA_BOOL,
      .doc = "Whether the demand behind this metric is forecast, so that replicas are raised before it "
@@ -94,25 +152,38 @@ static const struct schema_field metric_fields[] = {
             "are the forecast demand over this. Unset: for Utilization the larger of the target and the "
             "pod's limit (100 % of the request without a limit), for AverageValue the target over 0.7.",
      OPT(pa_metric, capacity_per_pod)},
+    {.name = "fallback",
+     .type = SCHEMA_OBJECT,
+     .object = &pa_fallback_schema,
+     .doc = "What to do when the metric stays unknown. Without it the count is held, and raised by the other metrics.",
+     OPT(pa_metric, fallback)},
 };
 static const struct schema_rule metric_rules[] = {
     {.cel = "(self.type == 'Resource') == has(self.resource)",
      .message = "is required when type is Resource, and only then",
      .path = ".resource",
      .holds = pa_metric_member_fits},
-    {.cel = "!(has(self.forecast) && self.forecast && has(self.resource) && self.resource.name == 'memory')",
+    {.cel = "(self.type == 'ContainerResource') == has(self.containerResource)",
+     .message = "is required when type is ContainerResource, and only then",
+     .path = ".containerResource",
+     .holds = pa_metric_container_member_fits},
+    {.cel = "!(has(self.forecast) && self.forecast && ((has(self.resource) && self.resource.name == 'memory') || "
+            "(has(self.containerResource) && self.containerResource.name == 'memory')))",
      .message = "must be false for memory, which does not fall when pods are added",
      .path = ".forecast",
      .holds = pa_metric_memory_not_forecast},
-    {.cel = "!(has(self.capacityPerPod) && has(self.resource) && self.resource.name == 'memory')",
+    {.cel = "!(has(self.capacityPerPod) && ((has(self.resource) && self.resource.name == 'memory') || "
+            "(has(self.containerResource) && self.containerResource.name == 'memory')))",
      .message = "is for metrics that are forecast, and memory is not",
      .path = ".capacityPerPod",
      .holds = pa_metric_memory_no_capacity},
-    {.cel = "!has(self.capacityPerPod) || !has(self.resource) || "
-            "!has(self.resource.target.averageValue) || "
+    {.cel = "!has(self.capacityPerPod) || ((!has(self.resource) || !has(self.resource.target.averageValue) || "
             "quantity(string(self.capacityPerPod))"
-            ".compareTo(quantity(string(self.resource.target.averageValue))) >= 0",
-     .message = "must be >= resource.target.averageValue: a pod can serve at least what the target gives it",
+            ".compareTo(quantity(string(self.resource.target.averageValue))) >= 0) && "
+            "(!has(self.containerResource) || !has(self.containerResource.target.averageValue) || "
+            "quantity(string(self.capacityPerPod))"
+            ".compareTo(quantity(string(self.containerResource.target.averageValue))) >= 0))",
+     .message = "must be >= target.averageValue: a pod can serve at least what the target gives it",
      .path = ".capacityPerPod",
      .holds = pa_metric_capacity_fits},
 };

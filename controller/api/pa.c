@@ -15,7 +15,18 @@ bool pa_metric_forecast(const struct pa_metric *m)
 {
     if (m->has_forecast)
         return m->forecast;
-    return m->has_resource && m->resource.name == PA_CPU;
+    return (m->has_resource && m->resource.name == PA_CPU) ||
+           (m->has_container_resource && m->container_resource.name == PA_CPU);
+}
+
+enum pa_resource_name pa_metric_resource(const struct pa_metric *m)
+{
+    return m->type == PA_METRIC_CONTAINER_RESOURCE ? m->container_resource.name : m->resource.name;
+}
+
+const struct pa_metric_target *pa_metric_target(const struct pa_metric *m)
+{
+    return m->type == PA_METRIC_CONTAINER_RESOURCE ? &m->container_resource.target : &m->resource.target;
 }
 
 bool pa_parse_bool(const char *s, bool *ret)

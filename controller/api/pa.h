@@ -16,13 +16,16 @@
 #define PA_API_VERSION PA_GROUP "/" PA_VERSION
 #define PA_KIND        "PredictiveAutoscaler"
 
-#define PA_MAX_METRICS  8
-#define PA_MAX_FORECAST 4 /* metrics that are forecast */
-#define PA_MAX_POLICIES 8
-#define PA_MAX_PERIODS  4
-#define PA_MIN_SLOTS    12 /* samples of history */
-#define PA_MAX_SLOTS    4032
-#define PA_MAX_HORIZON  288 /* samples ahead */
+#define PA_MAX_METRICS   8
+#define PA_MAX_FORECAST  4 /* metrics that are forecast */
+#define PA_MAX_POLICIES  8
+#define PA_MAX_PERIODS   4
+#define PA_MAX_SCHEDULES 16
+#define PA_MAX_ZONE      47
+#define PA_MAX_CRON      100
+#define PA_MIN_SLOTS     12 /* samples of history */
+#define PA_MAX_SLOTS     4032
+#define PA_MAX_HORIZON   288 /* samples ahead */
 
 #define PA_ANNOTATION_PAUSED PA_GROUP "/paused"
 #define PA_LABEL_SOURCE      PA_GROUP "/source"
@@ -33,11 +36,12 @@ extern const struct schema_resource pa_resource;
 
 enum pa_mode { PA_AUTO, PA_SCALE_UP_ONLY, PA_RECOMMEND, PA_OFF };
 enum pa_conflict_policy { PA_REFUSE };
-enum pa_metric_type { PA_METRIC_RESOURCE };
+enum pa_metric_type { PA_METRIC_RESOURCE, PA_METRIC_CONTAINER_RESOURCE };
 enum pa_resource_name { PA_CPU, PA_MEMORY };
 enum pa_target_type { PA_UTILIZATION, PA_AVERAGE_VALUE };
 enum pa_select { PA_SELECT_MAX, PA_SELECT_MIN, PA_SELECT_DISABLED };
 enum pa_policy_type { PA_POLICY_PODS, PA_POLICY_PERCENT };
+enum pa_fallback_behavior { PA_FALLBACK_CURRENT_IF_HIGHER, PA_FALLBACK_AT_LEAST };
 enum pa_seasonality_mode { PA_SEASON_AUTO, PA_SEASON_FIXED, PA_SEASON_NONE };
 
 struct pa_target_ref {
@@ -61,9 +65,28 @@ struct pa_metric {
         enum pa_resource_name name;
         struct pa_metric_target target;
     } resource;
+    bool has_container_resource;
+    struct pa_metric_container_resource {
+        enum pa_resource_name name;
+        char container[64];
+        struct pa_metric_target target;
+    } container_resource;
     bool has_forecast, forecast; /* use pa_metric_forecast() */
     bool has_capacity_per_pod;
     struct quantity capacity_per_pod;
+    bool has_fallback;
+    struct pa_fallback {
+        int32_t failure_duration_s;
+        int32_t replicas;
+        enum pa_fallback_behavior behavior;
+    } fallback;
+};
+
+struct pa_schedule {
+    char name[64];
+    char time_zone[PA_MAX_ZONE + 1];
+    char start[PA_MAX_CRON + 1], end[PA_MAX_CRON + 1];
+    int32_t min_replicas;
 };
 
 struct pa_rules {
@@ -95,6 +118,8 @@ struct pa_prediction {
         int32_t max_error_percent;
         int32_t min_coverage_percent;
     } quality_gate;
+    bool has_trusted_down_window_s;
+    int32_t trusted_down_window_s;
 };
 
 struct pa_spec {
@@ -109,11 +134,16 @@ struct pa_spec {
         struct pa_rules up, down;
     } behavior;
     struct pa_prediction prediction;
+    uint32_t n_schedules;
+    struct pa_schedule schedules[PA_MAX_SCHEDULES];
     enum pa_conflict_policy conflict_policy;
 };
 
 /* Whether the metric is forecast: as it says, by default for cpu. */
 bool pa_metric_forecast(const struct pa_metric *m);
+/* What both sources that are resources say. */
+enum pa_resource_name pa_metric_resource(const struct pa_metric *m);
+const struct pa_metric_target *pa_metric_target(const struct pa_metric *m);
 const char *pa_mode_name(enum pa_mode mode);
 
 /* What the operator keeps of an object beside its ObjectMeta. */

@@ -54,9 +54,22 @@ bool pa_metric_member_fits(const void *self)
     return (m->type == PA_METRIC_RESOURCE) == m->has_resource;
 }
 
+bool pa_metric_container_member_fits(const void *self)
+{
+    const struct pa_metric *m = self;
+    return (m->type == PA_METRIC_CONTAINER_RESOURCE) == m->has_container_resource;
+}
+
+bool pa_schedule_has_room(const void *self)
+{
+    const struct pa_schedule *s = self;
+    return !streq(s->start, s->end);
+}
+
 static bool is_memory(const struct pa_metric *m)
 {
-    return m->has_resource && m->resource.name == PA_MEMORY;
+    return (m->has_resource && m->resource.name == PA_MEMORY) ||
+           (m->has_container_resource && m->container_resource.name == PA_MEMORY);
 }
 
 bool pa_metric_memory_not_forecast(const void *self)
@@ -74,9 +87,13 @@ bool pa_metric_memory_no_capacity(const void *self)
 bool pa_metric_capacity_fits(const void *self)
 {
     const struct pa_metric *m = self;
-    if (!m->has_capacity_per_pod || !m->has_resource || !m->resource.target.has_average_value)
+    if (!m->has_capacity_per_pod)
         return true;
-    return m->capacity_per_pod.nano >= m->resource.target.average_value.nano;
+    const struct pa_metric_target *resource = &m->resource.target, *container = &m->container_resource.target;
+    return (!m->has_resource || !resource->has_average_value ||
+            m->capacity_per_pod.nano >= resource->average_value.nano) &&
+           (!m->has_container_resource || !container->has_average_value ||
+            m->capacity_per_pod.nano >= container->average_value.nano);
 }
 
 bool pa_seasonality_fits(const void *self)
@@ -222,5 +239,19 @@ bool pa_metrics_sources_differ(const void *self)
             if (s->metrics[i].has_resource && s->metrics[k].has_resource &&
                 s->metrics[i].resource.name == s->metrics[k].resource.name)
                 return false;
+    return true;
+}
+
+bool pa_metrics_containers_differ(const void *self)
+{
+    const struct pa_spec *s = self;
+    for (uint32_t i = 0; i < s->n_metrics; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct pa_metric *a = &s->metrics[i], *b = &s->metrics[k];
+            if (a->has_container_resource && b->has_container_resource &&
+                a->container_resource.name == b->container_resource.name &&
+                streq(a->container_resource.container, b->container_resource.container))
+                return false;
+        }
     return true;
 }

@@ -16,9 +16,13 @@ bool pa_target_value_fits(const void *self);
 
 /* struct pa_metric */
 bool pa_metric_member_fits(const void *self);
+bool pa_metric_container_member_fits(const void *self);
 bool pa_metric_memory_not_forecast(const void *self);
 bool pa_metric_memory_no_capacity(const void *self);
 bool pa_metric_capacity_fits(const void *self);
+
+/* struct pa_schedule */
+bool pa_schedule_has_room(const void *self);
 
 /* struct pa_seasonality, struct pa_prediction */
 bool pa_seasonality_fits(const void *self);
@@ -44,5 +48,6 @@ bool pa_sample_holds_sync(const void *self);
 void pa_sample_holds_sync_say(const void *self, char *out, size_t cap);
 bool pa_metrics_forecast_few(const void *self);
 bool pa_metrics_sources_differ(const void *self);
+bool pa_metrics_containers_differ(const void *self);
 
 #endif

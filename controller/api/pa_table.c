@@ -54,6 +54,8 @@ static const struct schema_object target = SCHEMA_OBJECT_RULED(target_fields, ta
 
 static const struct schema_field metric_item = {
     .type = SCHEMA_OBJECT, .object = &pa_metric_schema, .doc = "One metric."};
+static const struct schema_field schedule_item = {
+    .type = SCHEMA_OBJECT, .object = &pa_schedule_schema, .doc = "One schedule."};
 static const char *const modes[] = {"Auto", "ScaleUpOnly", "Recommend", "Off", NULL};
 static const char *const conflict_policies[] = {"Refuse", NULL};
 static const struct schema_field spec_fields[] = {
@@ -123,6 +125,17 @@ static const struct schema_field spec_fields[] = {
      .doc = "How demand is forecast. A forecast that is trusted raises replicas before the load comes; it never "
             "lowers them.",
      AT(pa_spec, prediction)},
+    {.name = "schedules",
+     .type = SCHEMA_LIST,
+     .item = &schedule_item,
+     .list = SCHEMA_MAP,
+     .key = "name",
+     .max = PA_MAX_SCHEDULES,
+     .doc =
+         "Floors by the clock: while a window is open, minReplicas is at least its minReplicas; of several open ones "
+         "the highest counts. Entered in one step; left through the scale-down window. One whose cron or time zone "
+         "can't be understood is ignored, and the condition Ready says which.",
+     LIST(pa_spec, schedules)},
     {.name = "conflictPolicy",
      .type = SCHEMA_ENUM,
      .fallback = "\"Refuse\"",
@@ -145,8 +158,8 @@ static const struct schema_rule spec_rules[] = {
      .path = ".prediction.sampleIntervalSeconds",
      .holds = pa_sample_holds_sync,
      .say = pa_sample_holds_sync_say},
-    {.cel = "self.metrics.filter(m, has(m.forecast) ? m.forecast : (has(m.resource) && m.resource.name == "
-            "'cpu')).size() <= 4",
+    {.cel = "self.metrics.filter(m, has(m.forecast) ? m.forecast : ((has(m.resource) && m.resource.name == 'cpu') || "
+            "(has(m.containerResource) && m.containerResource.name == 'cpu'))).size() <= 4",
      .message = "at most 4 metrics can be forecast: set forecast to false on the others",
      .path = ".metrics",
      .holds = pa_metrics_forecast_few},
@@ -155,6 +168,12 @@ static const struct schema_rule spec_rules[] = {
      .message = "two metrics measure the same resource: keep the one with the target that counts",
      .path = ".metrics",
      .holds = pa_metrics_sources_differ},
+    {.cel = "self.metrics.all(a, !has(a.containerResource) || self.metrics.filter(b, has(b.containerResource) && "
+            "b.containerResource.name == a.containerResource.name && b.containerResource.container == "
+            "a.containerResource.container).size() == 1)",
+     .message = "two metrics measure the same resource of the same container: keep the one with the target that counts",
+     .path = ".metrics",
+     .holds = pa_metrics_containers_differ},
 };
 static const struct schema_object spec = SCHEMA_OBJECT_RULED(spec_fields, spec_rules);
 

@@ -7,5 +7,7 @@
 extern const struct schema_object pa_metric_schema;     /* struct pa_metric */
 extern const struct schema_object pa_behavior_schema;   /* struct pa_behavior */
 extern const struct schema_object pa_prediction_schema; /* struct pa_prediction */
+extern const struct schema_object pa_schedule_schema;   /* struct pa_schedule */
+extern const struct schema_object pa_fallback_schema;   /* struct pa_fallback */
 
 #endif

@@ -116,6 +116,13 @@ static const struct schema_field prediction_fields[] = {
      .doc = "When a forecast is trusted. It is scored on its last 56 forecasts that came due; 12 good ones in a row "
             "earn trust, 3 bad ones lose it. Untrusted forecasts scale nothing.",
      AT(pa_prediction, quality_gate)},
+    {.name = "trustedScaleDownStabilizationSeconds",
+     .type = SCHEMA_INT32,
+     .max = 3600,
+     .doc = "While the forecast is trusted, the window in seconds that scaling down waits for, in place of "
+            "behavior.scaleDown.stabilizationWindowSeconds. Opt-in: with a shorter one the count may be lower than a "
+            "HorizontalPodAutoscaler's, which is otherwise never so. Unset: the one window always.",
+     OPT(pa_prediction, trusted_down_window_s)},
 };
 static const struct schema_rule prediction_rules[] = {
     {.cel = "self.historySeconds >= 12 * self.sampleIntervalSeconds && self.historySeconds <= 4032 * "

@@ -18,6 +18,7 @@ static const char *const condition_names[] = {
     [PA_SCALING_LIMITED] = "ScalingLimited",
     [PA_FORECAST_READY] = "ForecastReady",
     [PA_FORECAST_TRUSTED] = "ForecastTrusted",
+    [PA_FALLBACK_ACTIVE] = "FallbackActive",
     [PA_CONFLICT] = "Conflict",
     [PA_PAUSED] = "Paused",
     [PA_CONFIG_VALID] = "ConfigValid",

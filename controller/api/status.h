@@ -20,7 +20,7 @@
 
 #define PA_STATUS_METRICS    8
 #define PA_STATUS_STAGES     10
-#define PA_STATUS_LIMITS     12
+#define PA_STATUS_LIMITS     16
 #define PA_STATUS_POINTS     6
 #define PA_STATUS_CONDITIONS 12
 
@@ -34,6 +34,7 @@ enum pa_condition_type {
     PA_SCALING_LIMITED,
     PA_FORECAST_READY,
     PA_FORECAST_TRUSTED,
+    PA_FALLBACK_ACTIVE,
     PA_CONFLICT,
     PA_PAUSED,
     PA_CONFIG_VALID,
@@ -42,11 +43,12 @@ enum pa_condition_type {
 const char *pa_condition_name(enum pa_condition_type type); /* "Ready" "AbleToScale" ... */
 
 enum pa_direction { PA_HOLD, PA_UP, PA_DOWN };
-enum pa_metric_state { PA_NORMAL, PA_STALE, PA_MISSING };
+enum pa_metric_state { PA_NORMAL, PA_STALE, PA_MISSING, PA_FALLBACK };
 
 struct pa_proposals {
-    bool has_reactive, has_predicted; /* else there is none: no metric, or no forecast that is usable */
-    int32_t reactive, predicted, final;
+    /* else there is none: no metric, no forecast that is usable, no schedule that is active */
+    bool has_reactive, has_predicted, has_scheduled;
+    int32_t reactive, predicted, scheduled, final;
 };
 
 struct pa_decision {
@@ -70,19 +72,20 @@ struct pa_decision {
 /* HPA v2's MetricStatus, with its name and what became of it. */
 struct pa_metric_status {
     char name[64];
-    char type[24]; /* "Resource" */
+    char type[24]; /* "Resource" "ContainerResource" */
     enum pa_metric_state state;
     bool has_proposed_replicas;
     int32_t proposed_replicas;
-    bool has_resource;
+    bool has_resource, has_container_resource;
     struct pa_resource_status {
         char name[16];
+        char container[64]; /* "" where it is of the whole pod */
         struct pa_metric_value {
             bool has_average_utilization, has_average_value;
             int32_t average_utilization;
             struct quantity average_value;
         } current;
-    } resource;
+    } resource, container_resource;
 };
 
 struct pa_forecast_point {

@@ -14,6 +14,10 @@ static const struct schema_field proposal_fields[] = {
      .type = SCHEMA_INT32,
      .doc = "What the forecast asks for within the lead time. Absent without a usable forecast.",
      OPT(pa_proposals, predicted)},
+    {.name = "scheduled",
+     .type = SCHEMA_INT32,
+     .doc = "The floor of the schedules that are active. Absent when none is.",
+     OPT(pa_proposals, scheduled)},
     {.name = "final",
      .type = SCHEMA_INT32,
      .doc = "What came out after stabilisation, policies and limits.",
@@ -103,14 +107,29 @@ static const struct schema_field resource_fields[] = {
      AT(pa_resource_status, current)},
 };
 static const struct schema_object resource = SCHEMA_OBJECT_OF(resource_fields);
-static const char *const states[] = {"Normal", "Stale", "Missing", NULL};
+static const struct schema_field container_resource_fields[] = {
+    {.name = "name", .type = SCHEMA_STRING, .max = 63, .doc = "cpu or memory.", AT(pa_resource_status, name)},
+    {.name = "container",
+     .type = SCHEMA_STRING,
+     .max = 63,
+     .doc = "The container of each pod.",
+     AT(pa_resource_status, container)},
+    {.name = "current",
+     .type = SCHEMA_OBJECT,
+     .object = &value,
+     .doc = "What was measured.",
+     AT(pa_resource_status, current)},
+};
+static const struct schema_object container_resource = SCHEMA_OBJECT_OF(container_resource_fields);
+static const char *const states[] = {"Normal", "Stale", "Missing", "Fallback", NULL};
 static const struct schema_field metric_fields[] = {
     {.name = "name", .type = SCHEMA_STRING, .max = 63, .doc = "Its name in spec.metrics.", AT(pa_metric_status, name)},
     {.name = "type", .type = SCHEMA_STRING, .max = 63, .doc = "Its type in spec.metrics.", AT(pa_metric_status, type)},
     {.name = "state",
      .type = SCHEMA_ENUM,
      .values = states,
-     .doc = "Normal: measured. Stale: too old to be used. Missing: not measured, or too few pods were.",
+     .doc = "Normal: measured. Stale: too old to be used. Missing: not measured, or too few pods were. "
+            "Fallback: unknown for so long that its fallback counts.",
      AT(pa_metric_status, state)},
     {.name = "proposedReplicas",
      .type = SCHEMA_INT32,
@@ -121,6 +140,11 @@ static const struct schema_field metric_fields[] = {
      .object = &resource,
      .doc = "The measurement of a Resource metric.",
      OPT(pa_metric_status, resource)},
+    {.name = "containerResource",
+     .type = SCHEMA_OBJECT,
+     .object = &container_resource,
+     .doc = "The measurement of a ContainerResource metric.",
+     OPT(pa_metric_status, container_resource)},
 };
 static const struct schema_object metric = SCHEMA_OBJECT_OF(metric_fields);
 static const struct schema_field metric_item = {.type = SCHEMA_OBJECT, .object = &metric, .doc = "One metric."};

@@ -8,6 +8,9 @@
 
 STATIC_ASSERT(PA_MAX_METRICS <= CORE_MAX_METRICS);
 STATIC_ASSERT(PA_MAX_POLICIES <= CORE_MAX_POLICIES);
+STATIC_ASSERT(PA_MAX_SCHEDULES <= CORE_MAX_SCHEDULES);
+STATIC_ASSERT(PA_MAX_CRON <= CRON_MAX_TEXT);
+STATIC_ASSERT(PA_MAX_ZONE <= TZ_MAX_NAME);
 STATIC_ASSERT(PA_MAX_PERIODS <= DEMAND_MAX_PERIODS);
 STATIC_ASSERT(PA_MIN_SLOTS == DEMAND_MIN_SLOTS);
 STATIC_ASSERT(PA_MAX_SLOTS == DEMAND_MAX_SLOTS);
@@ -30,11 +33,11 @@ static enum core_mode mode_of(enum pa_mode mode)
 
 static struct core_metric_spec metric_of(const struct pa_metric *m)
 {
-    const struct pa_metric_target *t = &m->resource.target;
+    const struct pa_metric_target *t = pa_metric_target(m);
     bool utilization = t->type == PA_UTILIZATION;
     struct core_metric_spec ret = {
-        .kind = m->resource.name == PA_CPU ? CORE_METRIC_CPU : CORE_METRIC_POD,
-        .source = CORE_SOURCE_RESOURCE,
+        .kind = pa_metric_resource(m) == PA_CPU ? CORE_METRIC_CPU : CORE_METRIC_POD,
+        .source = m->type == PA_METRIC_CONTAINER_RESOURCE ? CORE_SOURCE_CONTAINER_RESOURCE : CORE_SOURCE_RESOURCE,
         .target_type = utilization ? CORE_TARGET_UTILIZATION : CORE_TARGET_AVERAGE_VALUE,
         .target_percent = utilization ? t->average_utilization : 0,
         .target_milli = utilization ? 0 : quantity_milli(t->average_value),
@@ -42,7 +45,45 @@ static struct core_metric_spec metric_of(const struct pa_metric *m)
         .capacity_per_pod = m->has_capacity_per_pod ? quantity_double(m->capacity_per_pod) : 0,
     };
     (void)str_copy(ret.name, sizeof ret.name, m->name);
+    if (m->has_fallback)
+        ret.fallback = (struct core_fallback){
+            .after_s = (uint32_t)m->fallback.failure_duration_s,
+            .replicas = m->fallback.replicas,
+            .behavior =
+                m->fallback.behavior == PA_FALLBACK_AT_LEAST ? CORE_FALLBACK_AT_LEAST : CORE_FALLBACK_CURRENT_IF_HIGHER,
+        };
     return ret;
+}
+
+static int schedule_of(const struct pa_schedule *s, struct tz_cache *zones, struct core_schedule *ret,
+                       struct error *err)
+{
+    *ret = (struct core_schedule){.min_replicas = s->min_replicas};
+    (void)str_copy(ret->name, sizeof ret->name, s->name);
+    if (cron_parse(s->start, &ret->start, err) < 0)
+        return error_wrap(err, "start");
+    if (cron_parse(s->end, &ret->end, err) < 0)
+        return error_wrap(err, "end");
+    ret->zone = tz_cache_get(zones, s->time_zone, err);
+    return ret->zone ? 0 : error_wrap(err, "timeZone");
+}
+
+static void schedules_of(const struct pa_spec *s, struct tz_cache *zones, struct core_spec *ret,
+                         struct error *ret_ignored)
+{
+    for (uint32_t i = 0; i < s->n_schedules; i++) {
+        struct error err = ERROR_INIT;
+        if (schedule_of(&s->schedules[i], zones, &ret->schedules[ret->n_schedules], &err) == 0) {
+            ret->n_schedules++;
+            continue;
+        }
+        if (ret_ignored->kind != ERROR_NONE)
+            continue;
+        *ret_ignored = err;
+        error_wrap(ret_ignored, "schedule %s is ignored", s->schedules[i].name);
+    }
+    if (ret->n_schedules < CORE_MAX_SCHEDULES) /* what was begun and not taken */
+        ret->schedules[ret->n_schedules] = (struct core_schedule){.zone = NULL};
 }
 
 static enum core_select select_of(enum pa_select select)
@@ -106,7 +147,8 @@ static struct demand_config prediction_of(const struct pa_prediction *p)
     return ret;
 }
 
-void pa_to_core(const struct pa *pa, const struct operator_config *config, struct core_spec *ret)
+void pa_to_core(const struct pa *pa, const struct operator_config *config, struct tz_cache *zones,
+                struct core_spec *ret, struct error *ret_ignored)
 {
     const struct pa_spec *s = &pa->spec;
     struct core_spec core = core_spec_default();
@@ -126,6 +168,11 @@ void pa_to_core(const struct pa *pa, const struct operator_config *config, struc
         core.down = rules_of(&s->behavior.down);
     }
     core.prediction = prediction_of(&s->prediction);
+    core.has_trusted_stabilization = s->prediction.has_trusted_down_window_s;
+    core.trusted_stabilization_s =
+        s->prediction.has_trusted_down_window_s ? (uint32_t)s->prediction.trusted_down_window_s : 0;
+    *ret_ignored = ERROR_INIT;
+    schedules_of(s, zones, &core, ret_ignored);
     core.cpu_initialization_s = (uint32_t)config->cpu_initialization_s;
     core.initial_readiness_s = (uint32_t)config->initial_readiness_s;
     assert(!core_spec_broken(&core));

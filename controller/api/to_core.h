@@ -6,7 +6,10 @@
 #include "api/pa.h"
 #include "core/spec.h"
 
-/* Total: every decoded spec gives a core spec that core_spec_broken() accepts. */
-void pa_to_core(const struct pa *pa, const struct operator_config *config, struct core_spec *ret);
+/* Total: every decoded spec gives a core spec that core_spec_broken() accepts. Its time zones are borrowed from
+ * `zones`, which must live as long. A schedule that can't be understood is left out; `ret_ignored` says which and why
+ * (of several the first), and has kind ERROR_NONE when there was none. */
+void pa_to_core(const struct pa *pa, const struct operator_config *config, struct tz_cache *zones,
+                struct core_spec *ret, struct error *ret_ignored);
 
 #endif

@@ -92,9 +92,21 @@ void behavior_first_sight(struct behavior *b, int64_t now_us, int32_t replicas)
     remember(b, now_us, replicas);
 }
 
+void behavior_hold(struct behavior *b, int64_t now_us, int32_t replicas)
+{
+    window_push(&b->highest, 1, now_us, replicas);
+}
+
+static uint32_t longest_window_s(const struct core_spec *spec)
+{
+    uint32_t down_s =
+        MAX(spec->down.stabilization_s, spec->has_trusted_stabilization ? spec->trusted_stabilization_s : 0);
+    return MAX(down_s, spec->behavior ? spec->up.stabilization_s : 0);
+}
+
 void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t desired)
 {
-    uint32_t keep_s = MAX(spec->down.stabilization_s, spec->behavior ? spec->up.stabilization_s : 0);
+    uint32_t keep_s = longest_window_s(spec);
     remember(b, now_us, desired);
     window_expire(&b->highest, now_us - keep_s * SECOND_US);
     window_expire(&b->lowest, now_us - keep_s * SECOND_US);
@@ -106,7 +118,7 @@ void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t n
         behavior_first_sight(b, now_us, replicas);
         return;
     }
-    uint32_t keep_s = MAX(spec->down.stabilization_s, spec->behavior ? spec->up.stabilization_s : 0);
+    uint32_t keep_s = longest_window_s(spec);
     window_push(&b->highest, 1, now_us, replicas);
     window_expire(&b->highest, now_us - keep_s * SECOND_US);
     window_expire(&b->lowest, now_us - keep_s * SECOND_US);
@@ -115,9 +127,9 @@ void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t n
 /* stabilizeRecommendationWithBehaviors: younger than each window, without its very edge.
  * stabilizeRecommendation: one window, with its edge, and never below. */
 static int32_t stabilize(const struct core_spec *spec, const struct behavior *b, int64_t now_us, int32_t current,
-                         int32_t desired)
+                         int32_t desired, uint32_t down_window_s)
 {
-    int64_t down_cutoff_us = now_us - spec->down.stabilization_s * SECOND_US;
+    int64_t down_cutoff_us = now_us - down_window_s * SECOND_US;
     if (!spec->behavior)
         return window_extreme(&b->highest, 1, down_cutoff_us, desired);
     int64_t up_cutoff_us = now_us - spec->up.stabilization_s * SECOND_US;
@@ -220,9 +232,10 @@ static void assert_steps(const struct core_spec *spec, const struct behavior *b,
 }
 
 struct behavior_answer behavior_apply(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
-                                      int32_t current, int32_t desired, int32_t min, int32_t max)
+                                      int32_t current, int32_t desired, int32_t min, int32_t max,
+                                      uint32_t down_window_s)
 {
-    int32_t stabilized = stabilize(spec, b, now_us, current, desired);
+    int32_t stabilized = stabilize(spec, b, now_us, current, desired, down_window_s);
     struct behavior_answer answer = spec->behavior ? limit_rate(spec, b, now_us, current, stabilized, min, max)
                                                    : limit_plain(current, stabilized, min, max);
     assert_steps(spec, b, now_us, current, answer.replicas);

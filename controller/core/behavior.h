@@ -53,6 +53,9 @@ size_t behavior_memory(const struct behavior *b);
 
 /* At first sight the live count is the first recommendation. Later calls do nothing. */
 void behavior_first_sight(struct behavior *b, int64_t now_us, int32_t replicas);
+/* A count that something else than a need keeps up (a schedule, a fallback): it enters the scale-down window alone, so
+ * that leaving it goes through the window and no scale-up waits for it. */
+void behavior_hold(struct behavior *b, int64_t now_us, int32_t replicas);
 /* After a restart: the live count enters the scale-down window (both, when nothing was seen before). */
 void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t replicas);
 
@@ -68,9 +71,11 @@ struct behavior_answer {
     int32_t replicas;
     enum behavior_limit limit;
 };
-/* Pure. `min` and `max` are the bounds in force; `current` is inside them, or 0 when scaling from zero. */
+/* Pure. `min` and `max` are the bounds in force; `current` is inside them, or 0 when scaling from zero. `down_window_s`
+ * is the scale-down window in force: the spec's, or the one for trusted forecasts. */
 struct behavior_answer behavior_apply(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
-                                      int32_t current, int32_t desired, int32_t min, int32_t max);
+                                      int32_t current, int32_t desired, int32_t min, int32_t max,
+                                      uint32_t down_window_s);
 
 /* The need of this sync, for the windows of later ones. */
 void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t desired);

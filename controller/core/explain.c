@@ -17,13 +17,18 @@ static const char *const reason_names[] = {
     [CORE_REASON_SCALING_DISABLED] = "ScalingDisabled",
     [CORE_REASON_OFF] = "Off",
     [CORE_REASON_CONTENDED] = "Contended",
+    [CORE_REASON_SCHEDULED] = "Scheduled",
+    [CORE_REASON_FALLBACK] = "Fallback",
 };
 static const char *const limit_names[CORE_N_LIMITS] = {
-    "Tolerance",       "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit", "TooFewReplicas",
-    "TooManyReplicas", "MissingMetrics",    "NotActive",           "Contention",   "Untrusted",
+    "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
+    "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",
 };
-static const char *const state_names[] = {
-    [CORE_METRIC_NORMAL] = "Normal", [CORE_METRIC_STALE] = "Stale", [CORE_METRIC_MISSING] = "Missing"};
+static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
+                                          [CORE_METRIC_STALE] = "Stale",
+                                          [CORE_METRIC_MISSING] = "Missing",
+                                          [CORE_METRIC_FALLBACK] = "Fallback"};
 static const char *const problem_texts[] = {
     [CORE_PROBLEM_NONE] = "no problem",
     [CORE_PROBLEM_QUERY] = "the query failed",
@@ -158,6 +163,15 @@ static void say_forecast(struct text *t, const struct core_spec *spec, const str
     say_quantity(t, metric, core_milli(plan->metrics[i].capacity));
 }
 
+/* "cpu is unknown (no metrics returned) for 5 min, its fallback is 6" */
+static void say_outage(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i)
+{
+    say_metric(t, spec, plan, i);
+    say(t, " for ");
+    say_seconds(t, plan->metrics[i].unknown_s);
+    say(t, ", its fallback is %d", plan->metrics[i].fallback);
+}
+
 /* ---- stages ---- */
 
 static struct text stage(struct core_plan *plan, const char *name, int32_t replicas)
@@ -178,6 +192,14 @@ static uint32_t predicting_metric(const struct core_plan *plan, bool trusted)
             (plan->metrics[best].trusted != trusted || plan->metrics[i].predicted > plan->metrics[best].predicted))
             best = i;
     return best;
+}
+
+static uint32_t fallen_back_metric(const struct core_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_metrics; i++)
+        if (plan->metrics[i].fallback == plan->fallback)
+            return i;
+    return 0;
 }
 
 static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
@@ -207,6 +229,14 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         plan->pods_ignored);
     if (plan->n_metrics > 0)
         stages_of_need(spec, plan);
+    if (plan->fallback >= 0) {
+        t = stage(plan, "Fallback", plan->fallback);
+        say_outage(&t, spec, plan, fallen_back_metric(plan));
+    }
+    if (plan->scheduled >= 0) {
+        t = stage(plan, "Scheduled", plan->scheduled);
+        say(&t, "schedule %s is active", spec->schedules[plan->schedule].name);
+    }
     if (plan->raw >= 0) {
         t = stage(plan, "Need", plan->raw);
         if (plan->limits & CORE_LIMIT_TOLERANCE)
@@ -214,9 +244,13 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
     }
     if (plan->stabilized >= 0) {
         t = stage(plan, "Stabilised", plan->stabilized);
-        if (plan->limits & CORE_LIMIT_STABILIZED_DOWN) {
+        if (plan->limits & CORE_LIMIT_SCHEDULED && plan->stabilized > plan->raw) {
+            say(&t, "the floor of schedule %s", spec->schedules[plan->schedule].name);
+        } else if (plan->limits & CORE_LIMIT_STABILIZED_DOWN) {
             say(&t, "highest need of the last ");
-            say_seconds(&t, spec->down.stabilization_s);
+            say_seconds(&t, plan->down_window_s);
+            if (plan->down_window_s != spec->down.stabilization_s)
+                say(&t, " (the forecast is trusted)");
         } else if (plan->limits & CORE_LIMIT_STABILIZED_UP) {
             say(&t, "lowest need of the last ");
             say_seconds(&t, spec->up.stabilization_s);
@@ -229,11 +263,15 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "as fast as the scale-down policies allow");
     else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
         say(&t, "maxReplicas");
+    else if (plan->limits & CORE_LIMIT_SCHEDULED)
+        say(&t, "not below the floor of schedule %s", spec->schedules[plan->schedule].name);
     else if (plan->limits & CORE_LIMIT_MIN_REPLICAS)
         say(&t, "minReplicas");
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
+    else if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
+        say(&t, "waiting: as many targets shrink at once as the operator lets");
     else if (plan->limits & CORE_LIMIT_NOT_ACTIVE)
         say(&t,
             spec->mode == CORE_SCALE_UP_ONLY && !spec->paused ? "ScaleUpOnly does not lower" : "shown, not applied");
@@ -258,6 +296,8 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
         break;
     case CORE_REASON_TOO_FEW_REPLICAS:
         say(t, "the count is below minReplicas %d", spec->min_replicas);
+        if (plan->limits & CORE_LIMIT_SCHEDULED)
+            say(t, ", and schedule %s asks for at least %d", spec->schedules[plan->schedule].name, plan->scheduled);
         break;
     case CORE_REASON_TOO_MANY_REPLICAS:
         say(t, "the count is above maxReplicas %d", spec->max_replicas);
@@ -272,6 +312,12 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
             say(t, ", next write in %u s", plan->hold_off_s);
         else
             say(t, ", so nothing is lowered for now");
+        break;
+    case CORE_REASON_SCHEDULED:
+        say(t, "schedule %s asks for at least %d", spec->schedules[plan->schedule].name, plan->scheduled);
+        break;
+    case CORE_REASON_FALLBACK:
+        say_outage(t, spec, plan, metric);
         break;
     case CORE_REASON_SCALING_DISABLED:
     case CORE_REASON_OFF:
@@ -290,11 +336,14 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
         say(t, "; need is %d, the scale-down policies allow %d now", plan->stabilized, plan->rated);
     } else if (limits & CORE_LIMIT_MAX_REPLICAS) {
         say(t, "; need is %d, maxReplicas is %d", plan->stabilized, spec->max_replicas);
+    } else if (limits & CORE_LIMIT_SCHEDULED) {
+        say(t, "; need is %d, schedule %s asks for at least %d", plan->raw, spec->schedules[plan->schedule].name,
+            plan->scheduled);
     } else if (limits & CORE_LIMIT_MIN_REPLICAS) {
         say(t, "; need is %d, minReplicas is %d", plan->stabilized, spec->min_replicas);
     } else if (limits & CORE_LIMIT_STABILIZED_DOWN) {
         say(t, "; need is %d, but the highest need of the last ", plan->raw);
-        say_seconds(t, spec->down.stabilization_s);
+        say_seconds(t, plan->down_window_s);
         say(t, " was %d", plan->stabilized);
     } else if (limits & CORE_LIMIT_STABILIZED_UP) {
         say(t, "; need is %d, but the lowest need of the last ", plan->raw);
@@ -332,7 +381,10 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
     else
         say(&t, "Scaling %s %d -> %d: ", verb, plan->current, plan->replicas);
     say_cause(&t, spec, plan);
-    say_limit(&t, spec, plan);
+    if (plan->reason != CORE_REASON_SCHEDULED)
+        say_limit(&t, spec, plan);
+    if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
+        say(&t, "; as many targets shrink at once as the operator lets");
     say(&t, ".");
 }
 
@@ -340,11 +392,15 @@ void core_rescale_reason(const struct core_spec *spec, const struct core_plan *p
 {
     struct text t = {.data = out, .cap = cap};
     const char *metric = plan->metric >= 0 ? spec->metrics[plan->metric].name : "";
-    if (plan->stabilized < 0)
+    if (plan->reason == CORE_REASON_SCHEDULED)
+        say(&t, "schedule %s", spec->schedules[plan->schedule].name);
+    else if (plan->stabilized < 0)
         say(&t, "Current number of replicas %s",
             plan->direction == CORE_DOWN ? "above Spec.MaxReplicas" : "below Spec.MinReplicas");
     else if (plan->raw < plan->current)
         say(&t, "All metrics below target");
+    else if (plan->reason == CORE_REASON_FALLBACK)
+        say(&t, "%s unknown, its fallback", metric);
     else if (plan->predicted > plan->reactive)
         say(&t, "%s forecast above capacity", metric);
     else
@@ -442,7 +498,7 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
     unknown(out);
     if (plan->stabilized < 0)
         return;
-    if (plan->rated == plan->stabilized)
+    if (plan->rated == plan->stabilized && !(plan->limits & CORE_LIMIT_SCHEDULED))
         condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
     else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         condition(out, true, "ScaleUpLimit",
@@ -453,5 +509,32 @@ void core_condition_scaling_limited(const struct core_plan *plan, struct core_co
     else if (plan->limits & CORE_LIMIT_MAX_REPLICAS)
         condition(out, true, "TooManyReplicas", "the desired replica count is more than the maximum replica count");
     else
-        condition(out, true, "TooFewReplicas", "the desired replica count is less than the minimum replica count");
+        condition(out, true, "TooFewReplicas",
+                  plan->limits & CORE_LIMIT_SCHEDULED
+                      ? "the desired replica count is less than the floor of a schedule"
+                      : "the desired replica count is less than the minimum replica count");
+}
+
+void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out)
+{
+    unknown(out);
+    if (plan->reason == CORE_REASON_OFF)
+        return;
+    bool any = false;
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        any |= spec->metrics[i].fallback.after_s > 0;
+    if (!any) {
+        condition(out, false, "NoFallback", "no metric has a fallback");
+    } else if (plan->fallback < 0) {
+        condition(out, false, "MetricsAvailable", "no metric with a fallback has been unknown for long enough");
+    } else {
+        /* Without how long: the message of a lasting condition must not change at each sync. */
+        condition(out, true, "MetricUnavailable", "");
+        struct text t = TEXT(out->message);
+        uint32_t metric = fallen_back_metric(plan);
+        say_metric(&t, spec, plan, metric);
+        say(&t, " for at least ");
+        say_seconds(&t, spec->metrics[metric].fallback.after_s);
+        say(&t, ": its fallback is %d", plan->metrics[metric].fallback);
+    }
 }

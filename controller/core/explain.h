@@ -40,6 +40,9 @@ void core_condition_rescaled(const struct core_plan *plan, const char *failure, 
  * plan->failed_metric said, NULL: nothing. */
 void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
                                    struct core_condition *out);
+/* MetricUnavailable: a metric is unknown for so long that its fallback counts; MetricsAvailable; NoFallback. Ours, not
+ * an HPA's. */
+void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out);
 /* DesiredWithinRange, TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit */
 void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out);
 

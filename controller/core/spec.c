@@ -33,6 +33,21 @@ static const char *metric_broken(const struct core_metric_spec *m)
         return "a Value target is one number for all, and is not forecast";
     if (!(m->capacity_per_pod >= 0) || !isfinite(m->capacity_per_pod))
         return "a capacity is a number >= 0";
+    const struct core_fallback *f = &m->fallback;
+    if (f->after_s > CORE_MAX_FALLBACK_S || (f->after_s > 0 && f->replicas < 1))
+        return "a fallback is at least 1 replica, after at most a day";
+    return NULL;
+}
+
+static const char *schedules_broken(const struct core_spec *spec)
+{
+    if (spec->n_schedules > CORE_MAX_SCHEDULES)
+        return "at most 16 schedules";
+    for (uint32_t i = 0; i < spec->n_schedules; i++) {
+        const struct core_schedule *s = &spec->schedules[i];
+        if (!s->zone || s->min_replicas < 1 || !memchr(s->name, '\0', sizeof s->name))
+            return "a schedule has a name, a zone and a floor of at least 1";
+    }
     return NULL;
 }
 
@@ -57,7 +72,9 @@ const char *core_spec_broken(const struct core_spec *spec)
         return "prediction out of range";
     if (!rules_ok(&spec->up) || !rules_ok(&spec->down))
         return "scaling rules out of range";
-    return NULL;
+    if (spec->has_trusted_stabilization && spec->trusted_stabilization_s > CORE_MAX_STABILIZATION_S)
+        return "a stabilisation window is at most an hour";
+    return schedules_broken(spec);
 }
 
 struct core_spec core_spec_default(void)

@@ -1,5 +1,6 @@
 /* What the user asked for, in the form that the core computes with: numbers in base units, defaults applied,
- * validated (controller/api makes it from a PredictiveAutoscaler). Plain data: copied by value, no pointers.
+ * validated (controller/api makes it from a PredictiveAutoscaler). Plain data, copied by value; only time zones are
+ * borrowed, from whoever loaded them, for as long as any copy is in use.
  *
  * Targets are integers, because the HPA computes with integers: percent of the request, and thousandths of a
  * unit (Quantity.MilliValue(), which rounds up). Replica counts equal to the HPA's depend on it.
@@ -8,13 +9,17 @@
 #define CORE_SPEC_H
 
 #include "base/base.h"
+#include "base/tz.h"
+#include "core/cron.h"
 #include "core/demand.h"
 
-#define CORE_MAX_METRICS  8
-#define CORE_MAX_POLICIES 8
+#define CORE_MAX_METRICS   8
+#define CORE_MAX_POLICIES  8
+#define CORE_MAX_SCHEDULES 16
 
 #define CORE_MAX_STABILIZATION_S 3600
 #define CORE_MAX_PERIOD_S        1800
+#define CORE_MAX_FALLBACK_S      86400
 
 enum core_mode { CORE_AUTO, CORE_SCALE_UP_ONLY, CORE_RECOMMEND, CORE_OFF };
 
@@ -40,6 +45,18 @@ enum core_target_type {
     CORE_TARGET_VALUE,         /* `target_milli`; CORE_METRIC_TOTAL only; not additive: reactive only */
 };
 
+/* What a metric proposes once it has been unknown for a while. It only ever raises: nothing is lowered while a metric
+ * is unknown, with a fallback or without. */
+enum core_fallback_behavior {
+    CORE_FALLBACK_CURRENT_IF_HIGHER, /* max(`replicas`, the current count) is the need, and enters the windows as one */
+    CORE_FALLBACK_AT_LEAST,          /* `replicas` is */
+};
+struct core_fallback {
+    uint32_t after_s; /* unknown for that long; 0: there is no fallback; <= CORE_MAX_FALLBACK_S */
+    int32_t replicas; /* >= 1 */
+    enum core_fallback_behavior behavior;
+};
+
 struct core_metric_spec {
     char name[64]; /* unique in a spec */
     enum core_metric_kind kind;
@@ -49,6 +66,16 @@ struct core_metric_spec {
     int64_t target_milli;    /* >= 1, the others */
     bool forecast;           /* additive demand that is forecast; not with CORE_TARGET_VALUE */
     double capacity_per_pod; /* what a pod can serve, in the metric's unit; 0: the default (core_capacity) */
+    struct core_fallback fallback;
+};
+
+/* A floor while the last `start` is later than the last `end`: a state that can be asked at any time, not an edge that
+ * could be missed. Schedules that can't be understood are not here. */
+struct core_schedule {
+    char name[64];
+    const struct tz *zone; /* of both; never NULL */
+    struct cron start, end;
+    int32_t min_replicas; /* >= 1; above max_replicas it is max_replicas */
 };
 
 enum core_select { CORE_SELECT_MAX, CORE_SELECT_MIN, CORE_SELECT_DISABLED };
@@ -82,10 +109,18 @@ struct core_spec {
     bool behavior;
     struct core_rules up, down;
 
+    /* In place of down.stabilization_s while every forecast is trusted; only the user can switch it on, because a count
+     * may then be lower than that of an HPA. */
+    bool has_trusted_stabilization;
+    uint32_t trusted_stabilization_s; /* <= 3600 */
+
     struct demand_config prediction; /* of each metric that is forecast */
 
     /* HPA constants; the defaults are kube-controller-manager's: 300 s and 30 s. */
     uint32_t cpu_initialization_s, initial_readiness_s;
+
+    uint32_t n_schedules;
+    struct core_schedule schedules[CORE_MAX_SCHEDULES]; /* the last member: most specs have few */
 };
 
 /* Min 1, max 10, one metric "cpu" at 70 % of the request, forecast; no

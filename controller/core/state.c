@@ -17,7 +17,14 @@
 #define MAX_SEGMENTS (DEMAND_MAX_SLOTS / DEMAND_SEGMENT + 2)
 
 enum frame_kind { FRAME_TAIL = 1, FRAME_HISTORY = 2 };
-enum tail_tag { TAG_GENERAL = 1, TAG_BEHAVIOR = 2, TAG_CONTENTION = 3, TAG_DECISIONS = 4, TAG_METRIC = 5 };
+enum tail_tag {
+    TAG_GENERAL = 1,
+    TAG_BEHAVIOR = 2,
+    TAG_CONTENTION = 3,
+    TAG_DECISIONS = 4,
+    TAG_METRIC = 5,
+    TAG_OUTAGES = 6
+};
 enum history_tag { TAG_SEGMENT = 1 };
 
 /* ---- life ---- */
@@ -195,6 +202,10 @@ void core_state_encode_tail(const struct core_state *state, struct buf *out)
     decisions_encode(&state->decisions, &w);
     codec_section_end(&w, at);
 
+    at = codec_section(&w, TAG_OUTAGES);
+    outages_encode(&state->outages, &w);
+    codec_section_end(&w, at);
+
     for (uint32_t i = 0; i < state->n_metrics; i++) {
         at = codec_section(&w, TAG_METRIC);
         put_name(&w, state->metrics[i].name);
@@ -330,6 +341,8 @@ static int read_tail(struct core_state *state, const struct core_spec *spec, str
             ok = get_contention(&section, &state->contention);
         else if (tag == TAG_DECISIONS)
             ok = decisions_decode(&state->decisions, &section) == 0;
+        else if (tag == TAG_OUTAGES)
+            ok = outages_decode(&state->outages, &section) == 0;
         else if (tag == TAG_METRIC)
             ok = get_metric(&section, spec, state);
         if (!ok || section.failed)

@@ -5,6 +5,7 @@
 #include "core/behavior.h"
 #include "core/contention.h"
 #include "core/decisions.h"
+#include "core/outage.h"
 #include "core/step.h"
 
 struct core_state_metric {
@@ -18,6 +19,7 @@ struct core_state {
     struct behavior behavior;
     struct contention contention;
     struct decisions decisions;
+    struct outages outages;
     bool scaled_to_zero; /* the last write of ours was to 0: a count of 0 is not by hand (HPA: condition
                             ScaledToZero) */
 };

@@ -7,6 +7,7 @@
 
 #include "core/hpa.h"
 #include "core/measure.h"
+#include "core/schedule.h"
 #include "core/state.h"
 
 #define STARTUP_DEFAULT_S 120
@@ -71,7 +72,6 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
     uint32_t forecasts = 0, trusted = 0;
     plan->n_metrics = spec->n_metrics;
     plan->lead_s = lead_s(spec, observation);
-    plan->predicted = plan->untrusted = -1;
     for (uint32_t i = 0; i < spec->n_metrics; i++) {
         const struct core_metric_spec *metric = &spec->metrics[i];
         struct core_metric_plan *out = &plan->metrics[i];
@@ -80,6 +80,7 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
         *out = (struct core_metric_plan){.problem = p->problem,
                                          .reactive = p->replicas,
                                          .predicted = -1,
+                                         .fallback = -1,
                                          .within_tolerance = p->within_tolerance,
                                          .current_percent = p->percent,
                                          .current_milli = p->milli,
@@ -102,6 +103,37 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
     plan->forecast_trusted = forecasts > 0 && trusted == forecasts;
 }
 
+/* What metrics propose that have been unknown for too long. */
+static void fall_back(const struct core_spec *spec, struct core_state *state, struct core_plan *plan)
+{
+    bool unknown[CORE_MAX_METRICS] = {false};
+    uint32_t unknown_s[CORE_MAX_METRICS];
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        unknown[i] = plan->metrics[i].problem != CORE_PROBLEM_NONE;
+    outages_note(&state->outages, spec, unknown, plan->time_us, unknown_s);
+    for (uint32_t i = 0; i < spec->n_metrics; i++) {
+        const struct core_fallback *f = &spec->metrics[i].fallback;
+        struct core_metric_plan *m = &plan->metrics[i];
+        m->unknown_s = unknown_s[i];
+        if (!unknown[i] || f->after_s == 0 || unknown_s[i] < f->after_s)
+            continue;
+        m->state = CORE_METRIC_FALLBACK;
+        m->fallback = f->behavior == CORE_FALLBACK_CURRENT_IF_HIGHER ? MAX(f->replicas, plan->current) : f->replicas;
+        plan->fallback = MAX(plan->fallback, m->fallback);
+    }
+}
+
+/* The bounds of this moment: schedules raise the lower one, trust may change the scale-down window. */
+static void take_floor(const struct core_spec *spec, struct core_plan *plan)
+{
+    struct schedule_floor floor = schedule_floor(spec, plan->time_us);
+    plan->scheduled = floor.replicas;
+    plan->schedule = floor.schedule;
+    plan->min = MAX(spec->min_replicas, floor.replicas);
+    if (plan->forecast_trusted && spec->has_trusted_stabilization)
+        plan->down_window_s = spec->trusted_stabilization_s;
+}
+
 /* ---- the decision ---- */
 
 /* HPA: which of its ways reconcileAutoscaler goes. */
@@ -113,9 +145,10 @@ struct question {
     const struct behavior *behavior;
     int64_t now_us;
     enum way way;
-    enum core_mode mode; /* paused is Recommend */
-    int32_t current, min, max;
-    int32_t reactive, predicted; /* -1: none */
+    enum core_mode mode;                   /* paused is Recommend */
+    int32_t current, min, max;             /* `min` with the floor of the schedules */
+    int32_t reactive, predicted, fallback; /* -1: none */
+    uint32_t down_window_s;
     bool contended;
     bool on_hold; /* contended: no write yet */
 };
@@ -159,27 +192,44 @@ static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *
 
 static void compute(const struct question *q, struct answer *a)
 {
-    int32_t predicted = tolerated(q, q->predicted, &a->limits);
+    int32_t raise = MAX(tolerated(q, q->predicted, &a->limits), q->fallback);
     /* The HPA does nothing at all when its metrics give no count, and remembers nothing. Then only a raise
      * counts. */
-    if (q->reactive < 0 && predicted <= q->current)
+    if (q->reactive < 0 && raise <= q->current)
         return;
-    a->raw = MAX(q->reactive, predicted);
+    a->raw = MAX(q->reactive, raise);
     a->recorded = true;
-    struct behavior_answer b = behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, q->min, q->max);
+    /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
+    int32_t min = q->current < q->min ? q->spec->min_replicas : q->min;
+    struct behavior_answer b =
+        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, min, q->max, q->down_window_s);
     static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
                                     [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
                                     [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
                                     [BEHAVIOR_SCALE_UP_LIMIT] = CORE_LIMIT_SCALE_UP_POLICY,
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
-    if (b.stabilized != a->raw)
+    /* An open schedule is in the window too; then it is the schedule that holds the count. */
+    if (b.stabilized != a->raw && b.stabilized == q->min && q->min > q->spec->min_replicas)
+        a->limits |= CORE_LIMIT_SCHEDULED;
+    else if (b.stabilized != a->raw)
         a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
     a->rated = b.replicas;
-    if (q->current == 0 && a->rated < q->min) { /* from zero, and the minimum has been raised since */
+}
+
+/* Below the lower bound: a schedule has begun, or the minimum has been raised since the count went to zero. */
+static void snap_to_min(const struct question *q, struct answer *a)
+{
+    if (a->rated < q->min) {
         a->rated = q->min;
         a->limits |= CORE_LIMIT_MIN_REPLICAS;
+        if (q->min >= a->stabilized)
+            a->limits &= ~(unsigned)CORE_LIMIT_SCALE_UP_POLICY;
+    }
+    if (a->limits & CORE_LIMIT_MIN_REPLICAS && q->min > q->spec->min_replicas) {
+        a->limits &= ~(unsigned)CORE_LIMIT_MIN_REPLICAS;
+        a->limits |= CORE_LIMIT_SCHEDULED;
     }
 }
 
@@ -202,6 +252,7 @@ static void decide(const struct question *q, struct answer *a)
         compute(q, a);
         break;
     }
+    snap_to_min(q, a);
     a->replicas = MIN(MAX(a->rated, MIN(q->min, q->max)), q->max);
     bool active = q->mode == CORE_AUTO || q->mode == CORE_SCALE_UP_ONLY;
     int32_t floor = MIN(q->current, q->max);
@@ -239,8 +290,11 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
         return;
     assert(a->replicas >= q->min && a->replicas <= q->max);           /* I1 */
     assert(!metric_failed || a->replicas >= MIN(q->current, q->max)); /* I2 */
+    if (q->spec->has_trusted_stabilization)
+        return; /* the user gave I8 up */
     struct question without = *q;
     without.predicted = -1;
+    without.min = q->spec->min_replicas;
     decide(&without, &plain);
     assert(a->replicas >= plain.replicas); /* I8 */
 }
@@ -257,8 +311,12 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_TOO_MANY_REPLICAS;
     if (q->way == WAY_UP_TO_MIN)
         return CORE_REASON_TOO_FEW_REPLICAS;
+    if (q->min > q->spec->min_replicas && q->min > MAX(q->current, a->raw))
+        return CORE_REASON_SCHEDULED;
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
+    if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
+        return CORE_REASON_FALLBACK;
     if (a->raw > q->current)
         return q->predicted > q->reactive ? CORE_REASON_FORECAST_ABOVE_CAPACITY : CORE_REASON_METRIC_ABOVE_TARGET;
     return a->raw < q->current ? CORE_REASON_METRIC_BELOW_TARGET : CORE_REASON_WITHIN_TARGET;
@@ -269,6 +327,10 @@ static int32_t deciding_metric(const struct core_plan *plan, const struct hpa_ne
 {
     if (q->way != WAY_COMPUTE)
         return -1;
+    if (plan->reason == CORE_REASON_FALLBACK)
+        for (uint32_t i = 0; i < plan->n_metrics; i++)
+            if (plan->metrics[i].fallback == plan->fallback)
+                return (int32_t)i;
     if (q->predicted <= q->reactive || (q->reactive < 0 && plan->raw < 0))
         return need->metric;
     for (uint32_t i = 0; i < plan->n_metrics; i++)
@@ -319,9 +381,8 @@ static void step_off(struct core_state *state, int32_t current, struct core_plan
 {
     plan->replicas = plan->rated = current;
     plan->reason = CORE_REASON_OFF;
-    plan->reactive = plan->predicted = plan->untrusted = plan->raw = plan->stabilized = -1;
-    plan->metric = plan->failed_metric = -1;
     contention_adopt(&state->contention, current);
+    state->outages.n = 0;
 }
 
 static enum core_mode mode_of(const struct core_spec *spec)
@@ -341,11 +402,20 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
+static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
+{
+    memset(plan, 0, sizeof *plan);
+    plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
+    plan->raw = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
+    plan->min = spec->min_replicas;
+    plan->down_window_s = spec->down.stabilization_s;
+}
+
 void core_step(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
                struct core_plan *plan)
 {
     assert(!core_spec_broken(spec) && observation->n_metrics == spec->n_metrics);
-    memset(plan, 0, sizeof *plan);
+    clear_plan(spec, plan);
     int64_t now_us = observation->time_us;
     int32_t current = MAX(observation->spec_replicas, 0);
     enum core_mode mode = mode_of(spec);
@@ -362,17 +432,21 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, proposals, plan);
+        fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
+        take_floor(spec, plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
                                     .way = way_of(spec, state, current),
                                     .mode = mode,
                                     .current = current,
-                                    .min = spec->min_replicas,
+                                    .min = plan->min,
                                     .max = spec->max_replicas,
                                     .reactive = need.replicas,
                                     .predicted = plan->predicted,
+                                    .fallback = plan->fallback,
+                                    .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
                                     .on_hold = plan->hold_off_s > 0};
         struct answer answer;
@@ -382,10 +456,19 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         count_pods(spec, observation, proposals, plan);
         if (answer.recorded)
             behavior_record(&state->behavior, spec, now_us, answer.raw);
+        int32_t held = MAX(plan->scheduled, plan->fallback);
+        if (held >= 0 && question.way != WAY_DISABLED)
+            behavior_hold(&state->behavior, now_us, held);
     }
     decisions_add(&state->decisions,
                   &(struct core_decision){
                       .time_us = now_us, .current = current, .desired = plan->replicas, .reason = plan->reason});
+}
+
+void core_plan_postpone(struct core_plan *plan)
+{
+    plan->write = false;
+    plan->limits |= CORE_LIMIT_SHRINK_BUDGET;
 }
 
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)

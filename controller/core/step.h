@@ -1,7 +1,9 @@
 /* The decision core: core_step(spec, state, observation) -> plan, state'.
  *
  *     reactive (HPA v2) --+
- *     predicted ----------+-> max = D -> stabilise -> policies -> clamp -> mode, contention -> plan
+ *     predicted ----------+
+ *     fallback -----------+-> max = D -> stabilise -> policies -> clamp -> mode, contention -> plan
+ *     schedules raise the lower bound of the clamp
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
  * tests call this same function. `struct core_state` is everything that survives a restart; its encoding is
@@ -90,7 +92,9 @@ enum core_reason {
     CORE_REASON_METRICS_MISSING = 6,  /* metrics unknown, and the rest gives no reason to raise: held */
     CORE_REASON_SCALING_DISABLED = 7, /* the target's replicas are 0 by hand */
     CORE_REASON_OFF = 8,
-    CORE_REASON_CONTENDED = 9, /* another writer keeps undoing ours, and that changed the plan */
+    CORE_REASON_CONTENDED = 9,  /* another writer keeps undoing ours, and that changed the plan */
+    CORE_REASON_SCHEDULED = 10, /* the floor of a schedule is above the current count and the need */
+    CORE_REASON_FALLBACK = 11,  /* the fallback of an unknown metric is above the current count and the other needs */
     CORE_N_REASONS
 };
 
@@ -106,11 +110,18 @@ enum core_limit {
     CORE_LIMIT_MISSING_METRICS = 1 << 7, /* some metric is unknown, so nothing is lowered */
     CORE_LIMIT_NOT_ACTIVE = 1 << 8,      /* Recommend, paused, ScaleUpOnly: what is shown is not applied */
     CORE_LIMIT_CONTENTION = 1 << 9,
-    CORE_LIMIT_UNTRUSTED = 1 << 10, /* the forecast asked for more and is not trusted */
+    CORE_LIMIT_UNTRUSTED = 1 << 10,     /* the forecast asked for more and is not trusted */
+    CORE_LIMIT_SCHEDULED = 1 << 11,     /* the floor of a schedule is above what would be otherwise */
+    CORE_LIMIT_SHRINK_BUDGET = 1 << 12, /* the executor's: core_plan_postpone() */
 };
-#define CORE_N_LIMITS 11
+#define CORE_N_LIMITS 13
 
-enum core_metric_state { CORE_METRIC_NORMAL, CORE_METRIC_STALE, CORE_METRIC_MISSING };
+enum core_metric_state {
+    CORE_METRIC_NORMAL,
+    CORE_METRIC_STALE,
+    CORE_METRIC_MISSING,
+    CORE_METRIC_FALLBACK, /* unknown for so long that its fallback counts */
+};
 
 /* Why a metric gives no proposal. */
 enum core_problem {
@@ -126,7 +137,7 @@ enum core_problem {
 
 #define CORE_MAX_STAGES 10
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Untrusted Need Stabilised Limited Final */
+    char name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Stabilised Limited Final */
     int32_t replicas;
     char note[120];
 };
@@ -141,13 +152,18 @@ struct core_plan {
     unsigned limits; /* enum core_limit */
 
     /* The pipeline, stage by stage. -1: there is none. */
-    int32_t reactive;   /* the HPA's desired count, before its windows, policies and bounds */
-    int32_t predicted;  /* of trusted forecasts */
-    int32_t untrusted;  /* what forecasts that are not trusted would have asked for */
-    int32_t raw;        /* D = max(reactive, predicted) */
-    int32_t stabilized; /* after the windows; -1: windows and policies were passed by */
-    int32_t rated;      /* after policies and bounds */
-    int32_t metric;     /* index of the deciding metric, -1: none */
+    int32_t reactive;       /* the HPA's desired count, before its windows, policies and bounds */
+    int32_t predicted;      /* of trusted forecasts */
+    int32_t untrusted;      /* what forecasts that are not trusted would have asked for */
+    int32_t fallback;       /* of metrics that are in fallback */
+    int32_t scheduled;      /* the highest floor of the schedules that are active, at most maxReplicas */
+    int32_t raw;            /* D = max(reactive, predicted, fallback) */
+    int32_t stabilized;     /* after the windows; -1: windows and policies were passed by */
+    int32_t rated;          /* after policies and bounds */
+    int32_t metric;         /* index of the deciding metric, -1: none */
+    int32_t schedule;       /* index of the schedule whose floor `scheduled` is, -1: none */
+    int32_t min;            /* the lower bound in force: min(max, max(minReplicas, scheduled)) */
+    uint32_t down_window_s; /* the scale-down window in force */
 
     uint32_t pods_ready, pods_missing, pods_ignored; /* of the deciding metric, else of the first */
     uint32_t lead_s;
@@ -164,6 +180,8 @@ struct core_plan {
         enum core_problem problem;
         int32_t reactive;        /* proposed replicas, -1: none */
         int32_t predicted;       /* whether trusted or not; -1: none */
+        int32_t fallback;        /* -1: it is not in fallback */
+        uint32_t unknown_s;      /* for how long it has been unknown; counted for metrics with a fallback */
         bool trusted;            /* its forecast is */
         bool within_tolerance;   /* the tolerance is why `reactive` is the current count */
         int32_t current_percent; /* utilisation; -1: not a utilisation, or unknown */
@@ -179,6 +197,9 @@ struct core_plan {
     struct core_stage stages[CORE_MAX_STAGES];
     char message[256]; /* one sentence that a person understands */
 };
+
+/* The executor has no room for this scale-down now: it is shown, and not written. core_explain() anew. */
+void core_plan_postpone(struct core_plan *plan);
 
 /* ---- state ---- */
 

@@ -33,12 +33,17 @@ struct line {
     struct pod_request request;
 };
 
+static int resource_of(const struct pa_metric *m)
+{
+    return m->has_resource || m->has_container_resource ? (int)pa_metric_resource(m) : -1;
+}
+
 struct decide *decide_new(const struct pa *pa, const struct core_spec *spec, const struct pod_request *request)
 {
     struct decide *d = xcalloc(1, sizeof *d);
     d->spec = *spec;
     for (uint32_t i = 0; i < pa->spec.n_metrics; i++)
-        d->resource[i] = pa->spec.metrics[i].has_resource ? (int)pa->spec.metrics[i].resource.name : -1;
+        d->resource[i] = resource_of(&pa->spec.metrics[i]);
     d->state = core_state_new(&d->spec);
     d->request = *request;
     return d;
@@ -268,7 +273,7 @@ static void answer(const struct core_plan *plan, struct buf *out)
     json_open(&j, "proposals", '{');
     proposal(&j, "reactive", plan->reactive);
     proposal(&j, "predicted", plan->predicted);
-    proposal(&j, "scheduled", -1);
+    proposal(&j, "scheduled", plan->scheduled);
     proposal(&j, "advisor", -1);
     json_close(&j, '}');
     json_emit_str(&j, "reason", core_reason_name(plan->reason));

@@ -57,10 +57,14 @@ static struct core_spec own_spec(const struct core_spec *spec, double pod_capaci
     return own;
 }
 
+/* What an HPA can be told of it. */
 static struct core_spec plain_spec(const struct core_spec *own)
 {
     struct core_spec plain = *own;
     plain.metrics[0].forecast = false;
+    plain.metrics[0].fallback = (struct core_fallback){.after_s = 0};
+    plain.n_schedules = 0;
+    plain.has_trusted_stabilization = false;
     return plain;
 }
 

@@ -16,6 +16,7 @@
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
+#include "reconcile/shrink.h"
 #include "reconcile/status_writer.h"
 #include "sources/targets.h"
 
@@ -39,6 +40,8 @@ struct reconciler {
     struct annotated *annotated;
     struct backfill *backfill;
     struct owners owners;
+    struct tz_cache *zones; /* of the schedules; specs borrow from it */
+    struct shrink shrink;
     struct workqueue *queue;
     struct map records;       /* key -> struct autoscaler */
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
@@ -52,7 +55,8 @@ struct reconciler {
     int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
-    struct metrics_series *reconcile_seconds;
+    struct metrics_family *scheduled, *fallback;
+    struct metrics_series *reconcile_seconds, *shrinks_waiting;
 };
 
 /* The cached object: what of a PredictiveAutoscaler is needed after decoding, no more. */
@@ -64,6 +68,8 @@ struct pa_object {
     void *spec; /* packed, see pa_object_spec(); the core's defaults when not valid */
     enum core_mode mode;
     enum observed_resource resources[CORE_MAX_METRICS];
+    char *containers[CORE_MAX_METRICS];     /* NULL: the whole pod */
+    char *ignored_schedule;                 /* which one and why; NULL: none is */
     bool paused, paused_unclear, annotated; /* as in struct pa */
     bool valid;
     char *problem; /* which rules the spec breaks; NULL: it is valid */
@@ -85,11 +91,13 @@ struct finding {
     struct error target_error;
     struct error usage_error; /* kind NONE: the metrics API answered */
     struct error pods_error;  /* kind NONE: the pods are known */
+    struct error lacking;     /* kind NONE: all measured pods have the containers that metrics are about */
     struct error write_error; /* kind NONE: nothing was written, or it went well */
     bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
-    int32_t from, to; /* of the write */
-    bool other_owner; /* another autoscaler owns the target */
+    bool shrink_granted; /* a place in the shrink budget is taken */
+    int32_t from, to;    /* of the write */
+    bool other_owner;    /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };
@@ -98,14 +106,15 @@ struct finding {
 struct sync_work {
     int64_t started_us;    /* CLOCK_BOOTTIME */
     struct core_spec spec; /* as the sync found it, or as the decision did */
-    enum observed_resource resources[CORE_MAX_METRICS];
+    struct observed observed[CORE_MAX_METRICS];
     struct core_plan plan;
     struct finding finding;
 };
 
 struct autoscaler {
     struct reconciler *r;
-    char *key, *target_key;
+    const char *key; /* the map's */
+    char *target_key;
     const struct pa_object *pa;       /* the newest; a reference */
     const struct pa_object *in_force; /* the newest valid one, or `pa` where none has been: a sync that is under way
                                          when the spec breaks ends under the one that it began with; a reference */
@@ -139,12 +148,12 @@ struct autoscaler {
 
     /* what was told last */
     struct pa_condition_times times;
-    char foreign_writer[128];
-    int64_t scaled_us; /* Unix, of our last write */
+    char *foreign_writer; /* NULL: not known */
+    int64_t scaled_us;    /* Unix, of our last write */
     int32_t told_current, told_desired;
 };
 
-/* pa_object.c: the spec as the core wants it. Kept without the metrics that are not there, a third of it. */
+/* pa_object.c: the spec as the core wants it. Kept without the metrics and schedules that are not there. */
 void pa_object_spec(const struct pa_object *pa, struct core_spec *ret);
 
 /* sync.c */

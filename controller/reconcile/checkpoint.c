@@ -23,7 +23,7 @@
 
 /* Copies of a checkpoint_owner's strings. */
 struct owner_copy {
-    char *namespace_, *name, *uid, *target_kind, *target_name, *target_uid;
+    const char *namespace_, *name, *uid, *target_kind, *target_name, *target_uid; /* all in one block, the first's */
     bool annotated;
 };
 
@@ -89,23 +89,29 @@ struct checkpoints {
 
 static struct owner_copy copy_owner(const struct checkpoint_owner *o)
 {
-    return (struct owner_copy){.namespace_ = xstrdup(o->namespace_),
-                               .name = xstrdup(o->name),
-                               .uid = xstrdup(o->uid),
-                               .target_kind = xstrdup(o->target_kind),
-                               .target_name = xstrdup(o->target_name),
-                               .target_uid = xstrdup(o->target_uid),
+    const char *const texts[] = {o->namespace_, o->name, o->uid, o->target_kind, o->target_name, o->target_uid};
+    const char *copies[ARRAY_SIZE(texts)];
+    size_t bytes = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        bytes += strlen(texts[i]) + 1;
+    char *block = xcalloc(1, bytes);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        size_t len = strlen(texts[i]) + 1;
+        copies[i] = memcpy(block, texts[i], len);
+        block += len;
+    }
+    return (struct owner_copy){.namespace_ = copies[0],
+                               .name = copies[1],
+                               .uid = copies[2],
+                               .target_kind = copies[3],
+                               .target_name = copies[4],
+                               .target_uid = copies[5],
                                .annotated = o->annotated};
 }
 
 static void owner_done(struct owner_copy *o)
 {
-    free(o->namespace_);
-    free(o->name);
-    free(o->uid);
-    free(o->target_kind);
-    free(o->target_name);
-    free(o->target_uid);
+    free((void *)(uintptr_t)o->namespace_);
 }
 
 static void object_path(struct buf *path, const struct owner_copy *who, enum pa_checkpoint_part part)

@@ -2,6 +2,7 @@
 #include "reconcile/observe.h"
 
 #include "base/alloc.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 
@@ -39,6 +40,51 @@ static struct core_pod_sample sample_of(const struct pod *pod, const struct pod_
     return s;
 }
 
+static const struct container_usage *usage_of(const struct pod_usage *usage, const char *container)
+{
+    for (uint32_t i = 0; i < usage->n_containers; i++)
+        if (streq(usage->containers[i].name, container))
+            return &usage->containers[i];
+    return NULL;
+}
+
+/* The same of one container. As in the HPA a pod whose spec lacks it requests nothing; false: its metrics lack it,
+ * which is an error of the whole metric. */
+static bool container_sample_of(const struct pod *pod, const struct pod_usage *usage, const struct observed *observed,
+                                struct core_pod_sample *ret)
+{
+    const struct pod_container *c = pod_container(pod, observed->container);
+    const struct container_usage *used = usage ? usage_of(usage, observed->container) : NULL;
+    bool cpu = observed->resource == OBSERVE_CPU;
+    *ret = (struct core_pod_sample){.present = false};
+    if (c) {
+        ret->request_milli = cpu ? c->cpu.request_milli : c->memory.request_milli;
+        ret->limit_milli = cpu ? c->cpu.limit_milli : c->memory.limit_milli;
+    }
+    if (used) {
+        ret->present = true;
+        ret->usage_milli = cpu ? used->cpu_milli : used->memory_milli;
+        ret->time_us = usage->time_us;
+        ret->window_us = usage->window_us;
+    }
+    return used || !usage;
+}
+
+/* Gives whether the metric could be read. */
+static bool look_at(struct observer *o, const struct observed *observed, const struct pod_usage *usage, size_t pod,
+                    struct core_pod_sample *ret)
+{
+    if (!observed->container[0]) {
+        *ret = sample_of(o->selected[pod], usage, observed->resource);
+        return true;
+    }
+    if (container_sample_of(o->selected[pod], usage, observed, ret))
+        return true;
+    error_set(&o->lacking, ERROR_API, "container %s not present in metrics for pod %s", observed->container,
+              o->selected[pod]->object.meta.name);
+    return false;
+}
+
 void observer_look(struct observer *o, const struct observe_input *in, struct core_observation *ret)
 {
     size_t n = pods_select(in->pods, in->namespace_, in->selector, &o->selected, &o->selected_cap);
@@ -53,16 +99,18 @@ void observer_look(struct observer *o, const struct observe_input *in, struct co
         .metric_age_s = in->metric_age_s,
         .startup_s = in->startup_s,
     };
+    bool failed[CORE_MAX_METRICS] = {false};
+    o->lacking = ERROR_INIT;
     for (size_t i = 0; i < n; i++) {
         const struct pod *pod = o->selected[i];
         const struct pod_usage *usage =
             in->usage_failed ? NULL : pod_metrics_get(in->usage, in->namespace_, pod->object.meta.name);
         o->pods[i] = pod->core;
         for (uint32_t m = 0; m < in->spec->n_metrics; m++)
-            o->samples[m * n + i] = sample_of(pod, usage, in->resources[m]);
+            failed[m] |= !look_at(o, &in->observed[m], usage, i, &o->samples[m * n + i]);
     }
     for (uint32_t m = 0; m < in->spec->n_metrics; m++) {
-        ret->metrics[m].kind = in->usage_failed ? SAMPLE_ERROR : SAMPLE_VALUE;
+        ret->metrics[m].kind = in->usage_failed || failed[m] ? SAMPLE_ERROR : SAMPLE_VALUE;
         ret->metrics[m].pods = o->samples + m * n;
     }
 }

@@ -9,6 +9,10 @@
 #include "sources/targets.h"
 
 enum observed_resource { OBSERVE_CPU, OBSERVE_MEMORY };
+struct observed {
+    enum observed_resource resource;
+    char container[64]; /* "": the whole pod */
+};
 
 struct observer {
     const struct pod **selected;
@@ -16,13 +20,14 @@ struct observer {
     struct core_pod *pods;
     struct core_pod_sample *samples; /* n_metrics x n_pods */
     size_t pods_cap, samples_cap;
+    struct error lacking; /* of the last look: a measured pod lacks the container that a metric is about */
 };
 
 void observer_done(struct observer *o);
 
 struct observe_input {
     const struct core_spec *spec;
-    const enum observed_resource *resources; /* per metric of the spec */
+    const struct observed *observed; /* per metric of the spec */
     const struct pods *pods;
     const struct pod_metrics *usage;
     const char *namespace_;

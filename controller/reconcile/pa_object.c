@@ -16,17 +16,27 @@ static void pa_object_free(struct object *o)
     free(pa->target.kind);
     free(pa->target.name);
     free(pa->problem);
+    free(pa->ignored_schedule);
+    for (size_t m = 0; m < CORE_MAX_METRICS; m++)
+        free(pa->containers[m]);
     free(pa->spec);
     free(pa);
 }
 
-/* Packed: what is in front of the metrics, as many of them as there are, what is behind them. */
-#define METRICS_AT offsetof(struct core_spec, metrics)
-#define BEHIND_AT  (METRICS_AT + sizeof(((struct core_spec *)NULL)->metrics))
+/* Packed: what is in front of the metrics, as many of them as there are, what is behind them up to the schedules, as
+ * many of those as there are. */
+#define METRICS_AT   offsetof(struct core_spec, metrics)
+#define BEHIND_AT    (METRICS_AT + sizeof(((struct core_spec *)NULL)->metrics))
+#define SCHEDULES_AT offsetof(struct core_spec, schedules)
+
+static size_t bytes_behind(uint32_t n_schedules)
+{
+    return SCHEDULES_AT - BEHIND_AT + n_schedules * sizeof(struct core_schedule);
+}
 
 static void *pack(const struct core_spec *spec)
 {
-    size_t metrics = spec->n_metrics * sizeof(spec->metrics[0]), behind = sizeof(*spec) - BEHIND_AT;
+    size_t metrics = spec->n_metrics * sizeof(spec->metrics[0]), behind = bytes_behind(spec->n_schedules);
     char *packed = xcalloc(1, METRICS_AT + metrics + behind);
     memcpy(packed, spec, METRICS_AT + metrics);
     memcpy(packed + METRICS_AT + metrics, (const char *)spec + BEHIND_AT, behind);
@@ -39,7 +49,9 @@ void pa_object_spec(const struct pa_object *pa, struct core_spec *ret)
     memcpy(ret, pa->spec, METRICS_AT);
     size_t metrics = ret->n_metrics * sizeof(ret->metrics[0]);
     memcpy(ret->metrics, (const char *)pa->spec + METRICS_AT, metrics);
-    memcpy((char *)ret + BEHIND_AT, (const char *)pa->spec + METRICS_AT + metrics, sizeof(*ret) - BEHIND_AT);
+    const char *behind = (const char *)pa->spec + METRICS_AT + metrics;
+    memcpy((char *)ret + BEHIND_AT, behind, bytes_behind(0));
+    memcpy(ret->schedules, behind + bytes_behind(0), ret->n_schedules * sizeof(ret->schedules[0]));
 }
 
 static void keep_status(struct pa_object *pa, const json_t *root)
@@ -60,14 +72,18 @@ static void keep_status(struct pa_object *pa, const json_t *root)
 /* Which numbers of a pod each metric is about. */
 static void keep_resources(struct pa_object *pa, const struct pa_spec *spec)
 {
-    for (uint32_t m = 0; m < spec->n_metrics && m < CORE_MAX_METRICS; m++)
-        pa->resources[m] = spec->metrics[m].resource.name == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY;
+    for (uint32_t m = 0; m < spec->n_metrics && m < CORE_MAX_METRICS; m++) {
+        const struct pa_metric *metric = &spec->metrics[m];
+        pa->resources[m] = pa_metric_resource(metric) == PA_CPU ? OBSERVE_CPU : OBSERVE_MEMORY;
+        if (metric->type == PA_METRIC_CONTAINER_RESOURCE)
+            pa->containers[m] = xstrdup(metric->container_resource.container);
+    }
     if (spec->n_metrics == 0)
         pa->resources[0] = OBSERVE_CPU; /* the default metric */
 }
 
 /* A spec that breaks a rule (stored under an older CRD) is kept with its problem: its status must say so. */
-static void keep_spec(struct pa_object *pa, const json_t *root, const struct operator_config *config)
+static void keep_spec(struct pa_object *pa, const json_t *root, const struct reconciler *r)
 {
     struct core_spec spec = {0};
     struct pa *decoded = xcalloc(1, sizeof(*decoded));
@@ -81,7 +97,9 @@ static void keep_spec(struct pa_object *pa, const json_t *root, const struct ope
     pa->target.kind = xstrdup(pa->valid ? ref->kind : "");
     pa->target.name = xstrdup(pa->valid ? ref->name : "");
     if (pa->valid) {
-        pa_to_core(decoded, config, &spec);
+        struct error ignored;
+        pa_to_core(decoded, r->config, r->zones, &spec, &ignored);
+        pa->ignored_schedule = ignored.kind == ERROR_NONE ? NULL : xstrdup(error_text(&ignored));
         keep_resources(pa, &decoded->spec);
     } else {
         struct error err = ERROR_INIT;
@@ -107,7 +125,7 @@ struct object *pa_object_decode(void *data, const char *raw, size_t len, struct 
         free(pa);
         return NULL;
     }
-    keep_spec(pa, root, r->config);
+    keep_spec(pa, root, r);
     keep_status(pa, root);
     return &pa->object;
 }

@@ -4,7 +4,7 @@
 
 #include "reconcile/autoscaler.h"
 
-/* `data`: the reconciler, for its configuration. */
+/* `data`: the reconciler, for its configuration and time zones. */
 struct object *pa_object_decode(void *data, const char *raw, size_t len, struct error *err);
 struct object *hpa_object_decode(void *data, const char *raw, size_t len, struct error *err);
 

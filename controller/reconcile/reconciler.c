@@ -55,7 +55,7 @@ static void record_free(void *value)
     free(a->state_target_uid);
     free(a->written_rv);
     free(a->target_key);
-    free(a->key);
+    free(a->foreign_writer);
     free(a);
 }
 
@@ -104,6 +104,7 @@ static void record_remove(struct reconciler *r, const char *key)
     if (target_key)
         owners_release(&r->owners, target_key, owner_kind_of(a->pa), a->pa->object.meta.name);
     checkpoints_untrack(r->checkpoints, key, true);
+    shrink_leave(&r->shrink, key);
     status_writer_forget(r->writer, key);
     bool syncing = a->work != NULL;
     sync_abandon(a);
@@ -118,9 +119,9 @@ static void record_remove(struct reconciler *r, const char *key)
 static struct autoscaler *record_new(struct reconciler *r, const char *key)
 {
     struct autoscaler *a = xcalloc(1, sizeof(*a));
-    *a = (struct autoscaler){.r = r, .key = xstrdup(key)};
+    *a = (struct autoscaler){.r = r};
     list_init(&a->wait);
-    map_set(&r->records, key, a);
+    a->key = map_set(&r->records, key, a);
     return a;
 }
 
@@ -413,7 +414,16 @@ static void register_metrics(struct reconciler *r)
                                        "namespace,name", NULL, 0);
     r->decisions = metrics_family(r->metrics, METRICS_COUNTER, "ai4k8s_rescales_total",
                                   "Replica counts that were written.", "direction,reason", NULL, 0);
-    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted, r->forecast_error};
+    r->scheduled = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_scheduled_replicas",
+                                  "Floor of the schedules that are active; 0: none is.", "namespace,name", NULL, 0);
+    r->fallback =
+        metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_fallback_active",
+                       "1 while a metric is unknown for so long that its fallback counts.", "namespace,name", NULL, 0);
+    r->shrinks_waiting = metrics_get(metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_shrinks_waiting",
+                                                    "Targets that wait for room in the shrink budget.", "", NULL, 0),
+                                     NULL);
+    struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted,
+                                    r->forecast_error,   r->scheduled,        r->fallback};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         metrics_limit(all[i], 10000);
 }
@@ -432,6 +442,8 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     map_init(&r->records, record_free);
     list_init(&r->waiting);
     owners_init(&r->owners);
+    shrink_init(&r->shrink);
+    r->zones = tz_cache_new(NULL);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
     loop_timer_init(&r->last_writes, r->loop, LOOP_NORMAL, give_up_writes, r);
     register_metrics(r);
@@ -492,6 +504,8 @@ struct reconciler *reconciler_free(struct reconciler *r)
     free(r->autoscalers);
     free(r->hpas);
     owners_done(&r->owners);
+    shrink_done(&r->shrink);
+    tz_cache_free(r->zones);
     free(r);
     return NULL;
 }
@@ -535,6 +549,7 @@ bool reconciler_synced(const struct reconciler *r)
 void reconciler_lead(struct reconciler *r)
 {
     r->leading = true;
+    shrink_empty(&r->shrink, loop_now_us(r->loop));
     loop_timer_arm(&r->look, 0);
 }
 

@@ -55,6 +55,14 @@ static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
     set_core(a, s, PA_ABLE_TO_SCALE, &c);
 }
 
+/* What the query of a metric said; NULL: nothing. */
+static const char *failure_of(const struct finding *f)
+{
+    if (f->usage_error.kind != ERROR_NONE)
+        return error_text(&f->usage_error);
+    return f->lacking.kind != ERROR_NONE ? error_text(&f->lacking) : NULL;
+}
+
 static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
 {
     const struct finding *f = &a->work->finding;
@@ -67,8 +75,7 @@ static void set_scaling_active(struct autoscaler *a, struct pa_status *s)
     else if (f->target != TARGET_OK)
         pa_condition_set(s, PA_SCALING_ACTIVE, CONDITION_FALSE, "FailedGetScale", "the target could not be read");
     else if (f->ok) {
-        core_condition_scaling_active(&a->work->spec, &a->work->plan,
-                                      f->usage_error.kind == ERROR_NONE ? NULL : error_text(&f->usage_error), &c);
+        core_condition_scaling_active(&a->work->spec, &a->work->plan, failure_of(f), &c);
         set_core(a, s, PA_SCALING_ACTIVE, &c);
     }
 }
@@ -84,8 +91,8 @@ static void set_conflict(struct autoscaler *a, struct pa_status *s)
     else if (f->ok && a->work->plan.contended)
         pa_condition_set(s, PA_CONFLICT, CONDITION_TRUE, "ForeignWrites",
                          "%s%sundid our replica count twice; nothing is lowered for 30 minutes, raises hold off",
-                         a->foreign_writer[0] ? a->foreign_writer : "someone else",
-                         a->foreign_writer[0] ? " (by managedFields) " : " ");
+                         a->foreign_writer ? a->foreign_writer : "someone else",
+                         a->foreign_writer ? " (by managedFields) " : " ");
     else
         pa_condition_set(s, PA_CONFLICT, CONDITION_FALSE, "NoConflict", "no one else scales the target");
 }
@@ -117,7 +124,7 @@ static void set_paused(struct autoscaler *a, struct pa_status *s)
         pa_condition_set(s, PA_PAUSED, CONDITION_FALSE, "NotPaused", "decisions are applied as spec.mode says");
 }
 
-static void set_ready(struct pa_status *s)
+static void set_ready(const struct autoscaler *a, struct pa_status *s)
 {
     /* The first of these that is not as it should be is the reason. */
     static const struct {
@@ -137,7 +144,10 @@ static void set_ready(struct pa_status *s)
             return;
         }
     }
-    pa_condition_set(s, PA_READY, CONDITION_TRUE, "Ready", "the target is looked after");
+    if (a->pa->ignored_schedule)
+        pa_condition_set(s, PA_READY, CONDITION_FALSE, "InvalidSchedule", "%s", a->pa->ignored_schedule);
+    else
+        pa_condition_set(s, PA_READY, CONDITION_TRUE, "Ready", "the target is looked after");
 }
 
 /* ---- forecast ---- */
@@ -229,19 +239,22 @@ static void set_metrics(const struct autoscaler *a, struct pa_status *s)
         const struct core_metric_plan *p = &a->work->plan.metrics[m];
         struct pa_metric_status *out = &s->current_metrics[s->n_current_metrics++];
         (void)str_copy(out->name, sizeof(out->name), a->work->spec.metrics[m].name);
-        (void)str_copy(out->type, sizeof(out->type), "Resource");
+        const struct observed *observed = &a->work->observed[m];
+        bool whole = observed->container[0] == '\0';
+        (void)str_copy(out->type, sizeof(out->type), whole ? "Resource" : "ContainerResource");
         out->state = (enum pa_metric_state)p->state;
         out->has_proposed_replicas = p->reactive >= 0;
         out->proposed_replicas = MAX(p->reactive, 0);
         if (p->problem != CORE_PROBLEM_NONE)
             continue;
-        out->has_resource = true;
-        (void)str_copy(out->resource.name, sizeof(out->resource.name),
-                       a->work->resources[m] == OBSERVE_CPU ? "cpu" : "memory");
-        out->resource.current.has_average_utilization = p->current_percent >= 0;
-        out->resource.current.average_utilization = MAX(p->current_percent, 0);
-        out->resource.current.has_average_value = true;
-        out->resource.current.average_value = pa_status_quantity((double)p->current_milli / 1000);
+        struct pa_resource_status *resource = whole ? &out->resource : &out->container_resource;
+        *(whole ? &out->has_resource : &out->has_container_resource) = true;
+        (void)str_copy(resource->name, sizeof(resource->name), observed->resource == OBSERVE_CPU ? "cpu" : "memory");
+        (void)str_copy(resource->container, sizeof(resource->container), observed->container);
+        resource->current.has_average_utilization = p->current_percent >= 0;
+        resource->current.average_utilization = MAX(p->current_percent, 0);
+        resource->current.has_average_value = true;
+        resource->current.average_value = pa_status_quantity((double)p->current_milli / 1000);
     }
 }
 
@@ -252,8 +265,10 @@ static void set_decision(const struct autoscaler *a, struct pa_status *s)
     s->has_last_decision = s->has_replica_proposals = true;
     s->replica_proposals = (struct pa_proposals){.has_reactive = plan->reactive >= 0,
                                                  .has_predicted = plan->predicted >= 0,
+                                                 .has_scheduled = plan->scheduled >= 0,
                                                  .reactive = MAX(plan->reactive, 0),
                                                  .predicted = MAX(plan->predicted, 0),
+                                                 .scheduled = MAX(plan->scheduled, 0),
                                                  .final = plan->replicas};
     d->time_us = plan->time_us;
     d->direction = (enum pa_direction)plan->direction;
@@ -340,6 +355,11 @@ static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
     if (before(a, PA_PAUSED) == CONDITION_TRUE)
         tell_of_condition(a, s, PA_PAUSED, CONDITION_FALSE, EVENT_NORMAL, "Resumed");
     tell_of_condition(a, s, PA_CONFIG_VALID, CONDITION_FALSE, EVENT_WARNING, NULL);
+    tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_TRUE, EVENT_WARNING, "FallbackActive");
+    if (before(a, PA_FALLBACK_ACTIVE) == CONDITION_TRUE)
+        tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_FALSE, EVENT_NORMAL, "FallbackEnded");
+    if (a->pa->ignored_schedule)
+        tell_of_condition(a, s, PA_READY, CONDITION_FALSE, EVENT_WARNING, NULL);
 }
 
 /* ---- metrics ---- */
@@ -352,6 +372,9 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     metrics_set(metrics_get(r->replicas_desired, m->namespace_, m->name, NULL), s->desired_replicas);
     metrics_set(metrics_get(r->replicas_current, m->namespace_, m->name, NULL), s->current_replicas);
     metrics_set(metrics_get(r->trusted, m->namespace_, m->name, NULL), trusted && trusted->status == CONDITION_TRUE);
+    metrics_set(metrics_get(r->scheduled, m->namespace_, m->name, NULL), s->replica_proposals.scheduled);
+    const struct pa_condition *fallback = pa_condition_get(s, PA_FALLBACK_ACTIVE);
+    metrics_set(metrics_get(r->fallback, m->namespace_, m->name, NULL), fallback && fallback->status == CONDITION_TRUE);
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
@@ -410,10 +433,12 @@ bool report_sync(struct autoscaler *a)
         struct core_condition c;
         core_condition_scaling_limited(&a->work->plan, &c);
         set_core(a, s, PA_SCALING_LIMITED, &c);
+        core_condition_fallback(&a->work->spec, &a->work->plan, &c);
+        set_core(a, s, PA_FALLBACK_ACTIVE, &c);
         set_metrics(a, s);
         set_decision(a, s);
     }
-    set_ready(s);
+    set_ready(a, s);
     s->last_scale_us = a->scaled_us;
     tell_transitions(a, s);
     pa_conditions_stamp(&a->times, s, loop_real_us(a->r->loop));

@@ -19,13 +19,13 @@
 #define RETRY_FIRST_US     (2 * USEC_PER_SEC)
 #define RETRY_LAST_US      (120 * USEC_PER_SEC)
 #define MAX_BODY_BYTES     (64 * 1024)
-#define MAX_RUNNING        16  /* a slow server is not helped by more */
+#define MAX_RUNNING        8   /* a slow server is not helped by more; so many connections there are without HTTP/2 */
 #define MAX_QUEUED         128 /* objects; at some 3 KiB each */
 
 struct entry {
     struct status_writer *owner;
-    struct list node; /* in a queue; empty: waits for nothing */
-    char *key;
+    struct list node;             /* in a queue; empty: waits for nothing */
+    const char *key;              /* the map's */
     char *body;                   /* what waits or is being written; NULL: nothing */
     struct schema_digest digest;  /* of `body` */
     struct schema_digest sent;    /* of what is being written */
@@ -80,7 +80,6 @@ static void entry_free(void *value)
     loop_timer_disarm(&e->retry);
     leave_queue(e);
     drop_body(e);
-    free(e->key);
     free(e);
 }
 
@@ -175,10 +174,10 @@ static struct entry *entry_of(struct status_writer *w, const char *key)
     if (e)
         return e;
     e = xcalloc(1, sizeof(*e));
-    *e = (struct entry){.owner = w, .key = xstrdup(key), .written_us = loop_now_us(w->loop)};
+    *e = (struct entry){.owner = w, .written_us = loop_now_us(w->loop)};
     list_init(&e->node);
     loop_timer_init(&e->retry, w->loop, LOOP_NORMAL, try_again, e);
-    map_set(&w->entries, key, e);
+    e->key = map_set(&w->entries, key, e);
     return e;
 }
 

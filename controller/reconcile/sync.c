@@ -41,6 +41,14 @@ static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const
     a->written_rv = xstrdup0(resource_version);
 }
 
+/* A scale-down that certainly did not happen takes no room in the budget. */
+static void give_back(struct autoscaler *a, bool maybe_applied)
+{
+    if (a->work->finding.shrink_granted && !maybe_applied)
+        shrink_refund(&a->r->shrink);
+    a->work->finding.shrink_granted = false;
+}
+
 static void on_written(void *data, const struct target_result *result, const struct error *err)
 {
     struct autoscaler *a = data;
@@ -53,6 +61,7 @@ static void on_written(void *data, const struct target_result *result, const str
     }
     a->work->finding.write_error = *err;
     a->read_live = true;
+    give_back(a, result->maybe_applied);
     if (result->maybe_applied) {
         a->unsure.active = true;
         a->unsure.from = a->scale.spec_replicas;
@@ -79,15 +88,18 @@ static void on_read_before_write(void *data, const struct target_result *result,
     if (result->problem != TARGET_OK) {
         a->work->finding.write_error = *err;
         a->read_live = true;
+        give_back(a, false);
         finish(a, -1);
         return;
     }
     if (result->scale.spec_replicas != a->scale.spec_replicas || !streq(result->scale.uid, a->scale.uid)) {
         a->read_live = true;
+        give_back(a, false);
         finish(a, RETRY_SOON_US);
         return;
     }
     if (a->outdated) {
+        give_back(a, false);
         decide_anew(a);
         return;
     }
@@ -132,6 +144,27 @@ static bool other_owner(struct autoscaler *a)
     return true;
 }
 
+/* Whether what would be written may be; a scale-down needs room in the budget of all. */
+static bool has_room(struct autoscaler *a)
+{
+    struct reconciler *r = a->r;
+    struct sync_work *work = a->work;
+    bool lowers = work->plan.write && !work->finding.other_owner && work->plan.direction == CORE_DOWN;
+    bool room = true;
+    if (!lowers)
+        shrink_leave(&r->shrink, a->key);
+    else
+        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop),
+                          2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC, r->records.count);
+    metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
+    work->finding.shrink_granted = lowers && room;
+    if (!room) {
+        core_plan_postpone(&work->plan);
+        core_explain(&work->spec, &work->plan);
+    }
+    return room;
+}
+
 /* The plan stands: it is written, unless nothing changes or another autoscaler owns the target. */
 static void act(struct autoscaler *a)
 {
@@ -140,7 +173,7 @@ static void act(struct autoscaler *a)
         return;
     }
     a->work->finding.other_owner = other_owner(a);
-    if (!a->work->plan.write || a->work->finding.other_owner) {
+    if (!has_room(a) || !a->work->plan.write || a->work->finding.other_owner) {
         finish(a, -1);
         return;
     }
@@ -152,7 +185,8 @@ static void on_writer(void *data, const char *manager)
 {
     struct autoscaler *a = data;
     a->op_writer = 0;
-    (void)str_copy(a->foreign_writer, sizeof(a->foreign_writer), manager);
+    free(a->foreign_writer);
+    a->foreign_writer = *manager ? xstrdup(manager) : NULL;
     act(a);
 }
 
@@ -168,7 +202,7 @@ static void decide(struct autoscaler *a)
     observer_look(&a->r->observer,
                   &(struct observe_input){
                       .spec = &a->work->spec,
-                      .resources = a->work->resources,
+                      .observed = a->work->observed,
                       .pods = r->pods,
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
@@ -180,6 +214,7 @@ static void decide(struct autoscaler *a)
                       .startup_s = startup_s(a),
                   },
                   &seen);
+    a->work->finding.lacking = a->r->observer.lacking;
     note_metric_age(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);
     core_explain(&a->work->spec, &a->work->plan);
@@ -398,6 +433,7 @@ static void on_target(void *data, const struct target_result *result, const stru
 static void let_go(struct autoscaler *a)
 {
     a->off = true;
+    shrink_leave(&a->r->shrink, a->key);
     pod_metrics_forget(a->r->usage, a->key);
     if (a->watching_pods)
         pods_unwatch(a->r->pods, a->pa->object.meta.namespace_);
@@ -407,7 +443,12 @@ static void let_go(struct autoscaler *a)
 void sync_take_spec(struct autoscaler *a)
 {
     pa_object_spec(a->in_force, &a->work->spec);
-    memcpy(a->work->resources, a->in_force->resources, sizeof(a->work->resources));
+    for (size_t m = 0; m < CORE_MAX_METRICS; m++) {
+        struct observed *observed = &a->work->observed[m];
+        const char *container = a->in_force->containers[m];
+        observed->resource = a->in_force->resources[m];
+        (void)str_copy(observed->container, sizeof(observed->container), container ? container : "");
+    }
 }
 
 void sync_begin(struct autoscaler *a)

@@ -11,12 +11,22 @@
 #include "kube/quantity.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void pod_free(struct object *o)
 {
     struct pod *pod = CONTAINER_OF(o, struct pod, object);
     labels_done(&pod->labels);
+    free(pod->containers);
     free(pod);
+}
+
+const struct pod_container *pod_container(const struct pod *pod, const char *name)
+{
+    for (uint32_t i = 0; i < pod->n_containers; i++)
+        if (streq(pod->containers[i].name, name))
+            return &pod->containers[i];
+    return NULL;
 }
 
 static int64_t time_at(const json_t *o, const char *path)
@@ -61,23 +71,84 @@ static void add_container(struct sum *s, const json_t *container, const char *re
         s->limit_missing = true;
 }
 
-static struct pod_resource resource_of(const json_t *pod, const char *resource)
+/* Calls `each` for the containers that run as long as the pod does: restartable init containers are some of them. */
+static void each_container(const json_t *pod, void (*each)(void *data, const json_t *container), void *data)
 {
-    struct sum s = {0};
     size_t i;
     json_t *container;
-    json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.containers"), i, container)
-        add_container(&s, container, resource);
+    json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.containers"), i, container) each(data, container);
     json_array_foreach((json_t *)(uintptr_t)json_at(pod, "spec.initContainers"), i, container)
     {
         const char *restart = json_str(container, "restartPolicy");
         if (restart && streq(restart, "Always"))
-            add_container(&s, container, resource);
+            each(data, container);
     }
-    struct pod_resource r = {
-        .request_milli = s.request_missing ? -1 : s.request,
-        .limit_milli = s.limit_missing ? 0 : s.limit,
+}
+
+static struct pod_resource resource_of_sum(const struct sum *s)
+{
+    return (struct pod_resource){
+        .request_milli = s->request_missing ? -1 : s->request,
+        .limit_milli = s->limit_missing ? 0 : s->limit,
     };
+}
+
+struct pod_sums {
+    struct sum cpu, memory;
+    uint32_t n;
+    size_t name_bytes;
+};
+
+static void add_to_sums(void *data, const json_t *container)
+{
+    struct pod_sums *sums = data;
+    const char *name = json_str(container, "name");
+    add_container(&sums->cpu, container, "cpu");
+    add_container(&sums->memory, container, "memory");
+    sums->n++;
+    sums->name_bytes += name ? strlen(name) + 1 : 1;
+}
+
+struct container_list {
+    struct pod *pod;
+    char *names; /* room for the next one */
+};
+
+static const char *keep_name(char **room, const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    char *at = memcpy(*room, name, bytes);
+    *room += bytes;
+    return at;
+}
+
+static void keep_container(void *data, const json_t *container)
+{
+    struct container_list *list = data;
+    if (list->pod->n_containers == POD_MAX_CONTAINERS)
+        return;
+    struct pod_container *c = &list->pod->containers[list->pod->n_containers++];
+    struct sum cpu = {0}, memory = {0};
+    const char *name = json_str(container, "name");
+    add_container(&cpu, container, "cpu");
+    add_container(&memory, container, "memory");
+    c->name = keep_name(&list->names, name ? name : "");
+    c->cpu = resource_of_sum(&cpu);
+    c->memory = resource_of_sum(&memory);
+}
+
+static void read_containers(struct pod *pod, const json_t *root, const struct pod_sums *sums)
+{
+    uint32_t n = MIN(sums->n, POD_MAX_CONTAINERS);
+    char *block = xcalloc(1, n * sizeof(*pod->containers) + sums->name_bytes + 1);
+    pod->containers = (struct pod_container *)(void *)block;
+    struct container_list list = {.pod = pod, .names = block + n * sizeof(*pod->containers)};
+    each_container(root, keep_container, &list);
+}
+
+static struct pod_resource resource_of(const json_t *pod, const struct sum *s, const char *resource)
+{
+    struct pod_resource r = resource_of_sum(s);
     int64_t milli;
     if (milli_of(json_at(pod, "spec.resources.requests"), resource, &milli))
         r.request_milli = milli;
@@ -137,8 +208,11 @@ struct object *pod_decode(const char *raw, size_t len, struct error *err)
     pod->core.deleting = pod->object.meta.deletion_us != 0;
     pod->core.start_us = time_at(root, "status.startTime");
     read_conditions(pod, root);
-    pod->cpu = resource_of(root, "cpu");
-    pod->memory = resource_of(root, "memory");
+    struct pod_sums sums = {.n = 0};
+    each_container(root, add_to_sums, &sums);
+    pod->cpu = resource_of(root, &sums.cpu, "cpu");
+    pod->memory = resource_of(root, &sums.memory, "memory");
+    read_containers(pod, root, &sums);
     labels_decode(json_at(root, "metadata.labels"), &pod->labels);
     return &pod->object;
 }

@@ -23,6 +23,13 @@ struct sample_entry {
     uint64_t round; /* the fetch that brought it */
 };
 
+static void sample_free(void *value)
+{
+    struct sample_entry *entry = value;
+    free(entry->usage.containers);
+    free(entry);
+}
+
 struct group {
     struct pod_metrics *owner;
     char *namespace_;
@@ -161,18 +168,19 @@ static int on_item(void *data, const char *json, size_t len, struct error *err)
     struct pod_metrics *m = f->owner;
     struct usage_item item;
     int r = usage_decode(json, len, &item, err);
-    if (r < 0 || item.usage.time_us > loop_real_us(m->loop) + FUTURE_LIMIT_US) {
-        f->rejected++; /* one bad item must not hide the others */
+    struct group *g = r < 0 ? NULL : f->group ? f->group : map_get(&m->groups, item.namespace_);
+    bool future = r == 0 && item.usage.time_us > loop_real_us(m->loop) + FUTURE_LIMIT_US;
+    if (r != 0 || future || !g || !streq(g->namespace_, item.namespace_)) {
+        f->rejected += r < 0 || future; /* one bad item must not hide the others */
+        free(item.usage.containers);
         return 0;
     }
-    struct group *g = f->group ? f->group : map_get(&m->groups, item.namespace_);
-    if (r > 0 || !g || !streq(g->namespace_, item.namespace_))
-        return 0;
     struct sample_entry *entry = map_get(&g->samples, item.pod);
     if (!entry) {
         entry = xcalloc(1, sizeof(*entry));
         map_set(&g->samples, item.pod, entry);
     }
+    free(entry->usage.containers);
     *entry = (struct sample_entry){.usage = item.usage, .round = g->round};
     metrics_add(m->samples, 1);
     return 0;
@@ -376,7 +384,7 @@ static struct group *group_of(struct pod_metrics *m, const char *namespace_)
         return g;
     g = xcalloc(1, sizeof(*g));
     *g = (struct group){.owner = m, .namespace_ = xstrdup(namespace_), .since = m->serial};
-    map_init(&g->samples, free);
+    map_init(&g->samples, sample_free);
     list_init(&g->members);
     list_init(&g->waiters);
     loop_timer_init(&g->answer, m->loop, LOOP_NORMAL, tell_waiters, g);

@@ -8,9 +8,15 @@
 #include "kube/client.h"
 #include "sources/pods.h"
 
-struct pod_usage {
-    int64_t time_us, window_us;      /* Unix; the sample covers [time - window, time] */
+struct container_usage {
+    const char *name;
     int64_t cpu_milli, memory_milli; /* thousandths of a core, of a byte: as the HPA counts */
+};
+struct pod_usage {
+    int64_t time_us, window_us; /* Unix; the sample covers [time - window, time] */
+    int64_t cpu_milli, memory_milli;
+    uint32_t n_containers;
+    struct container_usage *containers; /* with their names in one allocation */
 };
 
 struct pod_metrics;

@@ -16,13 +16,24 @@ struct pod_resource {
     int64_t limit_milli;   /* 0: a container has none */
 };
 
+/* One container, for metrics that are about it alone. */
+struct pod_container {
+    const char *name;
+    struct pod_resource cpu, memory;
+};
+
 struct pod {
     struct object object;
     struct labels labels;
     struct core_pod core; /* phase, readiness, times */
     bool unschedulable;   /* PodScheduled False with reason Unschedulable */
     struct pod_resource cpu, memory;
+    uint32_t n_containers;
+    struct pod_container *containers; /* with their names in one allocation */
 };
+#define POD_MAX_CONTAINERS 256
+
+const struct pod_container *pod_container(const struct pod *pod, const char *name); /* NULL: it has none */
 
 struct pods;
 struct pods *pods_new(struct kube_client *client, struct log *log, struct metrics *metrics);

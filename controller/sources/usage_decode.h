@@ -10,8 +10,8 @@ struct usage_item {
     struct pod_usage usage;
 };
 
-/* 0: a sample; 1: an item without one (a container lacks a value: the pod counts as missing); < 0: no
- * PodMetrics. */
+/* 0: a sample, whose containers the caller frees; 1: an item without one (a container lacks a value: the pod counts as
+ * missing); < 0: no PodMetrics. */
 int usage_decode(const char *json, size_t len, struct usage_item *ret, struct error *err);
 
 /* metav1.Duration as text ("15.046s", "1m0s", "250ms"); false: not one, negative, or above a day. */

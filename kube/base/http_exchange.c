@@ -404,6 +404,26 @@ static CURLcode set_tls(struct exchange *ex)
     return code;
 }
 
+/* How a socket of it comes about and is kept. */
+static CURLcode set_socket(struct exchange *ex)
+{
+    CURLcode code = CURLE_OK;
+    CURL *easy = ex->easy;
+    SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
+    SET(CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
+    SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    SET(CURLOPT_RESOLVER_START_DATA, ex);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, ex);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    if (ex->origin->connect_to) {
+        ex->connect_to.data = ex->origin->connect_to;
+        SET(CURLOPT_CONNECT_TO, &ex->connect_to);
+    }
+    return code;
+}
+
 static CURLcode set_connection(struct exchange *ex)
 {
     CURLcode code = CURLE_OK;
@@ -425,18 +445,6 @@ static CURLcode set_connection(struct exchange *ex)
     SET(CURLOPT_FRESH_CONNECT, q->fresh_connection ? 1L : 0L);
     SET(CURLOPT_HTTP_VERSION, (long)(shared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(CURLOPT_PIPEWAIT, shared && ex->origin->https ? 1L : 0L);
-    SET(CURLOPT_TCP_KEEPALIVE, 1L);
-    SET(CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_IDLE_S);
-    SET(CURLOPT_TCP_KEEPINTVL, (long)KEEPALIVE_INTERVAL_S);
-    SET(CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
-    SET(CURLOPT_RESOLVER_START_DATA, ex);
-    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    SET(CURLOPT_OPENSOCKETDATA, ex);
-    SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
-    if (ex->origin->connect_to) {
-        ex->connect_to.data = ex->origin->connect_to;
-        SET(CURLOPT_CONNECT_TO, &ex->connect_to);
-    }
     return code;
 }
 
@@ -518,6 +526,8 @@ struct exchange *exchange_new(struct http *http, struct http_origin *origin, con
     CURLcode code = ex->easy ? set_tls(ex) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
         code = set_connection(ex);
+    if (code == CURLE_OK)
+        code = set_socket(ex);
     if (code == CURLE_OK)
         code = set_request(ex);
     if (code != CURLE_OK) {

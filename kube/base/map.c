@@ -135,7 +135,7 @@ const char *map_set(struct map *m, const char *key, void *value)
     return e->key;
 }
 
-void *map_take(struct map *m, const char *key)
+static struct map_entry *detach(struct map *m, const char *key)
 {
     if (!m->count)
         return NULL;
@@ -143,19 +143,28 @@ void *map_take(struct map *m, const char *key)
     if (!slot)
         return NULL;
     struct map_entry *e = *slot;
-    void *value = e->value;
     *slot = (struct map_entry *)(uintptr_t)&removed_mark;
     m->count--;
+    return e;
+}
+
+void *map_take(struct map *m, const char *key)
+{
+    struct map_entry *e = detach(m, key);
+    void *value = e ? e->value : NULL;
     free(e);
     return value;
 }
 
 bool map_remove(struct map *m, const char *key)
 {
-    void *value = map_take(m, key);
-    if (value && m->free_value)
-        m->free_value(value);
-    return value;
+    struct map_entry *e = detach(m, key);
+    if (!e)
+        return false;
+    if (m->free_value)
+        m->free_value(e->value); /* which may still use the key that map_set() gave */
+    free(e);
+    return true;
 }
 
 struct map_iter map_iter(const struct map *m UNUSED)

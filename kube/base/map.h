@@ -32,7 +32,7 @@ void map_clear(struct map *m); /* the same: the map may be used again */
 
 void *map_get(const struct map *m, const char *key); /* NULL: absent */
 /* Stores; another value that was there is freed. `value` must not be NULL. Gives the map's own copy of the
- * key, valid until the entry is removed. */
+ * key, valid until the entry is removed and its value freed. */
 const char *map_set(struct map *m, const char *key, void *value);
 /* Removes and gives the value (it is not freed), or NULL. */
 void *map_take(struct map *m, const char *key);

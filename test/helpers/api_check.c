@@ -126,6 +126,14 @@ static void fill_metrics(struct pa_status *s)
         m->resource.current.average_utilization = 71;
         m->resource.current.average_value = pa_status_quantity(i == 0 ? 0.3547 : 268435456);
     }
+    struct pa_metric_status *m = &s->current_metrics[s->n_current_metrics++];
+    *m = (struct pa_metric_status){.has_container_resource = true, .state = PA_FALLBACK};
+    (void)str_copy(m->name, sizeof m->name, "main");
+    (void)str_copy(m->type, sizeof m->type, "ContainerResource");
+    (void)str_copy(m->container_resource.name, sizeof m->container_resource.name, "cpu");
+    (void)str_copy(m->container_resource.container, sizeof m->container_resource.container, "main");
+    m->container_resource.current.has_average_utilization = true;
+    m->container_resource.current.average_utilization = 55;
 }
 
 static void fill_forecast(struct pa_forecast_status *f)
@@ -157,8 +165,13 @@ static int print_status(const char *namespace_, const char *name)
     s->desired_replicas = 6;
     s->last_scale_us = NOW_US - HOUR_US;
     s->has_replica_proposals = s->has_last_decision = s->has_forecast = true;
-    s->replica_proposals =
-        (struct pa_proposals){.has_reactive = true, .has_predicted = true, .reactive = 4, .predicted = 7, .final = 6};
+    s->replica_proposals = (struct pa_proposals){.has_reactive = true,
+                                                 .has_predicted = true,
+                                                 .has_scheduled = true,
+                                                 .reactive = 4,
+                                                 .predicted = 7,
+                                                 .scheduled = 5,
+                                                 .final = 6};
     fill_decision(&s->last_decision);
     fill_metrics(s);
     fill_forecast(&s->forecast);

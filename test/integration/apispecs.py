@@ -26,6 +26,7 @@ SUBDOMAINS = ["web", "web-1", "a.b", "x" * 253, "0"]
 BAD_SUBDOMAINS = ["", "a.", ".a", "a..b", "Web", "a-.b", "x" * 254, "a/b", "web\n", False]
 API_VERSIONS = ["apps/v1", "argoproj.io/v1alpha1", "a.b.c/v1", "x/stable"]
 BAD_API_VERSIONS = ["", "v1", "apps", "apps/", "/v1", "apps/v1/x", "Apps/v1", "apps/V1", "apps/1", "a" * 128, 1]
+BAD_SCHEDULE_TEXTS = ["", "0 8 * * é", "0 8 * *\n*", "../../etc/passwd", "europe/berlin", "x" * 101, "0 8 * * mon#1", "?", 5]
 KINDS = ["Deployment", "StatefulSet", "Rollout", "X1"]
 BAD_KINDS = ["", "deployment", "Deploy ment", "Deploy-ment", "X" * 64, "DaemonSet", "Job", 1]
 WRONG = [None, True, False, 0, 1, -1, 2.0, 2.5, "1", "", "Auto", [], {}, [1], [None], {"a": 1}, 2**31, 2**63 - 1, -(2**63)]
@@ -90,8 +91,19 @@ class Generator:
         if (kind == "AverageValue") != (rng.random() < 0.03):
             target["averageValue"] = rng.choice(QUANTITIES)
         metric: JSON = {"name": name, "type": "Resource", "resource": {"name": resource, "target": target}}
+        if rng.random() < 0.3:
+            metric = {"name": name, "type": "ContainerResource", "containerResource": {
+                "name": resource, "container": rng.choice(["main", "main", "sidecar"]), "target": target}}
         if rng.random() < 0.03:
-            del metric["resource"]
+            del metric["containerResource" if "containerResource" in metric else "resource"]
+        if rng.random() < 0.03:
+            metric["type"] = rng.choice(["Resource", "ContainerResource"])
+        if rng.random() < 0.2:
+            metric["fallback"] = {"replicas": self.near(1, 3, 100000)}
+            if rng.random() < 0.5:
+                metric["fallback"]["failureDurationSeconds"] = self.near(15, 180, 86400)
+            if rng.random() < 0.5:
+                metric["fallback"]["behavior"] = rng.choice(["AtLeast", "CurrentReplicasIfHigher"])
         if rng.random() < 0.3:
             metric["forecast"] = rng.random() < (0.7 if resource == "cpu" else 0.1)
         if rng.random() < (0.3 if resource == "cpu" else 0.05):
@@ -125,6 +137,17 @@ class Generator:
             told["seasonality"] = season
         return {k: v for k, v in told.items() if v is not None}
 
+    def schedule(self, name: str) -> JSON:
+        rng = self.rng
+        crons = ["0 8 * * mon-fri", "0 18 * * *", "*/5 1-3 1,15 feb *", "no cron", "x" * 100]
+        schedule: JSON = {"name": name, "start": rng.choice(crons), "end": rng.choice(crons),
+                          "minReplicas": self.near(1, 5, 100000)}
+        if rng.random() < 0.5:
+            schedule["timeZone"] = rng.choice(["UTC", "Europe/Berlin", "Etc/GMT+3", "Mars/Base", "X" * 47])
+        if rng.random() < 0.1:
+            schedule[rng.choice(["start", "end", "timeZone"])] = rng.choice(BAD_SCHEDULE_TEXTS)
+        return schedule
+
     def spec(self) -> JSON:
         rng = self.rng
         spec = self.object(self.schema)
@@ -137,6 +160,10 @@ class Generator:
             spec["prediction"] = self.prediction(sync)
         else:
             spec.pop("prediction", None)
+        spec.pop("schedules", None)
+        if rng.random() < 0.3:
+            spec["schedules"] = [self.schedule(rng.choice(NAMES) if rng.random() < 0.2 else f"s{i}")
+                                 for i in range(rng.choice([1, 1, 2, 3, 16]))]
         spec.pop("metrics", None)
         if rng.random() < 0.6:
             n = rng.choice([1, 1, 1, 1, 2, 2, 2, 3, 6])

@@ -114,7 +114,7 @@ def amount(quantity: Any) -> decimal.Decimal:
 
 def normal(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
-        return {k: normal(v, k) for k, v in value.items() if v is not None}
+        return {k: normal(v, k) for k, v in value.items() if v is not None and v != []}  # an empty list says nothing
     if isinstance(value, list):
         return [normal(v) for v in value]
     return amount(value) if name in QUANTITY_FIELDS else value
@@ -176,6 +176,10 @@ def test_numbers_and_nulls_one_by_one(api, namespace, schema):
       "minReplicas": 2, "maxReplicas": 9, "mode": "Auto", "syncPeriodSeconds": 15, "conflictPolicy": "Refuse",
       "metrics": [{"name": "cpu", "type": "Resource", "forecast": true, "capacityPerPod": "800m",
                    "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "500m"}}},
+                  {"name": "main", "type": "ContainerResource", "forecast": false,
+                   "containerResource": {"name": "cpu", "container": "main",
+                                         "target": {"type": "Utilization", "averageUtilization": 60}},
+                   "fallback": {"failureDurationSeconds": 60, "replicas": 4, "behavior": "AtLeast"}},
                   {"name": "mem", "type": "Resource", "forecast": false,
                    "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 80}}}],
       "behavior": {"scaleUp": {"stabilizationWindowSeconds": 10, "tolerance": "0.05", "selectPolicy": "Min",
@@ -184,7 +188,10 @@ def test_numbers_and_nulls_one_by_one(api, namespace, schema):
                                  "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}]}},
       "prediction": {"historySeconds": 604800, "sampleIntervalSeconds": 300, "horizonSeconds": 21600, "leadTimeSeconds": 90,
                      "seasonality": {"mode": "Fixed", "periodsSeconds": [86400, 43200]}, "confidencePercent": 95,
-                     "minHistorySeconds": 86400, "qualityGate": {"maxErrorPercent": 20, "minCoveragePercent": 90}}}""")
+                     "minHistorySeconds": 86400, "qualityGate": {"maxErrorPercent": 20, "minCoveragePercent": 90},
+                     "trustedScaleDownStabilizationSeconds": 60},
+      "schedules": [{"name": "day", "timeZone": "Europe/Berlin", "start": "0 8 * * mon-fri", "end": "0 18 * * *",
+                     "minReplicas": 5}]}""")
     missing = {f for f in schema["properties"]} - whole.keys()
     assert not missing, f"new fields belong into this test: {missing}"
     text = json.dumps(whole)

@@ -62,6 +62,27 @@ static inline void world_metric(struct random_world *w, struct core_metric_spec 
     m->target_milli = WORLD_PICK(w, 1, 500, 1000, 1000000);
     m->forecast = m->target_type != CORE_TARGET_VALUE && world_below(w, 3) > 0;
     m->capacity_per_pod = world_below(w, 3) ? 0 : (double)WORLD_PICK(w, 1, 1000) / 100;
+    if (world_below(w, 3) == 0)
+        m->fallback = (struct core_fallback){.after_s = (uint32_t)WORLD_PICK(w, 1, 30, 60, 180),
+                                             .replicas = (int32_t)WORLD_PICK(w, 1, 6, 30, INT32_MAX),
+                                             .behavior = (enum core_fallback_behavior)world_below(w, 2)};
+}
+
+/* Windows of minutes, so that a short world sees them begin, end and overlap. */
+static inline void world_schedules(struct random_world *w, struct core_spec *spec)
+{
+    spec->n_schedules = world_below(w, 2) ? 0 : 1 + world_below(w, 3);
+    for (uint32_t i = 0; i < spec->n_schedules; i++) {
+        struct core_schedule *s = &spec->schedules[i];
+        *s = (struct core_schedule){.zone = tz_utc(), .min_replicas = (int32_t)WORLD_PICK(w, 1, 3, 8, 25, INT32_MAX)};
+        snprintf(s->name, sizeof s->name, "s%u", i);
+        char text[CRON_MAX_TEXT];
+        for (int end = 0; end < 2; end++) {
+            snprintf(text, sizeof text, "%u-59/%u * * * *", world_below(w, 10), 2 + world_below(w, 9));
+            if (cron_parse(text, end ? &s->end : &s->start, NULL) < 0)
+                spec->n_schedules = 0;
+        }
+    }
 }
 
 /* A changed specification; the prediction is left as it is. */
@@ -78,6 +99,9 @@ static inline void world_spec(struct random_world *w, struct core_spec *spec)
     spec->behavior = world_below(w, 4) > 0;
     world_rules(w, &spec->up);
     world_rules(w, &spec->down);
+    world_schedules(w, spec);
+    spec->has_trusted_stabilization = world_below(w, 8) == 0;
+    spec->trusted_stabilization_s = (uint32_t)WORLD_PICK(w, 0, 15, 60, 3600);
 }
 
 static inline void world_pods(struct random_world *w, uint32_t n)
@@ -152,17 +176,19 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
     if (a->time_us != b->time_us || a->current != b->current || a->replicas != b->replicas || a->write != b->write ||
         a->direction != b->direction || a->reason != b->reason || a->limits != b->limits ||
         a->reactive != b->reactive || a->predicted != b->predicted || a->untrusted != b->untrusted ||
-        a->raw != b->raw || a->stabilized != b->stabilized || a->rated != b->rated || a->metric != b->metric ||
-        a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored ||
-        a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
-        a->scaling_active != b->scaling_active || a->failed_metric != b->failed_metric ||
-        a->foreign_write != b->foreign_write || a->contended != b->contended || a->hold_off_s != b->hold_off_s ||
-        a->n_metrics != b->n_metrics)
+        a->raw != b->raw || a->fallback != b->fallback || a->scheduled != b->scheduled || a->schedule != b->schedule ||
+        a->min != b->min || a->down_window_s != b->down_window_s || a->stabilized != b->stabilized ||
+        a->rated != b->rated || a->metric != b->metric || a->pods_ready != b->pods_ready ||
+        a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s ||
+        a->forecast_trusted != b->forecast_trusted || a->scaling_active != b->scaling_active ||
+        a->failed_metric != b->failed_metric || a->foreign_write != b->foreign_write || a->contended != b->contended ||
+        a->hold_off_s != b->hold_off_s || a->n_metrics != b->n_metrics)
         return false;
     for (uint32_t i = 0; i < a->n_metrics; i++) {
         const struct core_metric_plan *x = &a->metrics[i], *y = &b->metrics[i];
         if (x->state != y->state || x->problem != y->problem || x->reactive != y->reactive ||
-            x->predicted != y->predicted || x->trusted != y->trusted || x->within_tolerance != y->within_tolerance ||
+            x->predicted != y->predicted || x->fallback != y->fallback || x->unknown_s != y->unknown_s ||
+            x->trusted != y->trusted || x->within_tolerance != y->within_tolerance ||
             x->current_percent != y->current_percent || x->current_milli != y->current_milli ||
             x->censored != y->censored || memcmp(&x->demand, &y->demand, sizeof x->demand) != 0 ||
             memcmp(&x->drive, &y->drive, sizeof x->drive) != 0 ||

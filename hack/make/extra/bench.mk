@@ -1,6 +1,6 @@
 # Benchmarks, always of the optimised build: test/bench/bench_NAME.c measures code, test/bench/bench_operator.py the running
 # operator on a control plane of its own. Other programs there are built for them and run by them.
-# help: make bench                    time, instructions, memory, beside their goals (B=NAME runs one; 15 minutes in all)
+# help: make bench                    time, instructions, memory, beside their goals (B=NAME runs one; 20 minutes in all)
 # help: make bench B=operator         the operator with 1 and 100 autoscalers (SECONDS=60 looks for a minute, not for five)
 # help: make bench B=operator-1000    the operator with 1,000 autoscalers
 

@@ -10,6 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct keyed {
+    const char *key; /* the map's */
+    char seen[8];
+};
+
+static void note_key(void *value)
+{
+    struct keyed *k = value;
+    (void)str_copy(k->seen, sizeof(k->seen), k->key);
+}
+
+static void test_key_outlives_value(void **state UNUSED)
+{
+    struct map map = MAP_INIT(note_key);
+    struct keyed a = {0}, b = {0};
+    a.key = map_set(&map, "a", &a);
+    b.key = map_set(&map, "b", &b);
+    assert_true(map_remove(&map, a.key));
+    assert_string_equal(a.seen, "a");
+    map_done(&map);
+    assert_string_equal(b.seen, "b");
+}
+
 static void test_basics(void **state UNUSED)
 {
     struct map map = MAP_INIT(NULL);
@@ -179,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_basics),
+        cmocka_unit_test(test_key_outlives_value),
         cmocka_unit_test(test_ownership),
         cmocka_unit_test(test_own_key),
         cmocka_unit_test(test_random),

@@ -108,7 +108,7 @@ static void refuses(void **state UNUSED)
         {"'metrics':[" MEMORY("b") ",'forecast':true}]", "spec.metrics[0].forecast",
          "must be false for memory, which does not fall when pods are added"},
         {"'metrics':[" VALUE("a") ",'capacityPerPod':'499m'}]", "spec.metrics[0].capacityPerPod",
-         "must be >= resource.target.averageValue: a pod can serve at least what the target gives it"},
+         "must be >= target.averageValue: a pod can serve at least what the target gives it"},
         {"'metrics':[{'name':'a','type':'Resource'}]", "spec.metrics[0].resource",
          "is required when type is Resource, and only then"},
         {TARGETED("'type':'Utilization'"), "spec.metrics[0].resource.target.averageUtilization",
@@ -117,6 +117,19 @@ static void refuses(void **state UNUSED)
          "is required when type is AverageValue, and only then"},
         {TARGETED("'type':'Utilization','averageUtilization':1,'averageValue':1"),
          "spec.metrics[0].resource.target.averageValue", "is required when type is AverageValue, and only then"},
+        {"'metrics':[{'name':'a','type':'ContainerResource','resource':{'name':'cpu','target':{'type':'Utilization',"
+         "'averageUtilization':5}}}]",
+         "spec.metrics[0].resource", "is required when type is Resource, and only then"},
+        {"'metrics':[{'name':'a','type':'ContainerResource','containerResource':{'name':'cpu','container':'x',"
+         "'target':{'type':'Utilization','averageUtilization':5}}},{'name':'b','type':'ContainerResource',"
+         "'containerResource':{'name':'cpu','container':'x','target':{'type':'Utilization','averageUtilization':6}}}]",
+         "spec.metrics",
+         "two metrics measure the same resource of the same container: keep the one with the target that counts"},
+        {"'metrics':[{'name':'a','type':'ContainerResource','containerResource':{'name':'memory','container':'x',"
+         "'target':{'type':'Utilization','averageUtilization':5}},'forecast':true}]",
+         "spec.metrics[0].forecast", "must be false for memory, which does not fall when pods are added"},
+        {"'schedules':[{'name':'a','start':'0 1 * * *','end':'0 1 * * *','minReplicas':3}]", "spec.schedules[0].end",
+         "must not be the same as start: the window would never be open"},
         {"'prediction':{'seasonality':{'mode':'Fixed'}}", "spec.prediction.seasonality.periodsSeconds",
          "is required when mode is Fixed, and only then"},
         {"'prediction':{'seasonality':{'periodsSeconds':[86400]}}", "spec.prediction.seasonality.periodsSeconds",

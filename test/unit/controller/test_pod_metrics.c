@@ -40,13 +40,14 @@ static void put_pod(struct fixture *f, const char *app, unsigned n)
     (void)api_put(f->world->api, &api_pods, "shop", name, body);
 }
 
+/* With the labels of its pod, as metrics-server serves it. */
 static void put_usage(struct fixture *f, const char *pod, const char *cpu)
 {
     char body[256];
     (void)snprintf(body, sizeof(body),
-                   "{\"timestamp\":\"2026-11-21T08:47:50Z\",\"window\":\"15s\","
-                   "\"containers\":[{\"name\":\"c\",\"usage\":{\"cpu\":\"%s\",\"memory\":\"1Mi\"}}]}",
-                   cpu);
+                   "{\"metadata\":{\"labels\":{\"app\":\"%.1s\"}},\"timestamp\":\"2026-11-21T08:47:50Z\",\"window\":"
+                   "\"15s\",\"containers\":[{\"name\":\"c\",\"usage\":{\"cpu\":\"%s\",\"memory\":\"1Mi\"}}]}",
+                   pod, cpu);
     (void)api_put(f->world->api, &api_pod_metrics, "shop", pod, body);
 }
 

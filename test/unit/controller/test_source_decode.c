@@ -38,6 +38,12 @@ static void usage_sums_containers_each_rounded_up(void **state UNUSED)
     assert_int_equal(got.usage.memory_milli, 1034000);
     assert_int_equal(got.usage.window_us, 15046000);
     assert_int_equal(got.usage.time_us, at("2026-01-02T03:04:05Z"));
+    assert_int_equal(got.usage.n_containers, 2);
+    assert_string_equal(got.usage.containers[0].name, "a");
+    assert_int_equal(got.usage.containers[0].cpu_milli, 2);
+    assert_string_equal(got.usage.containers[1].name, "b");
+    assert_int_equal(got.usage.containers[1].memory_milli, 10000);
+    free(got.usage.containers);
 }
 
 static void usage_without_a_value_is_missing_not_zero(void **state UNUSED)
@@ -59,6 +65,7 @@ static void usage_without_a_value_is_missing_not_zero(void **state UNUSED)
         struct usage_item got;
         struct error err = ERROR_INIT;
         assert_int_equal(usage_decode(items[i], strlen(items[i]), &got, &err), 1);
+        assert_null(got.usage.containers); /* only a sample gives any */
     }
 }
 
@@ -78,6 +85,7 @@ static void usage_that_is_none_is_refused(void **state UNUSED)
         struct usage_item got;
         struct error err = ERROR_INIT;
         assert_true(usage_decode(items[i], strlen(items[i]), &got, &err) < 0);
+        assert_null(got.usage.containers);
         assert_int_equal(err.kind, ERROR_PARSE);
     }
 }

@@ -46,7 +46,7 @@ static struct pa_status status_of(int32_t replicas, const char *reason)
 static void put(struct fixture *f, int32_t replicas, const char *reason)
 {
     struct pa_status s = status_of(replicas, reason);
-    status_writer_put(f->writer, KEY, &s);
+    assert_true(status_writer_put(f->writer, KEY, &s));
 }
 
 static bool is_idle(void *data)
@@ -245,6 +245,48 @@ static void test_forgetting_ends_what_is_under_way(void **state)
     assert_int_equal(api_count(f->world->api, API_PATCH), 1);
 }
 
+static bool put_to(struct fixture *f, int n)
+{
+    struct pa_status s = status_of(3, "Fine");
+    _cleanup_(freep) char *key = xasprintf("shop/app-%d", n);
+    return status_writer_put(f->writer, key, &s);
+}
+
+/* A thousand that start at once: those that are not taken in are told so, and none is lost who asks again. */
+static void test_only_so_many_wait(void **state)
+{
+    struct fixture *f = *state;
+    int taken = 0;
+    for (int n = 0; n < 200; n++) {
+        _cleanup_(freep) char *name = xasprintf("app-%d", n);
+        (void)api_put(f->world->api, &api_autoscalers, "shop", name, "{}");
+        taken += put_to(f, n);
+    }
+    assert_int_equal(taken, 128);
+    assert_true(put_to(f, 0)); /* which waits already */
+    settle(f);
+    for (int n = 0; n < 200; n++)
+        assert_true(put_to(f, n));
+    settle(f);
+    assert_int_equal(api_count(f->world->api, API_PATCH), 200);
+}
+
+static void test_only_so_many_are_under_way(void **state)
+{
+    struct fixture *f = *state;
+    api_fault(f->world->api, &(struct api_fault){.op = API_PATCH, .how = API_STALL, .times = 8});
+    for (int n = 0; n < 40; n++)
+        assert_true(put_to(f, n));
+    world_pass(f->world, 5 * USEC_PER_SEC);
+    assert_int_equal(api_count(f->world->api, API_PATCH), 8);
+    for (int n = 0; n < 8; n++) {
+        _cleanup_(freep) char *key = xasprintf("shop/app-%d", n);
+        status_writer_forget(f->writer, key);
+    }
+    settle(f);
+    assert_int_equal(api_count(f->world->api, API_PATCH), 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +300,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failed_one_is_tried_again_with_the_newest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_object_that_is_gone_is_forgotten, setup, teardown),
         cmocka_unit_test_setup_teardown(test_forgetting_ends_what_is_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_so_many_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_so_many_are_under_way, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

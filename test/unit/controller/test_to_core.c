@@ -12,6 +12,9 @@
     "\"scaleTargetRef\":{\"apiVersion\":\"apps/"                                                                       \
     "v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"maxReplicas\":9"
 
+static struct error ignored;
+static struct tz_cache *zones;
+
 static struct core_spec core_of(const char *members, bool paused)
 {
     char text[4096];
@@ -30,7 +33,7 @@ static struct core_spec core_of(const char *members, bool paused)
         fail_msg("%s: %s", problems.items[0].path, problems.items[0].message);
     assert_int_equal(operator_config_load(NULL, &config, &err), 0);
     config.cpu_initialization_s = 77;
-    pa_to_core(&pa, &config, &core);
+    pa_to_core(&pa, &config, zones, &core, &ignored);
     assert_null(core_spec_broken(&core));
     return core;
 }
@@ -156,13 +159,69 @@ static void modes_are_the_cores(void **state UNUSED)
         CORE_POLICY_PERCENT);
 }
 
+static void schedules_and_fallbacks(void **state UNUSED)
+{
+    struct core_spec s = core_of(
+        "'metrics':[{'name':'app','type':'ContainerResource','containerResource':{'name':'cpu','container':'main',"
+        "'target':{'type':'Utilization','averageUtilization':60}},'fallback':{'replicas':4}},"
+        "{'name':'mem','type':'ContainerResource','containerResource':{'name':'memory','container':'main',"
+        "'target':{'type':'AverageValue','averageValue':'1Gi'}},"
+        "'fallback':{'failureDurationSeconds':60,'replicas':7,'behavior':'AtLeast'}}],"
+        "'prediction':{'trustedScaleDownStabilizationSeconds':0},"
+        "'schedules':[{'name':'wrong','start':'0 8 * * 9','end':'0 18 * * *','minReplicas':2},"
+        "{'name':'day','timeZone':'Europe/Berlin','start':'0 8 * * mon-fri','end':'0 18 * * *','minReplicas':5},"
+        "{'name':'nowhere','timeZone':'Europe/Atlantis','start':'0 8 * * *','end':'0 18 * * *','minReplicas':2},"
+        "{'name':'utc','start':'30 1 * * *','end':'0 2 * * *','minReplicas':6}]",
+        false);
+    assert_int_equal(s.metrics[0].source, CORE_SOURCE_CONTAINER_RESOURCE);
+    assert_int_equal(s.metrics[0].kind, CORE_METRIC_CPU);
+    assert_true(s.metrics[0].forecast);
+    assert_int_equal(s.metrics[0].target_percent, 60);
+    assert_int_equal(s.metrics[0].fallback.after_s, 180);
+    assert_int_equal(s.metrics[0].fallback.behavior, CORE_FALLBACK_CURRENT_IF_HIGHER);
+    assert_int_equal(s.metrics[1].kind, CORE_METRIC_POD);
+    assert_false(s.metrics[1].forecast);
+    assert_int_equal(s.metrics[1].fallback.after_s, 60);
+    assert_int_equal(s.metrics[1].fallback.replicas, 7);
+    assert_int_equal(s.metrics[1].fallback.behavior, CORE_FALLBACK_AT_LEAST);
+    assert_true(s.has_trusted_stabilization && s.trusted_stabilization_s == 0);
+    /* Those that can't be understood are left out, and the first of them is named. */
+    assert_int_equal(s.n_schedules, 2);
+    assert_string_equal(s.schedules[0].name, "day");
+    assert_ptr_equal(s.schedules[0].zone, tz_cache_get(zones, "Europe/Berlin", NULL));
+    assert_int_equal(s.schedules[0].min_replicas, 5);
+    assert_string_equal(s.schedules[1].name, "utc");
+    assert_ptr_equal(s.schedules[1].zone, tz_utc());
+    assert_string_equal(error_text(&ignored), "schedule wrong is ignored: start: the day of the week (9) is not in its "
+                                              "range; it is 0 to 7");
+    s = core_of("'schedules':[{'name':'nowhere','timeZone':'Europe/Atlantis','start':'0 8 * * *','end':'0 18 * * *',"
+                "'minReplicas':2}]",
+                false);
+    assert_int_equal(s.n_schedules, 0);
+    assert_string_equal(error_text(&ignored),
+                        "schedule nowhere is ignored: timeZone: no time zone is called Europe/Atlantis");
+    (void)core_of("", false);
+    assert_int_equal(ignored.kind, ERROR_NONE);
+}
+
+static int load_zones(void **state UNUSED)
+{
+    zones = tz_cache_new(NULL);
+    return 0;
+}
+
+static int drop_zones(void **state UNUSED)
+{
+    zones = tz_cache_free(zones);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_cores),
-        cmocka_unit_test(an_empty_behavior_has_the_same_rules),
-        cmocka_unit_test(everything_is_carried_over),
-        cmocka_unit_test(modes_are_the_cores),
+        cmocka_unit_test(defaults_are_the_cores),     cmocka_unit_test(an_empty_behavior_has_the_same_rules),
+        cmocka_unit_test(everything_is_carried_over), cmocka_unit_test(modes_are_the_cores),
+        cmocka_unit_test(schedules_and_fallbacks),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, load_zones, drop_zones);
 }

@@ -63,8 +63,8 @@ static void test_default_policies(void **state)
         struct core_spec spec = spec_with_behavior();
         spec.behavior = cases[i].behavior;
         struct behavior b = {.seeded = true};
-        struct behavior_answer a =
-            behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, cases[i].min, cases[i].max);
+        struct behavior_answer a = behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, cases[i].min,
+                                                  cases[i].max, spec.down.stabilization_s);
         if (a.replicas != cases[i].replicas || a.limit != cases[i].limit)
             fail_msg("case %zu: %d, limit %d", i, a.replicas, (int)a.limit);
     }
@@ -124,8 +124,8 @@ static void test_policies(void **state)
             behavior_scaled(&b, &spec, START - 10 * SECOND, 0, cases[i].added);
         if (cases[i].removed)
             behavior_scaled(&b, &spec, START - 10 * SECOND, cases[i].removed, 0);
-        struct behavior_answer a =
-            behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, 1, spec.max_replicas);
+        struct behavior_answer a = behavior_apply(&spec, &b, START, cases[i].current, cases[i].desired, 1,
+                                                  spec.max_replicas, spec.down.stabilization_s);
         if (a.replicas != cases[i].replicas)
             fail_msg("%s: %d, want %d", cases[i].what, a.replicas, cases[i].replicas);
         behavior_done(&b);
@@ -140,8 +140,10 @@ static void test_period_edge(void **state)
     spec.up.n_policies = 1;
     struct behavior b = {.seeded = true};
     behavior_scaled(&b, &spec, START, 4, 8);
-    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND - 1, 8, 50, 1, 100).replicas, 8);
-    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND, 8, 50, 1, 100).replicas, 12);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 15 * SECOND - 1, 8, 50, 1, 100, spec.down.stabilization_s).replicas, 8);
+    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND, 8, 50, 1, 100, spec.down.stabilization_s).replicas,
+                     12);
     behavior_done(&b);
 }
 
@@ -156,18 +158,27 @@ static void test_windows(void **state)
     behavior_first_sight(&b, START, 10);
     behavior_first_sight(&b, START, 99); /* the second time is no first sight */
     /* The live count holds in both directions at first. */
-    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND, 10, 20, 1, 1000).stabilized, 10);
-    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND, 10, 3, 1, 1000).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 15 * SECOND, 10, 20, 1, 1000, spec.down.stabilization_s).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 15 * SECOND, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 10);
     /* Each window ends exactly when it is over. */
-    assert_int_equal(behavior_apply(&spec, &b, START + 60 * SECOND - 1, 10, 20, 1, 1000).stabilized, 10);
-    assert_int_equal(behavior_apply(&spec, &b, START + 60 * SECOND, 10, 20, 1, 1000).stabilized, 20);
-    assert_int_equal(behavior_apply(&spec, &b, START + 300 * SECOND - 1, 10, 3, 1, 1000).stabilized, 10);
-    assert_int_equal(behavior_apply(&spec, &b, START + 300 * SECOND, 10, 3, 1, 1000).stabilized, 3);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 60 * SECOND - 1, 10, 20, 1, 1000, spec.down.stabilization_s).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 60 * SECOND, 10, 20, 1, 1000, spec.down.stabilization_s).stabilized, 20);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 300 * SECOND - 1, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 300 * SECOND, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 3);
     /* Without behavior: one window, and its edge belongs to it. */
     spec.behavior = false;
-    assert_int_equal(behavior_apply(&spec, &b, START + 300 * SECOND, 10, 3, 1, 1000).stabilized, 10);
-    assert_int_equal(behavior_apply(&spec, &b, START + 300 * SECOND + 1, 10, 3, 1, 1000).stabilized, 3);
-    assert_int_equal(behavior_apply(&spec, &b, START + 15 * SECOND, 10, 20, 1, 1000).stabilized, 20);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 300 * SECOND, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 300 * SECOND + 1, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 3);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 15 * SECOND, 10, 20, 1, 1000, spec.down.stabilization_s).stabilized, 20);
     behavior_done(&b);
 }
 
@@ -183,9 +194,11 @@ static void test_resume(void **state)
      * wait. */
     int64_t now = START + 3600 * SECOND;
     behavior_resume(&b, &spec, now, 10);
-    assert_int_equal(behavior_apply(&spec, &b, now + 299 * SECOND, 10, 3, 1, 1000).stabilized, 10);
-    assert_int_equal(behavior_apply(&spec, &b, now + 300 * SECOND, 10, 3, 1, 1000).stabilized, 3);
-    assert_int_equal(behavior_apply(&spec, &b, now, 10, 20, 1, 1000).stabilized, 20);
+    assert_int_equal(
+        behavior_apply(&spec, &b, now + 299 * SECOND, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 10);
+    assert_int_equal(
+        behavior_apply(&spec, &b, now + 300 * SECOND, 10, 3, 1, 1000, spec.down.stabilization_s).stabilized, 3);
+    assert_int_equal(behavior_apply(&spec, &b, now, 10, 20, 1, 1000, spec.down.stabilization_s).stabilized, 20);
     behavior_done(&b);
 }
 
@@ -245,7 +258,8 @@ static void test_queues_equal_the_list(void **state)
         for (int i = 0; i < 400; i++) {
             now += (next_random(&seed) % 3 ? 15 : 1 + (int64_t)(next_random(&seed) % 40)) * SECOND;
             int32_t desired = 500 + drift * i + (int32_t)(next_random(&seed) % 20);
-            struct behavior_answer a = behavior_apply(&spec, &b, now, current, desired, 1, 1000);
+            struct behavior_answer a =
+                behavior_apply(&spec, &b, now, current, desired, 1, 1000, spec.down.stabilization_s);
             behavior_record(&b, &spec, now, desired);
             assert_int_equal(a.stabilized, list_stabilize(&list, &spec, now, current, desired));
             current = a.replicas;
@@ -268,7 +282,8 @@ static void test_overflow_errs_upward(void **state)
         for (int i = 0; i < 1000; i++) {
             now += SECOND;
             int32_t desired = 2000 + direction * i, current = 2000;
-            struct behavior_answer a = behavior_apply(&spec, &b, now, current, desired, 1, 5000);
+            struct behavior_answer a =
+                behavior_apply(&spec, &b, now, current, desired, 1, 5000, spec.down.stabilization_s);
             behavior_record(&b, &spec, now, desired);
             assert_true(a.stabilized >= list_stabilize(&list, &spec, now, current, desired));
         }
@@ -290,7 +305,9 @@ static void test_events_are_bounded(void **state)
     assert_int_equal(b.up.n, BEHAVIOR_MAX_EVENTS);
     /* Nothing is forgotten inside the period: start = 2000 - 2000. */
     spec.up.n_policies = 1;
-    assert_int_equal(behavior_apply(&spec, &b, START + 1001 * SECOND, 2000, 3000, 1, 5000).replicas, 2000);
+    assert_int_equal(
+        behavior_apply(&spec, &b, START + 1001 * SECOND, 2000, 3000, 1, 5000, spec.down.stabilization_s).replicas,
+        2000);
     /* Past the period the entries are used again. */
     behavior_scaled(&b, &spec, START + 9999 * SECOND, 1, 2);
     assert_int_equal(b.up.n, BEHAVIOR_MAX_EVENTS);

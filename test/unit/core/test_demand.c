@@ -62,6 +62,25 @@ static void test_learns_a_day(void **state)
     demand_free(d);
 }
 
+static void test_dropped_forecast_is_made_again(void **state)
+{
+    (void)state;
+    struct demand *d = played(3 * DAY, hourly_peaks);
+    const struct forecast *f = demand_forecast(d);
+    float mean[72], highest[72];
+    assert_int_equal(f->n, 72);
+    memcpy(mean, f->mean, sizeof mean);
+    memcpy(highest, f->quantile[6], sizeof highest);
+    size_t with = demand_memory(d);
+    demand_drop_forecast(d);
+    assert_true(demand_memory(d) + 2000 < with);
+    demand_drop_forecast(d);
+    f = demand_forecast(d);
+    assert_memory_equal(f->mean, mean, sizeof mean);
+    assert_memory_equal(f->quantile[6], highest, sizeof highest);
+    demand_free(d);
+}
+
 static void test_constant_and_zero(void **state)
 {
     (void)state;
@@ -306,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns_a_day),
+        cmocka_unit_test(test_dropped_forecast_is_made_again),
         cmocka_unit_test(test_constant_and_zero),
         cmocka_unit_test(test_spike_passes),
         cmocka_unit_test(test_level_shift_is_followed),

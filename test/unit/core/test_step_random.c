@@ -59,17 +59,19 @@ static void check(const struct core_spec *spec, const struct core_plan *p, const
         assert_false(p->write);
         return;
     }
-    assert_true(p->replicas >= spec->min_replicas && p->replicas <= spec->max_replicas); /* I1 */
+    assert_true(p->min == MIN(MAX(spec->min_replicas, p->scheduled), spec->max_replicas));
+    assert_true(p->replicas >= p->min && p->replicas <= spec->max_replicas); /* I1 */
     for (uint32_t i = 0; i < p->n_metrics; i++)
         if (p->metrics[i].problem != CORE_PROBLEM_NONE)
             assert_true(p->replicas >= MIN(p->current, spec->max_replicas)); /* I2 */
-    assert_true(p->replicas >= plain->replicas);                             /* I8 */
+    if (!spec->has_trusted_stabilization)
+        assert_true(p->replicas >= plain->replicas); /* I8 */
     if (p->stabilized < 0 || p->current == 0)
         return;
-    if (!spec->behavior && p->replicas > p->current) /* I3, without policies */
+    if (!spec->behavior && p->replicas > MAX(p->current, p->min)) /* I3, without policies */
         assert_true(p->replicas <= MAX(2 * (int64_t)p->current, 4));
     if (spec->behavior && spec->up.select == CORE_SELECT_DISABLED)
-        assert_true(p->replicas <= p->current);
+        assert_true(p->replicas <= MAX(p->current, p->min));
     if (spec->behavior && spec->down.select == CORE_SELECT_DISABLED)
         assert_true(p->replicas >= p->current);
     if (spec->mode == CORE_SCALE_UP_ONLY || p->contended)
@@ -97,7 +99,9 @@ static uint32_t play(uint64_t seed)
         silence_forecasts(&spec, plain_state);
         core_step(&spec, state, seen, &plan);
         core_step(&spec, twin, seen, &again);
-        core_step(&spec, plain_state, seen, &plain);
+        struct core_spec bare = spec;
+        bare.n_schedules = 0;
+        core_step(&bare, plain_state, seen, &plain);
         assert_true(world_same_plan(&plan, &again)); /* I11 */
         check(&spec, &plan, &plain);
         core_explain(&spec, &plan);
@@ -159,7 +163,7 @@ static void test_damaged_state(void **state)
         for (int i = 0; i < 20; i++) {
             core_step(&spec, s, world_observe(&w, &spec), &plan);
             if (active(&spec, &plan))
-                assert_true(plan.replicas >= spec.min_replicas && plan.replicas <= spec.max_replicas);
+                assert_true(plan.replicas >= plan.min && plan.replicas <= spec.max_replicas);
             if (plan.write) {
                 core_applied(&spec, s, w.time_us, w.live, plan.replicas);
                 w.live = plan.replicas;

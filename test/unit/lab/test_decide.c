@@ -25,6 +25,8 @@
 #define MEMORY                                                                                                         \
     "  - {name: mem, type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 1Gi}}}\n"
 
+static struct tz_cache *zones;
+
 static struct decide *start(const char *text, int64_t cpu_milli)
 {
     struct pa_file file;
@@ -36,7 +38,9 @@ static struct decide *start(const char *text, int64_t cpu_milli)
     struct operator_config config;
     struct core_spec spec;
     assert_int_equal(operator_config_load(NULL, &config, &err), 0);
-    pa_to_core(&file.pa, &config, &spec);
+    struct error ignored;
+    pa_to_core(&file.pa, &config, zones, &spec, &ignored);
+    assert_int_equal(ignored.kind, ERROR_NONE);
     return decide_new(&file.pa, &spec, &request);
 }
 
@@ -73,6 +77,34 @@ static void the_shape_of_an_answer(void **state)
     struct decide *d = start(HEAD "  metrics:\n" CPU, 500);
     assert_string_equal(observe(d, 0, 4, 4, ",\"metrics\":{\"cpu\":1.9}"), ANSWER(6, 6, null, "MetricAboveTarget", ""));
     assert_string_equal(observe(d, 15, 6, 6, ",\"metrics\":{\"cpu\":2.1}"), ANSWER(6, 6, null, "WithinTarget", ""));
+    decide_free(d);
+}
+
+/* The floor of an open schedule is among the proposals, and the answer is not below it. */
+static void a_schedule_is_a_proposal(void **state)
+{
+    (void)state;
+    struct decide *d = start(HEAD "  schedules:\n  - {name: lunch, timeZone: Europe/Berlin, start: '10 2 * * *', end: "
+                                  "'20 2 * * *', minReplicas: 9}\n  metrics:\n" CPU,
+                             500);
+    assert_string_equal(observe(d, 585, 4, 4, ",\"metrics\":{\"cpu\":1.4}"), ANSWER(4, 4, null, "WithinTarget", ""));
+    assert_string_equal(observe(d, 600, 4, 4, ",\"metrics\":{\"cpu\":1.4}"),
+                        "{\"replicas\":9,\"proposals\":{\"reactive\":4,\"predicted\":null,\"scheduled\":9,\"advisor\":"
+                        "null},\"reason\":\"Scheduled\",\"limits\":[\"Scheduled\"]}\n");
+    assert_non_null(strstr(observe(d, 1200, 9, 9, ",\"metrics\":{\"cpu\":3.15}"), "\"scheduled\":null"));
+    decide_free(d);
+}
+
+/* What a pod requests counts for a metric about one container too: a total has no containers. */
+static void a_container_is_the_pod(void **state)
+{
+    (void)state;
+    struct decide *d = start(HEAD "  metrics:\n  - {name: cpu, type: ContainerResource, containerResource: {name: cpu, "
+                                  "container: app, target: {type: Utilization, averageUtilization: 70}}}\n",
+                             -1);
+    assert_int_equal(strncmp(observe(d, 0, 4, 4, ",\"metrics\":{\"cpu\":1.9}"), "usage: line 7: cpu", 18), 0);
+    assert_string_equal(observe(d, 0, 4, 4, ",\"metrics\":{\"cpu\":1.9},\"podRequest\":{\"cpu\":0.5}"),
+                        ANSWER(6, 6, null, "MetricAboveTarget", ""));
     decide_free(d);
 }
 
@@ -309,10 +341,26 @@ static void a_warmed_up_forecast_predicts_at_once(void **state)
     decide_free(d);
 }
 
+static int load_zones(void **state)
+{
+    (void)state;
+    zones = tz_cache_new(NULL);
+    return 0;
+}
+
+static int drop_zones(void **state)
+{
+    (void)state;
+    zones = tz_cache_free(zones);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_shape_of_an_answer),
+        cmocka_unit_test(a_schedule_is_a_proposal),
+        cmocka_unit_test(a_container_is_the_pod),
         cmocka_unit_test(the_hpas_arithmetic),
         cmocka_unit_test(a_metric_that_fails_keeps_the_count_up),
         cmocka_unit_test(the_first_line_fills_the_window),
@@ -324,5 +372,5 @@ int main(void)
         cmocka_unit_test(a_total_is_split_without_loss),
         cmocka_unit_test(a_warmed_up_forecast_predicts_at_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, load_zones, drop_zones);
 }
