@@ -275,6 +275,11 @@ static void decode_situation(struct advice_situation *s, struct codec_reader *r)
     r->failed |= s->side > ADVICE_ABOVE_TARGET || s->trigger > ADVICE_TRIGGER_CHANGED;
 }
 
+bool advice_known(const struct advice_state *state)
+{
+    return state->advice.id != 0 || state->asked_us != 0 || state->seen_trusted || state->seen_calm;
+}
+
 void advice_encode(const struct advice_state *state, struct codec_writer *w)
 {
     const struct advice *a = &state->advice;

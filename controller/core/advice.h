@@ -156,6 +156,8 @@ void advice_score(struct advice_state *state, int32_t need, int64_t now_us);
 /* Right answers of the last `*ret_n` (<= ADVICE_RECORD) of this provider. */
 uint32_t advice_record(const struct advice_state *state, uint64_t provider, uint32_t *ret_n);
 
+/* False: nobody was asked so far, and there is nothing to be encoded. */
+bool advice_known(const struct advice_state *state);
 void advice_encode(const struct advice_state *state, struct codec_writer *w);
 int advice_decode(struct advice_state *state, struct codec_reader *r);
 

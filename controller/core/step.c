@@ -8,6 +8,7 @@
 #include "core/hpa.h"
 #include "core/measure.h"
 #include "core/schedule.h"
+#include "core/situation.h"
 #include "core/state.h"
 
 #define STARTUP_DEFAULT_S 120
@@ -150,13 +151,17 @@ struct question {
     int32_t reactive, predicted, fallback; /* -1: none */
     uint32_t down_window_s;
     bool contended;
-    bool on_hold; /* contended: no write yet */
+    bool on_hold;                      /* contended: no write yet */
+    bool unknown;                      /* some metric is */
+    const struct advice_state *advice; /* NULL: there is no advisor */
+    enum advice_side side;
 };
 
 struct answer {
-    int32_t raw, stabilized, rated, replicas;
+    int32_t raw, advised, stabilized, rated, replicas;
+    struct advice_effect effect;
     unsigned limits;
-    bool recorded; /* `raw` enters the windows */
+    bool recorded; /* `advised` enters the windows */
     bool write;
 };
 
@@ -190,6 +195,29 @@ static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *
     return q->current;
 }
 
+/* What advice makes of the need. A need above maxReplicas is left as it is: the windows know it so. */
+static void take_advice(const struct question *q, struct answer *a)
+{
+    a->advised = a->raw;
+    if (!q->advice)
+        return;
+    const struct advice_bounds bounds = {.need = MIN(MAX(a->raw, q->min), q->max),
+                                         .reactive = q->reactive < 0 ? -1 : MAX(q->reactive, q->fallback),
+                                         .effective_min = q->min,
+                                         .max = q->max,
+                                         .side = q->side,
+                                         .active = q->reactive >= 0 && !q->unknown};
+    a->effect = advice_apply(&q->spec->advice, q->advice, &bounds, q->now_us);
+    if (a->effect.outcome == ADVICE_APPLIED)
+        a->advised = a->effect.replicas;
+}
+
+/* Whether it is a person's approval that lets the count be lower than without advice. */
+static bool lowered_by_approval(const struct question *q, const struct answer *a)
+{
+    return q->spec->advice.mode == ADVICE_APPROVAL && a->effect.outcome == ADVICE_APPLIED && a->advised < a->raw;
+}
+
 static void compute(const struct question *q, struct answer *a)
 {
     int32_t raise = MAX(tolerated(q, q->predicted, &a->limits), q->fallback);
@@ -199,10 +227,11 @@ static void compute(const struct question *q, struct answer *a)
         return;
     a->raw = MAX(q->reactive, raise);
     a->recorded = true;
+    take_advice(q, a);
     /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
     int32_t min = q->current < q->min ? q->spec->min_replicas : q->min;
     struct behavior_answer b =
-        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raw, min, q->max, q->down_window_s);
+        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->advised, min, q->max, q->down_window_s);
     static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
                                     [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
                                     [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
@@ -210,10 +239,11 @@ static void compute(const struct question *q, struct answer *a)
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
     /* An open schedule is in the window too; then it is the schedule that holds the count. */
-    if (b.stabilized != a->raw && b.stabilized == q->min && q->min > q->spec->min_replicas)
+    if (b.stabilized != a->advised && b.stabilized == q->min && q->min > q->spec->min_replicas)
         a->limits |= CORE_LIMIT_SCHEDULED;
-    else if (b.stabilized != a->raw)
-        a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
+    else if (b.stabilized != a->advised)
+        a->limits |=
+            a->advised >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
     a->rated = b.replicas;
 }
@@ -235,7 +265,7 @@ static void snap_to_min(const struct question *q, struct answer *a)
 
 static void decide(const struct question *q, struct answer *a)
 {
-    *a = (struct answer){.raw = -1, .stabilized = -1, .rated = q->current};
+    *a = (struct answer){.raw = -1, .advised = -1, .stabilized = -1, .rated = q->current, .effect = {.proposal = -1}};
     switch (q->way) {
     case WAY_DISABLED:
         a->replicas = 0;
@@ -276,8 +306,8 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->stabilized == b->stabilized && a->rated == b->rated && a->replicas == b->replicas &&
-           a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
+    return a->raw == b->raw && a->advised == b->advised && a->stabilized == b->stabilized && a->rated == b->rated &&
+           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -290,9 +320,12 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
         return;
     assert(a->replicas >= q->min && a->replicas <= q->max);           /* I1 */
     assert(!metric_failed || a->replicas >= MIN(q->current, q->max)); /* I2 */
+    struct question without = *q;
+    without.advice = NULL;
+    decide(&without, &plain);
+    assert(a->replicas >= plain.replicas || lowered_by_approval(q, a)); /* I9 */
     if (q->spec->has_trusted_stabilization)
         return; /* the user gave I8 up */
-    struct question without = *q;
     without.predicted = -1;
     without.min = q->spec->min_replicas;
     decide(&without, &plain);
@@ -315,6 +348,8 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_SCHEDULED;
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
+    if (a->advised > MAX(a->raw, q->current) || lowered_by_approval(q, a))
+        return CORE_REASON_ADVISED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
     if (a->raw > q->current)
@@ -361,6 +396,8 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->reason = reason_of(q, a);
     plan->reactive = need->replicas;
     plan->raw = a->raw;
+    plan->advised = a->effect.proposal;
+    plan->advice = a->effect.outcome;
     plan->stabilized = a->stabilized;
     plan->rated = a->rated;
     plan->limits = a->limits;
@@ -402,11 +439,56 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
+/* ---- advice ---- */
+
+static void take_answers(struct core_state *state, const struct core_spec *spec,
+                         const struct core_observation *observation)
+{
+    if (spec->advice.mode == ADVICE_OFF)
+        return;
+    if (observation->advice)
+        advice_take(&state->advice, observation->advice);
+    if (observation->approved_advice != 0)
+        (void)advice_approve(&state->advice, observation->approved_advice);
+}
+
+/* The error of the first metric that is forecast; < 0: not known. */
+static double forecast_error(const struct core_state *state)
+{
+    return state->n_metrics > 0 ? demand_trust(state->metrics[0].demand).error_percent : -1;
+}
+
+/* What the advisor would be told now, whether it should be, and whether what it said before was right. */
+static void consult(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+                    int32_t metric, struct core_plan *plan)
+{
+    if (spec->advice.mode == ADVICE_OFF)
+        return;
+    situation_of(spec, observation, plan, metric, forecast_error(state), &plan->situation);
+    if (plan->situation.need < 0)
+        return;
+    advice_score(&state->advice, plan->situation.need, plan->time_us);
+    plan->ask = advice_trigger(&spec->advice, &state->advice, &plan->situation, plan->time_us);
+    plan->situation.trigger = plan->ask;
+}
+
+void core_asked(struct core_state *state, const struct advice_situation *situation, int64_t time_us)
+{
+    advice_asked(&state->advice, situation, time_us);
+}
+
+const struct advice_state *core_state_advice(const struct core_state *state)
+{
+    return &state->advice;
+}
+
+/* ---- a step ---- */
+
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
-    plan->raw = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
+    plan->raw = plan->advised = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -435,6 +517,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
+        take_answers(state, spec, observation);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
@@ -448,14 +531,18 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .fallback = plan->fallback,
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
-                                    .on_hold = plan->hold_off_s > 0};
+                                    .on_hold = plan->hold_off_s > 0,
+                                    .unknown = need.failed >= 0,
+                                    .advice = spec->advice.mode == ADVICE_OFF ? NULL : &state->advice,
+                                    .side = situation_side(spec, plan, need.metric)};
         struct answer answer;
         decide(&question, &answer);
         assert_invariants(&question, &answer, need.failed >= 0);
         fill_plan(&question, &answer, &need, plan);
         count_pods(spec, observation, proposals, plan);
         if (answer.recorded)
-            behavior_record(&state->behavior, spec, now_us, answer.raw);
+            behavior_record(&state->behavior, spec, now_us, answer.advised);
+        consult(spec, state, observation, need.metric, plan);
         int32_t held = MAX(plan->scheduled, plan->fallback);
         if (held >= 0 && question.way != WAY_DISABLED)
             behavior_hold(&state->behavior, now_us, held);

@@ -52,6 +52,22 @@ static bool active(const struct core_spec *spec, const struct core_plan *p)
            p->reason != CORE_REASON_SCALING_DISABLED;
 }
 
+/* I9: without advice the count is the same or lower, unless a person approved what lowers it. */
+static void check_advice(const struct core_spec *spec, const struct core_plan *p, const struct core_plan *alone)
+{
+    if (!active(spec, p))
+        return;
+    bool approved = spec->advice.mode == ADVICE_APPROVAL && p->advice == ADVICE_APPLIED && p->advised < p->raw;
+    assert_true(p->replicas >= alone->replicas || approved);
+    if (p->advice != ADVICE_APPLIED) {
+        assert_int_equal(p->replicas, alone->replicas);
+        return;
+    }
+    assert_true(spec->advice.mode == ADVICE_BOUNDED || spec->advice.mode == ADVICE_APPROVAL);
+    assert_true(p->advised >= p->min && p->advised <= spec->max_replicas);
+    assert_true((int64_t)p->advised - MAX(p->raw, p->min) <= spec->advice.max_replica_delta);
+}
+
 static void check(const struct core_spec *spec, const struct core_plan *p, const struct core_plan *plain)
 {
     assert_true(p->replicas >= 0);
@@ -93,21 +109,32 @@ static uint32_t play(uint64_t seed)
             core_resume(state, &spec, w.time_us, w.live);
         const struct core_observation *seen = world_observe(&w, &spec);
         shake_forecasts(&w, &spec, state);
+        struct advice advice;
+        w.observation.advice = world_advice(&w, &advice);
+        w.observation.approved_advice = world_below(&w, 5);
+        w.observation.unschedulable = world_below(&w, 5) == 0;
 
-        struct core_state *twin = copy(state, &spec), *plain_state = copy(state, &spec);
-        struct core_plan plan, again, plain;
+        struct core_state *twin = copy(state, &spec), *plain_state = copy(state, &spec), *alone_state;
+        alone_state = copy(state, &spec);
+        struct core_plan plan, again, plain, alone;
         silence_forecasts(&spec, plain_state);
         core_step(&spec, state, seen, &plan);
         core_step(&spec, twin, seen, &again);
         struct core_spec bare = spec;
+        bare.advice.mode = ADVICE_OFF;
+        core_step(&bare, alone_state, seen, &alone);
         bare.n_schedules = 0;
         core_step(&bare, plain_state, seen, &plain);
         assert_true(world_same_plan(&plan, &again)); /* I11 */
         check(&spec, &plan, &plain);
+        check_advice(&spec, &plan, &alone);
+        if (plan.ask != ADVICE_TRIGGER_NONE)
+            core_asked(state, &plan.situation, w.time_us);
         core_explain(&spec, &plan);
         assert_true(plan.n_stages <= CORE_MAX_STAGES && strlen(plan.message) > 5);
         core_state_free(twin);
         core_state_free(plain_state);
+        core_state_free(alone_state);
         if (plan.write) {
             core_applied(&spec, state, w.time_us, w.live, plan.replicas);
             w.live = plan.replicas;
