@@ -358,6 +358,9 @@ static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
     tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_TRUE, EVENT_WARNING, "FallbackActive");
     if (before(a, PA_FALLBACK_ACTIVE) == CONDITION_TRUE)
         tell_of_condition(a, s, PA_FALLBACK_ACTIVE, CONDITION_FALSE, EVENT_NORMAL, "FallbackEnded");
+    tell_of_condition(a, s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, EVENT_WARNING, "AdvisorUnavailable");
+    if (before(a, PA_ADVISOR_AVAILABLE) == CONDITION_FALSE)
+        tell_of_condition(a, s, PA_ADVISOR_AVAILABLE, CONDITION_TRUE, EVENT_NORMAL, "AdvisorAvailable");
     if (a->pa->ignored_schedule)
         tell_of_condition(a, s, PA_READY, CONDITION_FALSE, EVENT_WARNING, NULL);
 }
@@ -375,6 +378,8 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     metrics_set(metrics_get(r->scheduled, m->namespace_, m->name, NULL), s->replica_proposals.scheduled);
     const struct pa_condition *fallback = pa_condition_get(s, PA_FALLBACK_ACTIVE);
     metrics_set(metrics_get(r->fallback, m->namespace_, m->name, NULL), fallback && fallback->status == CONDITION_TRUE);
+    if (s->has_advisor)
+        metrics_set(metrics_get(r->advised, m->namespace_, m->name, NULL), s->replica_proposals.advisor);
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
@@ -438,6 +443,8 @@ bool report_sync(struct autoscaler *a)
         set_metrics(a, s);
         set_decision(a, s);
     }
+    if (a->pa->valid && !off)
+        advice_flow_report(a, s);
     set_ready(a, s);
     s->last_scale_us = a->scaled_us;
     tell_transitions(a, s);

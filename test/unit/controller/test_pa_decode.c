@@ -412,7 +412,7 @@ static json_t *random_object(struct rng *rng, const struct schema_object *o, int
     for (size_t i = 0; i < o->n_fields; i++) {
         const struct schema_field *f = &o->fields[i];
         uint64_t how = rng_below(rng, 10);
-        if (how < 3)
+        if (how < 5)
             continue;
         json_t *value = NULL;
         if (how < 9 && f->type == SCHEMA_OBJECT) {
@@ -439,7 +439,7 @@ static void no_json_does_harm(void **state UNUSED)
     struct rng rng;
     rng_seed(&rng, 4711);
     unsigned accepted = 0;
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 8000; i++) {
         _json_cleanup_ json_t *value = i % 16 ? random_object(&rng, pa_resource.spec, 2) : random_value(&rng, 3);
         if (i % 3 == 0 && json_is_object(value)) {
             _json_cleanup_ json_t *head = parse("{" HEAD "}");
