@@ -21,15 +21,9 @@
 #define FLUSH_PARALLEL 8
 #define NO_VERSION     INT64_MIN
 
-/* Copies of a checkpoint_owner's strings. */
-struct owner_copy {
-    const char *namespace_, *name, *uid, *target_kind, *target_name, *target_uid; /* all in one block, the first's */
-    bool annotated;
-};
-
 struct tracked {
     struct checkpoints *owner;
-    struct owner_copy who;
+    struct checkpoint_owner who;
     struct list node; /* in the queue; empty: waits for its timer or for an answer */
     struct loop_timer due;
     const struct core_state *(*state)(void *data);
@@ -48,7 +42,7 @@ struct load {
     struct list node;
     struct checkpoints *owner;
     int64_t id, request;
-    struct owner_copy who;
+    struct checkpoint_owner who;
     struct core_spec spec;
     struct buf tail;
     checkpoint_loaded_fn *done;
@@ -87,34 +81,30 @@ struct checkpoints {
 
 /* ---- owners ---- */
 
-static struct owner_copy copy_owner(const struct checkpoint_owner *o)
+/* Its texts are one block, which begins with the namespace. */
+static struct checkpoint_owner copy_owner(const struct checkpoint_owner *o)
 {
-    const char *const texts[] = {o->namespace_, o->name, o->uid, o->target_kind, o->target_name, o->target_uid};
-    const char *copies[ARRAY_SIZE(texts)];
+    struct checkpoint_owner copy = *o;
+    const char **texts[] = {&copy.namespace_,  &copy.name,        &copy.uid,
+                            &copy.target_kind, &copy.target_name, &copy.target_uid};
     size_t bytes = 0;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        bytes += strlen(texts[i]) + 1;
-    char *block = xcalloc(1, bytes);
+        bytes += strlen(*texts[i]) + 1;
+    char *at = xcalloc(1, bytes);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        size_t len = strlen(texts[i]) + 1;
-        copies[i] = memcpy(block, texts[i], len);
-        block += len;
+        size_t len = strlen(*texts[i]) + 1;
+        *texts[i] = memcpy(at, *texts[i], len);
+        at += len;
     }
-    return (struct owner_copy){.namespace_ = copies[0],
-                               .name = copies[1],
-                               .uid = copies[2],
-                               .target_kind = copies[3],
-                               .target_name = copies[4],
-                               .target_uid = copies[5],
-                               .annotated = o->annotated};
+    return copy;
 }
 
-static void owner_done(struct owner_copy *o)
+static void owner_done(struct checkpoint_owner *copy)
 {
-    free((void *)(uintptr_t)o->namespace_);
+    free((void *)(uintptr_t)copy->namespace_);
 }
 
-static void object_path(struct buf *path, const struct owner_copy *who, enum pa_checkpoint_part part)
+static void object_path(struct buf *path, const struct checkpoint_owner *who, enum pa_checkpoint_part part)
 {
     char name[PA_CHECKPOINT_NAME_CAP];
     pa_checkpoint_name(name, who->name, part);
