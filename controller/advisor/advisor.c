@@ -461,15 +461,7 @@ int advisor_describe(struct advisor *a, const struct advice_situation *situation
 {
     if (a->n_providers == 0)
         return error_set(err, ERROR_CONFIG, "no advisor provider is configured");
-    struct provider *p = a->providers[0];
-    const struct provider_attempt first = {.max_tokens = 0};
-    struct http_request request = {.method = NULL};
-    _cleanup_(buf_done) struct buf body = BUF_INIT(64 * 1024);
-    provider_request(p, situation, &first, &request, &body);
-    (void)buf_printf(out, "%s %s%s\n", request.method, http_origin_url(provider_origin(p)), request.path);
-    for (const char *const *h = request.headers; *h; h++)
-        (void)buf_printf(out, "%s\n", *h);
-    (void)buf_printf(out, "\n%.*s\n", (int)body.len, body.data);
+    provider_describe(a->providers[0], situation, out);
     return 0;
 }
 

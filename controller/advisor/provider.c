@@ -141,6 +141,18 @@ uint64_t provider_digest(const struct provider *p)
     return p->digest;
 }
 
+void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out)
+{
+    const struct provider_attempt first = {.max_tokens = 0};
+    struct http_request request = {.method = NULL};
+    _cleanup_(buf_done) struct buf body = BUF_INIT(64 * 1024);
+    provider_request(p, situation, &first, &request, &body);
+    (void)buf_printf(out, "%s %s%s\n", request.method, http_origin_url(p->origin), request.path);
+    for (const char *const *h = request.headers; *h; h++)
+        (void)buf_printf(out, "%s\n", *h);
+    (void)buf_printf(out, "\n%.*s\n", (int)body.len, body.data);
+}
+
 struct http_origin *provider_origin(struct provider *p)
 {
     return p->origin;

@@ -48,6 +48,8 @@ struct provider_attempt {
  * else a request has is the caller's. No name, label or key is in it. */
 void provider_request(const struct provider *p, const struct advice_situation *situation,
                       const struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
+/* The request of a first attempt, for people: method and URL, headers without secrets, body. */
+void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out);
 struct http_origin *provider_origin(struct provider *p); /* borrowed */
 bool provider_is_local(const struct provider *p);        /* loopback: other deadlines hold */
 int32_t provider_timeout_s(const struct provider *p);    /* of one attempt */

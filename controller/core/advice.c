@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 #define SECOND_US INT64_C(1000000)
 
 static int32_t clamp(int64_t v, int32_t low, int32_t high)
@@ -31,6 +33,54 @@ void advice_situation_key(const struct advice_situation *s, char out[ADVICE_KEY_
                    s->current, s->min, s->max, s->need, s->reactive, s->predicted, s->usage_percent, s->peak_percent,
                    s->growth_percent, s->error_percent, s->trusted, (int)s->side, s->anomaly, s->unschedulable,
                    s->lead_s, (int)s->trigger);
+}
+
+/* One "name=number" up to the next ';'. */
+static bool key_member(const char **at, const char *name, int64_t *ret)
+{
+    char number[24];
+    size_t head = strlen(name), len;
+    if (strncmp(*at, name, head) != 0 || (*at)[head] != '=')
+        return false;
+    len = strcspn(*at + head + 1, ";");
+    if (len >= sizeof number)
+        return false;
+    memcpy(number, *at + head + 1, len);
+    number[len] = '\0';
+    *at += head + 1 + len;
+    *at += **at == ';';
+    return str_to_i64(number, ret) && *ret >= INT32_MIN && *ret <= INT32_MAX;
+}
+
+bool advice_situation_parse(const char *key, struct advice_situation *ret)
+{
+    struct advice_situation s = {.current = 0};
+    static const char *const names[] = {"c", "min", "max", "d", "r", "p", "u", "peak", "g", "e"};
+    int32_t *const numbers[] = {&s.current,   &s.min,           &s.max,          &s.need,           &s.reactive,
+                                &s.predicted, &s.usage_percent, &s.peak_percent, &s.growth_percent, &s.error_percent};
+    int64_t v, side, anomaly, lead, why;
+    if (!str_starts(key, "v1;"))
+        return false;
+    const char *at = key + 3;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!key_member(&at, names[i], &v))
+            return false;
+        *numbers[i] = (int32_t)v;
+    }
+    if (!key_member(&at, "t", &v) || !key_member(&at, "side", &side) || !key_member(&at, "a", &anomaly))
+        return false;
+    s.trusted = v != 0;
+    if (!key_member(&at, "un", &v) || !key_member(&at, "lead", &lead) || !key_member(&at, "why", &why) || *at)
+        return false;
+    if (side < 0 || side > ADVICE_ABOVE_TARGET || anomaly < 0 || lead < 0 || why < 0 || why > ADVICE_TRIGGER_CHANGED)
+        return false;
+    s.side = (enum advice_side)side;
+    s.anomaly = (uint32_t)anomaly;
+    s.unschedulable = (int32_t)v;
+    s.lead_s = (uint32_t)lead;
+    s.trigger = (enum advice_trigger)why;
+    *ret = s;
+    return true;
 }
 
 /* ---- when to ask ---- */

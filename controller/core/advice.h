@@ -76,6 +76,9 @@ struct advice_situation {
 #define ADVICE_KEY_MAX 256
 void advice_situation_key(const struct advice_situation *s, char out[ADVICE_KEY_MAX]);
 
+/* From that text, for who shows it. False: it is none. */
+bool advice_situation_parse(const char *key, struct advice_situation *ret);
+
 /* One validated answer, bound to what it was asked about. */
 struct advice {
     uint64_t id;           /* of this advice on this object; approval names it. 0: there is none */

@@ -346,6 +346,21 @@ static void test_key(void **unused)
                                   UINT32_MAX, INT32_MIN, UINT32_MAX, ADVICE_TRIGGER_CHANGED};
     advice_situation_key(&s, b);
     assert_true(strstr(b, ";why=5") != NULL);
+    struct advice_situation back;
+    assert_false(advice_situation_parse(b, &back)); /* a lead beyond an int is none of ours */
+    s = situation_of(8);
+    s.growth_percent = -35;
+    s.trusted = true;
+    s.trigger = ADVICE_TRIGGER_NEAR_MAX;
+    advice_situation_key(&s, a);
+    assert_true(advice_situation_parse(a, &back));
+    advice_situation_key(&back, b);
+    assert_string_equal(a, b);
+    for (size_t len = 0; len < strlen(a); len++) {
+        memcpy(b, a, len);
+        b[len] = '\0';
+        assert_false(advice_situation_parse(b, &back));
+    }
 }
 
 int main(void)
