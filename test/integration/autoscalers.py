@@ -63,8 +63,9 @@ def await_condition(api: Client, namespace: str, name: str, kind: str, status: s
     return eventually(check, timeout, message=f"{kind}={status} {reason or ''} of {name}")
 
 
-def await_replicas(api: Client, namespace: str, name: str, wanted: int, timeout: float = 60,
+def await_replicas(api: Client, namespace: str, name: str, wanted: int, timeout: float = 130,
                    kind: str = "deployments") -> None:
+    """A scale-down waits for room in the budget that all tests share: most of the time limit is that."""
     def check() -> bool:
         now = replicas_of(api, namespace, name, kind)
         assert now == wanted, f"{now} replicas"

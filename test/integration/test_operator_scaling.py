@@ -47,7 +47,7 @@ def test_the_same_count_as_the_hpa_after_every_step(api, namespace, operator, tr
             assert counts == [wanted, wanted], f"ours and theirs: {counts}, needed {wanted}"
             return True
 
-        eventually(same, 90, 0.5, f"both twins at {wanted}")
+        eventually(same, 150, 0.5, f"both twins at {wanted}")
         touch(api, namespace, "ours")
         assert same(), "ours has not stayed"
 

@@ -72,6 +72,7 @@ static void usage_without_a_value_is_missing_not_zero(void **state UNUSED)
 static void usage_that_is_none_is_refused(void **state UNUSED)
 {
     static const char *const items[] = {
+        "{",
         "{}",
         "[]",
         "{\"metadata\":{\"name\":\"w\"},\"timestamp\":\"2026-01-02T03:04:05Z\",\"window\":\"15s\"}",
