@@ -137,16 +137,15 @@ struct pa_spec {
     int32_t min_replicas, max_replicas;
     enum pa_mode mode;
     int32_t sync_period_s;
-    uint32_t n_metrics;
-    struct pa_metric metrics[PA_MAX_METRICS];
+    enum pa_conflict_policy conflict_policy;
     bool has_behavior; /* an HPA without one limits its steps otherwise, so that absence is kept */
+    uint32_t n_metrics, n_schedules;
+    struct pa_metric metrics[PA_MAX_METRICS];
     struct pa_behavior {
         struct pa_rules up, down;
     } behavior;
     struct pa_prediction prediction;
-    uint32_t n_schedules;
     struct pa_schedule schedules[PA_MAX_SCHEDULES];
-    enum pa_conflict_policy conflict_policy;
     struct pa_advisor advisor;
 };
 

@@ -125,6 +125,7 @@ static enum trouble reserve_on_ledger(struct advice_flow *f)
     switch (ledger_reserve(&f->ledger, spec.advice.daily_call_budget, id, now_us(f))) {
     case LEDGER_MAY:
         f->call = id;
+        f->last_call_us = now_us(f);
         return TROUBLE_NONE;
     case LEDGER_SPENT:
         return TROUBLE_SPENT;
@@ -217,7 +218,6 @@ void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
     if (!f || !f->awaits || !pa->has_ledger || pa->ledger.reserved_id != f->call)
         return;
     f->awaits = false;
-    f->last_call_us = now_us(f);
     advisor_go(advisor_of(f), f->question, true);
 }
 

@@ -4,7 +4,7 @@
         mock.answer(decision("scale_up", 9))      # from now on, whatever is asked
         mock.fail_next(401, "authentication_error")
         mock.slow(20)                             # seconds before every answer; 0: none
-        mock.requests()                           # what came, newest last
+        mock.requests()                           # what was answered, newest last
 """
 
 from __future__ import annotations
@@ -85,6 +85,13 @@ class LlmMock:
 
     def slow(self, seconds: float) -> None:
         self._ask("chaos", {"latencyMs": int(seconds * 1000)})
+
+    def is_being_asked(self) -> bool:
+        """Whether somebody has a connection open, answered or not."""
+        port = f":{int(self.url.rsplit(':', 1)[1]):04X}"
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file][1:]
+        return any(remote.endswith(port) and state == "01" for _, _, remote, state, *_ in rows)
 
     def requests(self) -> list[JSON]:
         return self._ask("journal")

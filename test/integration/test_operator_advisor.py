@@ -153,11 +153,11 @@ def test_a_crash_neither_charges_nor_loses_a_call(plane, load, mock, make_operat
     api = plane.client
     operator = make_operator(plane, advisor={"providers": [provider(mock)]}).start()
     mock.answer(decision("scale_up", 5))
-    mock.slow(50)
+    mock.slow(25)
     web(plane, load, mode="Observe")
     reserved = eventually(lambda: budget(plane).get("reservedID"), 60)
     if point == "called":
-        eventually(mock.requests, 30)
+        eventually(mock.is_being_asked, 15)  # for 25 s
     operator.send(signal.SIGKILL)
     operator.wait()
     assert budget(plane).get("reservedID") == reserved, "settled without a verdict"
@@ -182,6 +182,6 @@ def test_without_a_provider(plane, load, make_operator):
     web(plane, load, mode="Bounded", maxReplicaDelta=1)
     item = await_condition(plane.client, "default", "web", "AdvisorAvailable", "False", "NotConfigured", timeout=60)
     assert "advisor.providers" in condition(item, "AdvisorAvailable")[2]
-    assert condition(item, "Ready")[0] == "True"
+    await_condition(plane.client, "default", "web", "Ready", "True", timeout=60)
     plane.client.patch(path("default", "web"), {"spec": {"advisor": {"mode": "Off"}}})
     eventually(lambda: condition(get(plane.client, "default", "web"), "AdvisorAvailable") == ("", "", ""), 30)
