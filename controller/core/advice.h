@@ -162,6 +162,6 @@ uint32_t advice_record(const struct advice_state *state, uint64_t provider, uint
 /* False: nobody was asked so far, and there is nothing to be encoded. */
 bool advice_known(const struct advice_state *state);
 void advice_encode(const struct advice_state *state, struct codec_writer *w);
-int advice_decode(struct advice_state *state, struct codec_reader *r);
+int advice_decode(struct advice_state *ret, struct codec_reader *r);
 
 #endif
