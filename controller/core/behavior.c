@@ -219,12 +219,13 @@ static struct behavior_answer limit_plain(int32_t current, int32_t stabilized, i
     return answer;
 }
 
-/* I3 */
+/* I3. From zero to a minimum that was raised meanwhile is a snap too; with a behavior the caller makes it. */
 static void assert_steps(const struct core_spec *spec, const struct behavior *b, int64_t now_us, int32_t current,
-                         int32_t replicas)
+                         int32_t min, int32_t replicas)
 {
     if (replicas > current) {
-        int32_t limit = spec->behavior ? policy_limit(&spec->up, b, now_us, current, 1) : plain_up_limit(current);
+        int32_t limit =
+            spec->behavior ? policy_limit(&spec->up, b, now_us, current, 1) : MAX(plain_up_limit(current), min);
         assert(replicas <= MAX(limit, current));
     } else if (replicas < current && spec->behavior) {
         assert(replicas >= MIN(policy_limit(&spec->down, b, now_us, current, -1), current));
@@ -238,7 +239,7 @@ struct behavior_answer behavior_apply(const struct core_spec *spec, const struct
     int32_t stabilized = stabilize(spec, b, now_us, current, desired, down_window_s);
     struct behavior_answer answer = spec->behavior ? limit_rate(spec, b, now_us, current, stabilized, min, max)
                                                    : limit_plain(current, stabilized, min, max);
-    assert_steps(spec, b, now_us, current, answer.replicas);
+    assert_steps(spec, b, now_us, current, min, answer.replicas);
     return answer;
 }
 

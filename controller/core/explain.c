@@ -517,12 +517,19 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
     }
 }
 
-void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out)
+void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
+                                    struct core_condition *out)
 {
     unknown(out);
     if (plan->stabilized < 0)
         return;
-    if (plan->rated == plan->stabilized && !(plan->limits & CORE_LIMIT_SCHEDULED))
+    bool scheduled = plan->limits & CORE_LIMIT_SCHEDULED;
+    /* From zero, a minimum that was raised meanwhile: with a behavior the HPA goes there after it has said this. */
+    bool raised = spec->behavior && plan->current == 0 && !scheduled &&
+                  !(plan->limits & (CORE_LIMIT_SCALE_UP_POLICY | CORE_LIMIT_MAX_REPLICAS));
+    /* Held back by a policy, and then raised to the minimum all the same, which may be just the stabilised count. */
+    bool held = plan->limits & CORE_LIMIT_SCALE_UP_POLICY;
+    if ((plan->rated == plan->stabilized && !scheduled && !held) || raised)
         condition(out, false, "DesiredWithinRange", "the desired count is within the acceptable range");
     else if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         condition(out, true, "ScaleUpLimit",

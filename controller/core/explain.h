@@ -44,6 +44,7 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
  * an HPA's. */
 void core_condition_fallback(const struct core_spec *spec, const struct core_plan *plan, struct core_condition *out);
 /* DesiredWithinRange, TooFewReplicas, TooManyReplicas, ScaleUpLimit, ScaleDownLimit */
-void core_condition_scaling_limited(const struct core_plan *plan, struct core_condition *out);
+void core_condition_scaling_limited(const struct core_spec *spec, const struct core_plan *plan,
+                                    struct core_condition *out);
 
 #endif

@@ -264,12 +264,15 @@ static void propose_value(const struct core_spec *spec, const struct core_metric
 static void propose_average(const struct core_spec *spec, const struct core_metric_spec *metric,
                             const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
 {
+    /* The HPA takes a negative sum for one that has overflowed. */
+    if (metric->source == CORE_SOURCE_EXTERNAL && value_milli < 0)
+        value_milli = INT64_MAX;
     double usage = (double)value_milli, target = (double)metric->target_milli;
     double status = (double)observation->status_replicas;
     double ratio = usage / (target * status);
     out->replicas =
         tolerate(spec, ratio, ceil_replicas(usage / target), observation->status_replicas, &out->within_tolerance);
-    double mean = observation->status_replicas > 0 ? ceil(usage / status) : usage;
+    double mean = observation->status_replicas > 0 && usage < 9.2e18 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }
 

@@ -254,7 +254,7 @@ static void snap_to_min(const struct question *q, struct answer *a)
     if (a->rated < q->min) {
         a->rated = q->min;
         a->limits |= CORE_LIMIT_MIN_REPLICAS;
-        if (q->min >= a->stabilized)
+        if (q->min >= a->stabilized && q->min > q->spec->min_replicas) /* else the HPA still names the policy */
             a->limits &= ~(unsigned)CORE_LIMIT_SCALE_UP_POLICY;
     }
     if (a->limits & CORE_LIMIT_MIN_REPLICAS && q->min > q->spec->min_replicas) {

@@ -436,7 +436,7 @@ bool report_sync(struct autoscaler *a)
     }
     if (a->work->finding.ok) {
         struct core_condition c;
-        core_condition_scaling_limited(&a->work->plan, &c);
+        core_condition_scaling_limited(&a->work->spec, &a->work->plan, &c);
         set_core(a, s, PA_SCALING_LIMITED, &c);
         core_condition_fallback(&a->work->spec, &a->work->plan, &c);
         set_core(a, s, PA_FALLBACK_ACTIVE, &c);

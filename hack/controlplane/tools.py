@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,6 +48,7 @@ class Module:
     version_of: str              # the requirement whose version is the programs' version
     stamp: bool = False          # write that version into the programs
     share: tuple[str, ...] = ()  # files of that requirement that are needed at run time
+    ours: bool = False           # the program's own sources lie beside its go.mod
 
     @property
     def source(self) -> str:
@@ -76,6 +77,9 @@ class Module:
     @property
     def folder(self) -> str:
         parts = [self.read("go.mod"), self.read("go.sum"), *self.flags, platform.machine()]
+        if self.ours:
+            parts += [self.read(file) for file in sorted(os.listdir(self.source))
+                      if file.endswith(".go")]
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
         return os.path.join(CACHE, "tools", f"{self.name}-{digest}")
 
@@ -101,6 +105,8 @@ MODULES = [
            "sigs.k8s.io/metrics-server"),
 ]
 PROGRAMS = [program for module in MODULES for program in module.programs]
+# Not of a control plane: the controller that the decision core is held against.
+ORACLE = Module("hpa-oracle", {"hpa-oracle": "."}, "k8s.io/kubernetes", ours=True)
 
 
 def path(program: str) -> str:
@@ -116,10 +122,14 @@ def shared_file(module: str, name: str) -> str:
     return os.path.join(next(m for m in MODULES if m.name == module).folder, "share", name)
 
 
-def ensure_built(quiet: bool = False) -> float:
-    """Builds what is missing; returns the seconds it took. Callers wait for one another."""
+def ensure_built(quiet: bool = False, modules: Sequence[Module] = ()) -> float:
+    """Builds what is missing, of a control plane or of `modules`; returns the seconds it took.
+
+    Callers wait for one another.
+    """
     supplied = _supplied()
-    plan = [(module, [p for p in module.programs if p not in supplied]) for module in MODULES]
+    plan = [(module, [p for p in module.programs if p not in supplied])
+            for module in modules or MODULES]
     missing = [(module, programs) for module, programs in plan
                if not module.is_complete(programs)]
     if not missing:
@@ -130,8 +140,9 @@ def ensure_built(quiet: bool = False) -> float:
     started = time.monotonic()
     with _lock(quiet):
         go = go_command()
-        _say(quiet, "Building the programs of the control plane, once: about 10 minutes on "
-                    "2 cores,\nabout 6 GB for Go's own caches and 0.5 GB for the programs.")
+        if not modules:
+            _say(quiet, "Building the programs of the control plane, once: about 10 minutes on "
+                        "2 cores,\nabout 6 GB for Go's own caches and 0.5 GB for the programs.")
         for module, programs in plan:
             os.makedirs(os.path.join(module.folder, "bin"), exist_ok=True)
             for name in os.listdir(os.path.join(module.folder, "bin")):
@@ -154,7 +165,7 @@ def ensure_built(quiet: bool = False) -> float:
 
 def go_command() -> str:
     """A Go toolchain that is new enough for all modules: installed, or from the cache."""
-    wanted = max(_version(line) for module in MODULES
+    wanted = max(_version(line) for module in [*MODULES, ORACLE]
                  for line in re.findall(r"^go (\S+)", module.read("go.mod"), re.M))
     candidates = [shutil.which("go")]
     if os.path.isdir(CACHE):
@@ -173,7 +184,7 @@ def go_command() -> str:
 # -- the parts --------------------------------------------------------------
 
 def _module_of(program: str) -> Module:
-    for module in MODULES:
+    for module in [*MODULES, ORACLE]:
         if program in module.programs:
             return module
     raise ControlPlaneError(f"no program {program!r}; there are: {', '.join(PROGRAMS)}")
@@ -300,7 +311,7 @@ def _copy_share(go: str, module: Module) -> None:
 def _prune() -> None:
     """Removes builds of other versions that nobody has used for a while."""
     base = os.path.join(CACHE, "tools")
-    current = {module.folder for module in MODULES}
+    current = {module.folder for module in [*MODULES, ORACLE]}
     for name in os.listdir(base):
         folder = os.path.join(base, name)
         if folder not in current and os.path.isdir(folder) \

@@ -56,6 +56,7 @@ static void test_default_policies(void **state)
         {false, 10, 100, 1, 1000, 20, BEHAVIOR_SCALE_UP_LIMIT},
         {false, 10, 100, 1, 20, 20, BEHAVIOR_TOO_MANY},
         {false, 10, 0, 2, 1000, 2, BEHAVIOR_TOO_FEW},
+        {false, 0, 1, 9, 1000, 9, BEHAVIOR_TOO_FEW}, /* no limit holds back from a raised minimum */
         {false, 10, 5, 2, 1000, 5, BEHAVIOR_WITHIN_RANGE},
         {false, INT32_MAX, INT32_MAX, 1, INT32_MAX, INT32_MAX, BEHAVIOR_WITHIN_RANGE},
     };

@@ -24,7 +24,8 @@ struct scenario {
     int64_t levels[12]; /* usage in thousandths */
     enum core_metric_kind kind;
     enum core_target_type target_type;
-    int64_t target, request; /* request 0: 1000; -1: none */
+    enum core_metric_source source; /* as far as the arithmetic depends on it */
+    int64_t target, request;        /* request 0: 1000; -1: none; -2: of 0 */
     int32_t current, status;
     enum core_problem problem;
     int32_t replicas, percent;
@@ -79,13 +80,16 @@ static struct hpa_proposal propose(const struct scenario *s)
     uint32_t n = (uint32_t)strlen(s->pods);
     metric->kind = s->kind;
     metric->target_type = s->target_type;
+    metric->source = s->source;
     metric->target_percent = s->target_type == CORE_TARGET_UTILIZATION ? (int32_t)s->target : 0;
     metric->target_milli = s->target;
     for (uint32_t i = 0; i < n; i++) {
         pods[i] = make_pod(s->pods[i]);
         samples[i] = (struct core_pod_sample){.present = s->levels[i] >= 0,
                                               .usage_milli = s->levels[i],
-                                              .request_milli = s->request ? s->request : 1000,
+                                              .request_milli = s->request == -2 ? 0
+                                                               : s->request     ? s->request
+                                                                                : 1000,
                                               .time_us = NOW - 5 * SECOND,
                                               .window_us = 30 * SECOND};
     }
@@ -152,6 +156,14 @@ static const struct scenario scenarios[] = {
      .milli = 600},
     {"no Ready condition does not", "nR", L(100, 600), CPU, .target = 30, .current = 2, .replicas = 2, .percent = 60,
      .milli = 600},
+    {"succeeded pods count", "SR", L(100, 700), CPU, .target = 40, .current = 2, .replicas = 2, .percent = 40,
+     .milli = 400},
+    {"above 100 %, missing ones at the target", "RRR", L(1000, 1000, NONE), CPU, .target = 150, .current = 3,
+     .replicas = 3, .percent = 100, .milli = 1000},
+    {"requests of 0", "R", L(200), CPU, .target = 100, .request = -2, .current = 1,
+     .problem = CORE_PROBLEM_ZERO_REQUEST, .replicas = -1, .percent = -1},
+    {"deleting pods without a request fail it all", "Rd", L(200, 200), CPU, .target = 100, .request = -1, .current = 1,
+     .problem = CORE_PROBLEM_NO_REQUEST, .replicas = -1, .percent = -1},
     {"all unready", "uu", L(500, 700), CPU, .target = 30, .current = 2, .problem = CORE_PROBLEM_NOT_READY,
      .replicas = -1, .percent = -1},
     {"no pods", "", L(0), CPU, .target = 30, .current = 2, .problem = CORE_PROBLEM_NO_PODS, .replicas = -1,
@@ -192,6 +204,13 @@ static const struct scenario scenarios[] = {
     {"average down", "RRRRR", L(6000), AVG, .target = 2000, .current = 5, .replicas = 3, .milli = 1200},
     {"average in the tolerance keeps the status", "R", L(10900), AVG, .target = 1000, .current = 9, .status = 10,
      .replicas = 10, .milli = 1090},
+    {"a negative average is 0", "RRR", L(-1), AVG, .source = CORE_SOURCE_OBJECT, .target = 1000, .current = 3,
+     .replicas = 0, .milli = 0},
+    {"of an external metric it has overflowed", "RRR", L(-1), AVG, .source = CORE_SOURCE_EXTERNAL, .target = 1000,
+     .current = 3, .replicas = INT32_MAX, .milli = INT64_MAX},
+    {"a negative value", "RRR", L(-1500), VALUE, .source = CORE_SOURCE_EXTERNAL, .target = 1000, .current = 3,
+     .replicas = -4, .milli = -1500},
+    {"average without pods in the status", "", L(900), AVG, .target = 1000, .current = 0, .replicas = 1, .milli = 900},
     {"average from zero", "", L(2500), AVG, .target = 1000, .current = 0, .replicas = 3, .milli = 2500},
     {"average of nothing from zero", "", L(0), AVG, .target = 1000, .current = 0, .replicas = 0, .milli = 0},
 };

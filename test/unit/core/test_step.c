@@ -414,6 +414,31 @@ static void test_scale_to_zero(void **state)
     sync(&w, 3, 0);
     w.spec.min_replicas = 2;
     assert_plan(sync(&w, 0, 0), 2, CORE_REASON_WITHIN_TARGET, CORE_LIMIT_MIN_REPLICAS, true);
+    struct core_condition c; /* as the HPA says it: within the range, and without a behavior not */
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "DesiredWithinRange");
+    assert_false(c.status);
+    w.spec.behavior = false;
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "TooFewReplicas");
+    /* Nor does it hide a policy that would have held the count below it. */
+    w.spec.behavior = true;
+    w.spec.min_replicas = 0;
+    sync(&w, 2, 0);
+    w.spec.min_replicas = 9;
+    w.observation.metrics[0].value_milli = 70000;
+    assert_int_equal(sync(&w, 0, 0)->replicas, 9);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "ScaleUpLimit");
+    w.spec.min_replicas = 0;
+    w.observation.metrics[0].value_milli = 0;
+    w.observation.time_us += 3600 * SECOND; /* what was added may be taken away */
+    sync(&w, 2, 0);
+    w.spec.min_replicas = 7; /* just the need */
+    w.observation.metrics[0].value_milli = 70000;
+    assert_int_equal(sync(&w, 0, 0)->replicas, 7);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
+    assert_string_equal(c.reason, "ScaleUpLimit");
     world_done(&w);
 }
 
@@ -448,7 +473,7 @@ static void test_conditions(void **state)
     struct core_condition c;
     world_init(&w);
     sync(&w, 4, 9);
-    core_condition_scaling_limited(&w.plan, &c);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_true(c.known && c.status);
     assert_string_equal(c.reason, "ScaleUpLimit");
     core_condition_able_to_scale(&w.plan, &c);
@@ -464,7 +489,7 @@ static void test_conditions(void **state)
     core_condition_rescaled(&w.plan, "conflict", &c);
     assert_false(c.status);
     sync(&w, 60, 0.7);
-    core_condition_scaling_limited(&w.plan, &c);
+    core_condition_scaling_limited(&w.spec, &w.plan, &c);
     assert_false(c.known);
     core_rescale_reason(&w.spec, &w.plan, reason, sizeof reason);
     assert_string_equal(reason, "Current number of replicas above Spec.MaxReplicas");
