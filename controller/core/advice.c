@@ -21,6 +21,12 @@ static bool near(int32_t then, int32_t now)
     return moved <= 1 || moved * 10 <= then;
 }
 
+/* From one side of the target to the other. To reach it is what scaling is for, and no reason to forget the advice. */
+static bool crossed(enum advice_side then, enum advice_side now)
+{
+    return then != now && then != ADVICE_WITHIN_TOLERANCE && now != ADVICE_WITHIN_TOLERANCE;
+}
+
 static bool fresh(const struct advice *a, int64_t now_us)
 {
     return now_us >= a->sampled_us && now_us - a->sampled_us <= ADVICE_TTL_S * SECOND_US;
@@ -115,7 +121,7 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
         now_us - state->asked_us < (int64_t)config->min_interval_s * SECOND_US)
         return ADVICE_TRIGGER_NONE;
     const struct advice *a = &state->advice;
-    if (a->id != 0 && fresh(a, now_us) && a->side == now->side && near(a->need, now->need))
+    if (a->id != 0 && fresh(a, now_us) && !crossed(a->side, now->side) && near(a->need, now->need))
         return ADVICE_TRIGGER_NONE;
     return reason_to_ask(state, now);
 }
@@ -171,7 +177,7 @@ static enum advice_outcome objection(const struct advice_state *state, const str
         return ADVICE_NOT_ACTIVE;
     if (!fresh(a, now_us))
         return ADVICE_EXPIRED;
-    if (a->side != bounds->side || !near(a->need, bounds->need))
+    if (crossed(a->side, bounds->side) || !near(a->need, bounds->need))
         return ADVICE_MOVED_ON;
     if (a->confidence_percent < ADVICE_MIN_CONFIDENCE)
         return ADVICE_UNSURE;

@@ -14,8 +14,8 @@
  *     was wrong in more than half of the last ADVICE_RECORD scores is shown and not applied.
  *
  * Advice lives ADVICE_TTL_S from the sample that it was built from, whatever the cache says, and only while D is where
- * it was (moved by <= max(1, 10 %)) and on the same side of the target. Confidence can only discard it. Scaling to and
- * from 0 is never advised.
+ * it was (moved by <= max(1, 10 %)), and usage has not crossed the target. Confidence can only discard it. Scaling to
+ * and from 0 is never advised.
  *
  * A plan with advice off, absent, expired or rejected is the plan without an advisor, bit for bit (I9).
  */
