@@ -20,6 +20,7 @@ static const struct schema_field advisor_fields[] = {
      AT(pa_advisor, mode)},
     {.name = "maxReplicaDelta",
      .type = SCHEMA_INT32,
+     .exact = true,
      .min = 1,
      .max = 100000,
      .doc = "How many replicas advice may add to what is needed without it. Required in modes Bounded and Approval.",
