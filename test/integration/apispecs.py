@@ -162,8 +162,7 @@ class Generator:
     def spec(self) -> JSON:
         rng = self.rng
         spec = self.object(self.schema)
-        spec["scaleTargetRef"] = {"apiVersion": rng.choice(API_VERSIONS[:2]), "kind": rng.choice(KINDS * 20 + ["DaemonSet"]),
-                                  "name": "web"}
+        spec["scaleTargetRef"] = {"apiVersion": rng.choice(API_VERSIONS[:2]), "kind": rng.choice(KINDS * 8 + ["DaemonSet"]), "name": "web"}
         spec["minReplicas"] = self.near(1, 1, 2, 3)
         spec["maxReplicas"] = self.near(3, 10, 10, 100000)
         sync = self.near(3, 15, 15, 15, 60)
