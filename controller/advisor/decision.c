@@ -216,7 +216,7 @@ int decision_parse(const char *content, size_t len, const struct advice_situatio
     _json_cleanup_ json_t *root = json_parse(content, len, NULL); /* its message may quote the text */
     if (!root)
         return error_set(err, ERROR_PARSE, "the answer is not strict JSON");
-    struct decision d;
+    struct decision d = {.target_replicas = 0};
     if (read_members(root, &d, err) < 0 || check_sense(&d, asked->current, err) < 0)
         return -1;
     *ret = d;
