@@ -13,6 +13,7 @@
 #include "advisor/prompt.h"
 #include "base/alloc.h"
 #include "base/backoff.h"
+#include "base/str.h"
 #include "kube/json.h"
 
 #define KEY_CAP (ADVICE_KEY_MAX + 32)
@@ -448,6 +449,14 @@ void advisor_restore(struct advisor *a, const struct advice_situation *situation
     key_of(a, situation, key);
     if (*name_of(a, provider)) /* of a model that is configured */
         cache_put(&a->cache, key, decision, provider, asked_us);
+}
+
+uint64_t advisor_provider(const struct advisor *a, const char *name)
+{
+    for (size_t i = 0; i < a->n_providers; i++)
+        if (streq(provider_name(a->providers[i]), name))
+            return provider_digest(a->providers[i]);
+    return 0;
 }
 
 void advisor_restore_call(struct advisor *a, int64_t asked_us)

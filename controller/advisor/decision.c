@@ -30,6 +30,29 @@ const char *decision_timing_name(enum decision_timing timing)
     return timings[timing];
 }
 
+static bool find_word(const char *const *words, size_t n, const char *word, int *ret)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(words[i], word)) {
+            *ret = (int)i;
+            return true;
+        }
+    return false;
+}
+
+bool decision_words(const char *action, const char *risk, const char *cost, const char *timing, struct decision *ret)
+{
+    int a, r, c, t;
+    if (!find_word(actions, ARRAY_SIZE(actions), action, &a) || !find_word(levels, ARRAY_SIZE(levels), risk, &r) ||
+        !find_word(levels, ARRAY_SIZE(levels), cost, &c) || !find_word(timings, ARRAY_SIZE(timings), timing, &t))
+        return false;
+    ret->action = (enum decision_action)a;
+    ret->risk = (enum decision_level)r;
+    ret->cost = (enum decision_level)c;
+    ret->timing = (enum decision_timing)t;
+    return true;
+}
+
 const char *decision_schema(void)
 {
     return "{\"type\":\"object\",\"properties\":{"

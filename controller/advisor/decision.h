@@ -40,6 +40,8 @@ int decision_parse(const char *content, size_t len, const struct advice_situatio
 const char *decision_action_name(enum decision_action action);
 const char *decision_level_name(enum decision_level level);
 const char *decision_timing_name(enum decision_timing timing);
+/* The enums of `ret` back from these names; false: some are another version's. */
+bool decision_words(const char *action, const char *risk, const char *cost, const char *timing, struct decision *ret);
 
 /* The JSON schema of the answer, in the strict form that constrained decoding wants: every property required, no
  * additional ones, no numeric ranges (these are checked here). Static. */

@@ -31,6 +31,8 @@ struct advice_flow {
     int64_t sampled_us, awaits_since_us;
     struct advice_situation asked;
 
+    struct pa_advisor_status *left; /* by the leader before us: the advice that is on the object; NULL: none */
+
     bool arrived; /* `advice` goes into the next step */
     struct advice advice;
     struct decision decision; /* of the advice that is in hand */
@@ -96,8 +98,10 @@ static void take_back(struct advice_flow *f)
 
 struct advice_flow *advice_flow_free(struct advice_flow *f)
 {
-    if (f)
-        take_back(f);
+    if (!f)
+        return NULL;
+    take_back(f);
+    free(f->left);
     free(f);
     return NULL;
 }
@@ -210,6 +214,12 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
     struct advice_flow *f = flow_of(a);
     f->ledger = pa->ledger;
     f->last_call_us = pa->last_call_us;
+    free(f->left);
+    f->left = NULL;
+    if (pa->advice) {
+        f->left = xcalloc(1, sizeof *f->left);
+        *f->left = *pa->advice;
+    }
 }
 
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
@@ -222,6 +232,37 @@ void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
 }
 
 /* ---- a step ---- */
+
+/* What stands on the object is in hand again, and in the cache: unless a newer question has been asked since, whose
+ * situation is the one that is told. */
+static void restore_advice(struct advice_flow *f)
+{
+    const struct pa_advisor_status *left = f->left;
+    struct advice_situation situation;
+    struct decision d = {.target_replicas = left->target_replicas,
+                         .confidence_percent = (uint32_t)MIN(MAX(left->confidence_percent, 0), 100)};
+    uint64_t id, provider = advisor_of(f) ? advisor_provider(advisor_of(f), left->provider) : 0;
+    if (provider == 0 || !pa_advice_id_parse(left->id, &id) || left->target_replicas < 0 ||
+        !advice_situation_parse(left->situation, &situation) || situation.need != left->need_replicas ||
+        !decision_words(left->action, left->risk, left->cost, left->timing, &d))
+        return;
+    (void)decision_clean_text(left->reasoning, strlen(left->reasoning), d.reasoning, sizeof d.reasoning);
+    advisor_restore(advisor_of(f), &situation, &d, provider, left->time_us);
+    f->decision = d;
+    (void)str_copy(f->provider, sizeof f->provider, left->provider);
+    f->advice = (struct advice){.id = id,
+                                .sampled_us = left->time_us,
+                                .need = situation.need,
+                                .current = situation.current,
+                                .side = situation.side,
+                                .target_replicas = d.target_replicas,
+                                .confidence_percent = d.confidence_percent,
+                                .provider = provider};
+    const struct advice_state *state = core_state_advice(f->a->state);
+    if (state->asked.max == 0)
+        core_asked(f->a->state, &situation, MIN(f->last_call_us, f->a->last_time_us));
+    f->arrived = state->advice.id != id; /* else the checkpoint has it */
+}
 
 /* Once, when we begin to lead: what was under way is refunded, and calls just made count against the limits. */
 static void recover(struct advice_flow *f)
@@ -236,6 +277,10 @@ static void recover(struct advice_flow *f)
     const struct advice_state *state = core_state_advice(f->a->state);
     if (state->asked_us < f->last_call_us)
         core_asked(f->a->state, &state->asked, MIN(f->last_call_us, f->a->last_time_us));
+    if (f->left)
+        restore_advice(f);
+    free(f->left);
+    f->left = NULL;
 }
 
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)

@@ -86,6 +86,7 @@ struct pa_object {
     bool has_ledger;          /* of the advisor's calls, as it is in status */
     struct ledger ledger;
     int64_t last_call_us;
+    struct pa_advisor_status *advice; /* as it is in status; NULL: there is none */
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };

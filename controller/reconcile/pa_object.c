@@ -17,6 +17,7 @@ static void pa_object_free(struct object *o)
     free(pa->target.name);
     free(pa->problem);
     free(pa->ignored_schedule);
+    free(pa->advice);
     for (size_t m = 0; m < CORE_MAX_METRICS; m++)
         free(pa->containers[m]);
     free(pa->spec);
@@ -54,11 +55,15 @@ void pa_object_spec(const struct pa_object *pa, struct core_spec *ret)
     memcpy(ret->schedules, behind + bytes_behind(0), ret->n_schedules * sizeof(ret->schedules[0]));
 }
 
-/* The advisor's account: after a restart it is where the next leader goes on. */
+/* The advisor's account, and the advice in hand: after a restart it is where the next leader goes on. */
 static void keep_ledger(struct pa_object *pa, const struct pa_advisor_status *stored)
 {
     const struct pa_advisor_budget *b = &stored->budget;
     pa->last_call_us = stored->last_call_us;
+    if (stored->id[0]) {
+        pa->advice = xcalloc(1, sizeof(*pa->advice));
+        *pa->advice = *stored;
+    }
     pa->has_ledger = stored->has_budget && b->day_us >= 0 && b->charged >= 0 && b->refunded >= 0;
     if (!pa->has_ledger)
         return;

@@ -319,9 +319,41 @@ static void test_charged_are_verdicts(void **state)
     die(f);
 }
 
+/* The advice on the object is in hand again after a crash without a checkpoint, words and all, and answers an equal
+ * question without a call. */
+static void test_advice_survives(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told), *after = xcalloc(1, sizeof *after);
+    lead(f);
+    atomic_store(&f->outcome, ANSWER);
+    play(f, NO_CRASH);
+    sync_once(f, false, told);
+    write_status(f, told);
+    assert_string_equal(told->advisor.reasoning, "steep");
+    size_t seen = server_seen(f->server);
+    die(f);
+    lead(f);
+    sync_once(f, true, after);
+    assert_string_equal(after->advisor.id, told->advisor.id);
+    assert_string_equal(after->advisor.reasoning, "steep");
+    assert_string_equal(after->advisor.situation, told->advisor.situation);
+    assert_int_equal(after->advisor.target_replicas, 6);
+    turn(f);
+    sync_once(f, false, after);
+    assert_string_not_equal(after->advisor.id, told->advisor.id); /* advice of its own, from the cache */
+    assert_int_equal(after->advisor.target_replicas, 6);
+    assert_int_equal(after->advisor.budget.charged, told->advisor.budget.charged);
+    assert_int_equal(server_seen(f->server), seen);
+    free(told);
+    free(after);
+    die(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
