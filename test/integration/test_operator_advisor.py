@@ -127,7 +127,7 @@ def test_bad_answers_and_failures_change_nothing(plane, load, mock, make_operato
     assert settled >= 1 and budget(plane).get("charged", 0) == 0
     assert holds(lambda: replicas_of(api, "default", "web") == 3, 10) is None
     # The next question is answered: no trace is left of the failure.
-    mock.answer(decision("scale_up", 4))
+    mock.answer(decision("scale_up", 9))
     load.set_demand("default", "web", 4.7 * PER_POD)
     await_condition(api, "default", "web", "AdvisorAvailable", "True", "Available", timeout=120)
     await_event(api, "default", "web", "AdvisorAvailable")
