@@ -59,6 +59,7 @@ struct fixture {
     struct ledger stored;
     uint64_t verdicts, charged_before; /* before the stored day */
     int32_t situation;
+    const char *budget; /* ",\"dailyCallBudget\":2" of the object */
 };
 
 static struct script *answer(void *data, const struct server_request *r)
@@ -83,11 +84,11 @@ static struct script *answer(void *data, const struct server_request *r)
 
 static const struct pa_object *read_object(struct fixture *f)
 {
-    _cleanup_(freep) char *text =
-        xasprintf("{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"1\","
-                  "\"generation\":1},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
-                  "\"name\":\"web\"},\"maxReplicas\":20,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2}}%s%s}",
-                  f->status ? ",\"status\":" : "", f->status ? f->status : "");
+    _cleanup_(freep) char *text = xasprintf(
+        "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"1\","
+        "\"generation\":1},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
+        "\"name\":\"web\"},\"maxReplicas\":20,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2%s}}%s%s}",
+        f->budget ? f->budget : "", f->status ? ",\"status\":" : "", f->status ? f->status : "");
     struct error err = ERROR_INIT;
     struct object *o = pa_object_decode(&f->r, text, strlen(text), &err);
     if (!o)
@@ -319,6 +320,41 @@ static void test_charged_are_verdicts(void **state)
     die(f);
 }
 
+/* What is spent is spent until midnight, for the object and for the operator; a restart gives nothing back. */
+static void test_daily_budgets(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    for (int operators = 0; operators < 2; operators++) {
+        f->budget = operators ? NULL : ",\"dailyCallBudget\":2";
+        f->config.advisor.daily_call_budget = operators ? 2 : 0;
+        atomic_store(&f->outcome, ANSWER);
+        clock_fake_advance(&f->clock, 86400 * S); /* another day */
+        size_t seen = server_seen(f->server);
+        lead(f);
+        for (int i = 0; i < 4; i++) {
+            clock_fake_advance(&f->clock, ROUND);
+            play(f, NO_CRASH);
+            if (i == 1) {
+                die(f);
+                lead(f);
+            }
+        }
+        assert_int_equal(server_seen(f->server), seen + 2);
+        assert_int_equal(f->stored.charged, 2);
+        sync_once(f, false, told);
+        assert_string_equal(pa_condition_get(told, PA_ADVISOR_AVAILABLE)->reason,
+                            operators ? "OperatorBudgetSpent" : "BudgetSpent");
+        die(f);
+    }
+    clock_fake_advance(&f->clock, 86400 * S);
+    lead(f);
+    play(f, NO_CRASH);
+    assert_int_equal(f->stored.charged, 1);
+    die(f);
+    free(told);
+}
+
 /* The advice on the object is in hand again after a crash without a checkpoint, words and all, and answers an equal
  * question without a call. */
 static void test_advice_survives(void **state)
@@ -353,6 +389,7 @@ static void test_advice_survives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_daily_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
     };
