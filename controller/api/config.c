@@ -80,6 +80,15 @@ static const struct schema_field fields[] = {
      .doc = "A pod that turned unready within that time of its start has never been ready, in seconds: as "
             "kube-controller-manager's flag does for the HPA.",
      AT(operator_config, initial_readiness_s)},
+    {.name = "shrinksPerMinute",
+     .type = SCHEMA_INT32,
+     .fallback = "5",
+     .min = 1,
+     .max = 1000,
+     .doc =
+         "Targets that are lowered within any minute at most, or a tenth of all targets where that is more; the others "
+         "wait. So no mistake that all decisions share empties a cluster before a person sees it.",
+     AT(operator_config, shrinks_per_minute)},
     {.name = "advisor",
      .type = SCHEMA_OBJECT,
      .fallback = "{}",

@@ -69,6 +69,7 @@ struct operator_config {
     /* What kube-controller-manager's --horizontal-pod-autoscaler-cpu-initialization-period and
      * -initial-readiness-delay are for the HPA. */
     int32_t cpu_initialization_s, initial_readiness_s;
+    int32_t shrinks_per_minute; /* targets lowered, or a tenth of all where that is more */
     struct advisor_settings advisor;
     uint32_t n_alertmanagers;
     struct alertmanager_config alertmanagers[CONFIG_MAX_ALERTMANAGERS];

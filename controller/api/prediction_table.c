@@ -40,7 +40,9 @@ static const struct schema_field gate_fields[] = {
      .fallback = "30",
      .min = 1,
      .max = 100,
-     .doc = "The largest mean error, in percent of the mean demand, of a forecast that is trusted.",
+     .doc = "The largest mean error, in percent of the mean demand, of a forecast that is trusted. May be twice as "
+            "much where the last "
+            "value errs as much: then it is the load that jumps.",
      AT(pa_quality_gate, max_error_percent)},
     {.name = "minCoveragePercent",
      .type = SCHEMA_INT32,

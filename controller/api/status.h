@@ -19,7 +19,7 @@
 #include "kube/meta.h"
 
 #define PA_STATUS_METRICS    8
-#define PA_STATUS_STAGES     10
+#define PA_STATUS_STAGES     12
 #define PA_STATUS_LIMITS     16
 #define PA_STATUS_POINTS     6
 #define PA_STATUS_CONDITIONS 12

@@ -32,30 +32,44 @@ static void check(const struct demand_config *c)
     assert(c->n_periods <= DEMAND_MAX_PERIODS);
 }
 
-/* Of the periods asked for, in slots: the longest of which the ring holds two, else the longest that it
- * holds; and the longest below a quarter of that. */
-struct demand_seasons demand_seasons(const struct demand_config *c)
+/* Of the periods asked for, in slots: the longest of which the ring holds two, else the longest that it holds; and the
+ * longest below a quarter of that. A week beside the day is no season of its own: seven days with their own levels. */
+static struct features_cycles cycles_of(const uint32_t *m, uint32_t n, uint32_t slots, uint32_t week)
 {
-    const uint32_t day = DAY_S, *periods = &day;
-    uint32_t n = 1;
-    if (c->seasonality == DEMAND_SEASON_FIXED) {
-        n = c->n_periods;
-        periods = c->periods_s;
-    } else if (c->seasonality == DEMAND_SEASON_NONE) {
-        n = 0;
-    }
-    uint32_t m[DEMAND_MAX_PERIODS], once = 0, twice = 0;
+    uint32_t once = 0, twice = 0;
+    struct features_cycles out = {.week = week};
     for (uint32_t i = 0; i < n; i++) {
-        m[i] = (periods[i] + c->interval_s / 2) / c->interval_s;
-        if (m[i] >= 2 && m[i] <= c->slots)
+        if (m[i] == week)
+            continue;
+        if (m[i] >= 2 && m[i] <= slots)
             once = MAX(once, m[i]);
-        if (m[i] >= 2 && 2 * m[i] <= c->slots)
+        if (m[i] >= 2 && 2 * m[i] <= slots)
             twice = MAX(twice, m[i]);
     }
-    struct demand_seasons out = {.season = twice ? twice : once, .searches = c->seasonality == DEMAND_SEASON_AUTO};
+    out.season = twice ? twice : once;
     for (uint32_t i = 0; i < n; i++)
         if (m[i] >= 2 && m[i] <= out.season / 4)
             out.shorter = MAX(out.shorter, m[i]);
+    return out;
+}
+
+struct features_cycles demand_cycles(const struct demand_config *c)
+{
+    static const uint32_t usual[] = {DAY_S, 7 * DAY_S};
+    bool automatic = c->seasonality == DEMAND_SEASON_AUTO;
+    const uint32_t *periods = automatic ? usual : c->periods_s;
+    uint32_t n = automatic ? ARRAY_SIZE(usual) : c->seasonality == DEMAND_SEASON_FIXED ? c->n_periods : 0;
+    uint32_t m[DEMAND_MAX_PERIODS];
+    bool day = false, week = false;
+    for (uint32_t i = 0; i < n; i++) {
+        m[i] = (periods[i] + c->interval_s / 2) / c->interval_s;
+        day |= periods[i] == DAY_S;
+        week |= periods[i] == 7 * DAY_S;
+    }
+    uint32_t week_slots = 7 * ((DAY_S + c->interval_s / 2) / c->interval_s);
+    struct features_cycles out = cycles_of(m, n, c->slots, day && week ? week_slots : 0);
+    if (out.week > c->slots || out.week != 7 * out.season)
+        out.week = 0;
     return out;
 }
 
@@ -68,10 +82,11 @@ void demand_parts_init(struct demand *d)
 {
     series_init(&d->series, d->config.slots);
     d->open = (struct demand_open){0};
-    struct demand_seasons seasons = demand_seasons(&d->config);
-    model_init(&d->model, seasons.season, seasons.shorter, seasons.searches, d->config.horizon);
+    struct features_cycles cycles = demand_cycles(&d->config);
+    model_init(&d->model, &cycles, d->config.seasonality == DEMAND_SEASON_AUTO, d->config.horizon);
     driver_init(&d->driver);
     d->trust = (struct trust){0};
+    d->ahead = (struct demand_ahead_memo){0};
     d->cache = NULL;
     d->cached = false;
 }
@@ -112,7 +127,7 @@ const struct demand_config *demand_config(const struct demand *d)
 
 static size_t cache_floats(const struct demand *d)
 {
-    return (size_t)d->config.horizon * (FORECAST_LEVELS + 1);
+    return (size_t)d->config.horizon * FORECAST_LEVELS;
 }
 
 size_t demand_memory(const struct demand *d)
@@ -242,15 +257,13 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
     struct driver_finished done[DRIVER_WINDOWS];
     uint32_t n = driver_observe(&d->driver, time_us, value, kind, gap_us(d), level_of(d), demand_season_s(d), done);
     for (uint32_t i = 0; i < n; i++) {
-        if (!done[i].scores)
-            continue;
         struct trust_score score = {
             .error = fabs(done[i].expected - done[i].highest),
             .last_value_error = fabs(done[i].value - done[i].highest),
             .actual = fabs(done[i].highest),
             .covered = done[i].highest <= done[i].quantile + TRIFLE * fabs(done[i].highest),
         };
-        trust_take(&d->trust, &score, d->config.max_error_percent, d->config.min_coverage_percent);
+        trust_take(&d->trust, &score, done[i].scores, d->config.max_error_percent, d->config.min_coverage_percent);
     }
     struct driver_path path;
     if (start && driver_wants(&d->driver, d->lead_s) && look_along(d, time_us, d->lead_s, &path))
@@ -259,20 +272,29 @@ static void drive_with(struct demand *d, int64_t time_us, double value, enum dri
 
 /* ---- feeding ---- */
 
-static int64_t slot_of(const struct demand *d, int64_t time_us)
+static int64_t slot_us(const struct demand *d)
 {
-    int64_t len = (int64_t)d->config.interval_s * 1000000, slot = time_us / len;
-    return slot - (time_us % len < 0);
+    return (int64_t)d->config.interval_s * 1000000;
+}
+
+int64_t demand_slot_of(const struct demand *d, int64_t time_us)
+{
+    int64_t slot = time_us / slot_us(d);
+    return slot - (time_us % slot_us(d) < 0);
 }
 
 uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s)
 {
     /* Times beyond these are no times; within them no sum below overflows. */
     const int64_t limit = INT64_C(1) << 60;
-    if (time_us <= d->last_us || time_us > limit || time_us < -limit)
+    if (time_us > limit || time_us < -limit)
+        return 0;
+    if (d->last_us != INT64_MIN && d->last_us - time_us > DEMAND_MAX_BACK_SLOTS * slot_us(d))
+        demand_step_back(d, time_us);
+    if (time_us <= d->last_us)
         return 0;
     d->lead_s = MAX(lead_s, 1u);
-    uint32_t closed = advance(d, slot_of(d, time_us));
+    uint32_t closed = advance(d, demand_slot_of(d, time_us));
     d->last_us = time_us;
     if (closed > 0)
         demand_follow_lead(d);
@@ -298,7 +320,7 @@ uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample,
 void demand_take_slot(struct demand *d, int64_t slot, double value, unsigned marks)
 {
     (void)advance(d, slot);
-    int64_t len = (int64_t)d->config.interval_s * 1000000, middle = slot * len + len / 2;
+    int64_t middle = slot * slot_us(d) + slot_us(d) / 2;
     d->last_us = MAX(d->last_us, middle);
     if (isfinite(value)) {
         value = MAX(-SERIES_MAX, MIN(value, SERIES_MAX));
@@ -336,10 +358,10 @@ const struct forecast *demand_forecast(struct demand *d)
     d->forecast = (struct forecast){
         .interval_s = d->config.interval_s,
         .period_s = d->model.season * d->config.interval_s,
-        .mean = d->cache,
     };
     for (uint32_t i = 0; i < FORECAST_LEVELS; i++)
-        d->forecast.quantile[i] = d->cache + (size_t)d->config.horizon * (i + 1);
+        d->forecast.quantile[i] = d->cache + (size_t)d->config.horizon * i;
+    d->forecast.mean = d->forecast.quantile[FORECAST_MEDIAN];
     model_forecast(&d->model, &d->series, &d->forecast);
     if (d->forecast.model < FORECAST_SHAPE)
         d->forecast.period_s = 0;
@@ -354,6 +376,23 @@ void demand_drop_forecast(struct demand *d)
     d->cached = false;
 }
 
+/* By that much the path is above what the driver expects when it is worth to ask the model what it is sure of. */
+#define WORTH_ASKING 0.05
+
+/* What some slot of the window is all but sure to need in the mean. A driver that has seen nothing but stillness all
+ * day forgets what a step of the forecast is worth; where that step comes at the same time each day, the model knows.
+ */
+static double surely(const struct demand *d, int64_t now_us, uint32_t lead_s)
+{
+    double least = -SERIES_MAX;
+    int64_t begin = d->series.next, first = MAX(demand_slot_of(d, now_us), begin);
+    int64_t last = MIN(demand_slot_of(d, now_us + (int64_t)lead_s * 1000000), begin + d->config.horizon - 1);
+    int64_t step = MAX((last - first) / PATH_POINTS, 1);
+    for (int64_t slot = first; slot <= last; slot += step)
+        least = MAX(least, model_least(&d->model, &d->series, (uint32_t)(slot - begin) + 1));
+    return least;
+}
+
 struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead_s)
 {
     struct driver_path path;
@@ -361,12 +400,41 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
         return (struct demand_drive){0};
     struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, level_of(d), demand_season_s(d));
     double least = d->model.negative ? -SERIES_MAX : 0;
+    if (path.highest - a.expected > WORTH_ASKING * fabs(a.expected))
+        a.expected = MAX(a.expected, surely(d, now_us, lead_s));
     double mean = MAX(least, MIN(a.expected, SERIES_MAX));
     return (struct demand_drive){
         .quantile = MAX(mean, MIN(a.quantile, SERIES_MAX)),
         .mean = mean,
         .usable = true,
     };
+}
+
+/* The highest slot of the next `slots`; the same until a slot closes. */
+static double highest_ahead(struct demand *d, uint32_t slots)
+{
+    struct demand_ahead_memo *memo = &d->ahead;
+    if (memo->slots == slots && memo->next == d->series.next)
+        return (double)memo->highest;
+    struct path path = {.d = d};
+    double highest = path_point(&path, 0);
+    uint32_t step = MAX(slots / PATH_POINTS, 1u);
+    for (uint32_t i = step; i < slots; i += step)
+        highest = MAX(highest, path_point(&path, i));
+    *memo = (struct demand_ahead_memo){.next = d->series.next, .slots = slots, .highest = (float)highest};
+    return (double)memo->highest;
+}
+
+double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s)
+{
+    struct driver_path path;
+    ahead_s = MIN(MAX(ahead_s, lead_s), d->config.horizon * d->config.interval_s);
+    if (ahead_s == 0 || !look_along(d, now_us, MIN(lead_s, ahead_s), &path))
+        return -1;
+    path.highest = MAX(path.highest, highest_ahead(d, (ahead_s + d->config.interval_s - 1) / d->config.interval_s));
+    double share = (double)MIN(lead_s, ahead_s) / ahead_s, even = 1 - share * (0.69 - share * 0.19);
+    struct driver_answer a = driver_answer(&d->driver, now_us, gap_us(d), &path, even, demand_season_s(d));
+    return MAX(0, MIN(a.quantile, SERIES_MAX));
 }
 
 struct demand_trust demand_trust(const struct demand *d)

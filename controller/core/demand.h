@@ -60,8 +60,11 @@ enum demand_flags {
     DEMAND_EXCLUDE = 1, /* an anomalous sample: kept and shown, not trained on, not scored */
 };
 
-/* A measurement at `time_us` (Unix, strictly after the last one; an earlier one is ignored). `lead_s` is the
- * lead in use. Returns the number of slots that it closed. */
+/* A measurement at `time_us` (Unix, strictly after the last one). An earlier one is ignored, until the clock has come
+ * back to where it was; one that is more than DEMAND_MAX_BACK_SLOTS earlier says that the clock was wrong before: the
+ * history from there on goes, and the rest is played anew. `lead_s` is the lead in use. Returns the number of slots
+ * that it closed. */
+#define DEMAND_MAX_BACK_SLOTS 3
 uint32_t demand_observe(struct demand *d, int64_t time_us, struct sample sample, unsigned flags, uint32_t lead_s);
 
 /* A whole slot at once: backfill and offline series. `value` NaN is no data. Slots must increase; skipped
@@ -87,6 +90,10 @@ struct demand_drive {
     bool usable;     /* there is a forecast for this window; otherwise the rest is 0 */
 };
 struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead_s);
+
+/* What the highest demand of the next `ahead_s` exceeds with about an even chance: the quantile 0.5^(lead / ahead) of a
+ * window of one lead, as if such windows were independent. Cut at the horizon. < 0: there is no forecast for it. */
+double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s);
 
 enum demand_trust_reason {
     TRUST_NO_HISTORY, /* nothing finished yet */
@@ -116,10 +123,10 @@ uint32_t demand_filled_slots(const struct demand *d); /* slots with a value */
 
 /* The history in closed segments of DEMAND_SEGMENT slots, and all the rest (open segment, model sums,
  * windows) as the tail, so that a checkpoint rewrites the large part rarely. `demand_segment` encodes segment
- * `index` (slot / 288); decode takes the tail first, then the segments in any order; a segment that is
+ * `index` (slot / 144); decode takes the tail first, then the segments in any order; a segment that is
  * missing is no data, and the model is rebuilt from what is there when any is. Returns 0, or -1 for bytes
  * that are not ours. */
-#define DEMAND_SEGMENT 288
+#define DEMAND_SEGMENT 144
 void demand_encode_tail(const struct demand *d, struct codec_writer *w);
 void demand_encode_segment(const struct demand *d, int64_t index, struct codec_writer *w);
 int64_t demand_first_segment(const struct demand *d); /* oldest closed segment that the ring still holds */

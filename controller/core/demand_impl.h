@@ -16,6 +16,13 @@ struct demand_open {
     bool censored;
 };
 
+/* demand_ahead()'s, for the slots after `next`; slots 0: none. */
+struct demand_ahead_memo {
+    int64_t next;
+    uint32_t slots;
+    float highest;
+};
+
 struct demand {
     struct demand_config config;
     struct series series;
@@ -31,16 +38,13 @@ struct demand {
     struct forecast forecast;
     float *cache; /* the numbers of `forecast` */
     bool cached;
+    struct demand_ahead_memo ahead;
     struct demand_config *wanted; /* while decoding: what to become afterwards */
     uint32_t missing;             /* while decoding: closed segments that have not come, bit 0 the oldest */
 };
 
-/* The seasons that a configuration asks for and its ring can hold, in slots; 0: none. */
-struct demand_seasons {
-    uint32_t season, shorter;
-    bool searches; /* for a shorter one */
-};
-struct demand_seasons demand_seasons(const struct demand_config *config);
+/* What a configuration lets repeat and its ring can hold. */
+struct features_cycles demand_cycles(const struct demand_config *config);
 uint32_t demand_season_s(const struct demand *d); /* for what repeats: the season, or a day */
 /* Empties everything but the configuration and the ring's memory. */
 void demand_parts_init(struct demand *d);
@@ -53,5 +57,8 @@ void demand_follow_lead(struct demand *d);
 /* Plays a history through fresh parts for `config`: `from` (slots of the present interval), or NULL for its own. The
  * last time and, where the interval stays, the slot that is being filled are kept. */
 void demand_replay(struct demand *d, const struct demand_config *config, struct series *from);
+/* The clock was set back to `time_us`: what lies after it was measured by a clock that was wrong, and goes. */
+void demand_step_back(struct demand *d, int64_t time_us);
+int64_t demand_slot_of(const struct demand *d, int64_t time_us);
 
 #endif

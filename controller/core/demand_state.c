@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST };
+enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST = 7 };
 
-#define LAYOUT 1 /* of the model's sums and windows; another one keeps the history and rebuilds them */
+#define LAYOUT 2 /* of the model's sums and windows; another one keeps the history and rebuilds them */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -70,6 +70,23 @@ void demand_replay(struct demand *d, const struct demand_config *config, struct 
     series_done(&old);
 }
 
+void demand_step_back(struct demand *d, int64_t time_us)
+{
+    const struct series *s = &d->series;
+    struct series kept = {0};
+    series_init(&kept, d->config.slots);
+    int64_t first = s->next - s->n, end = MIN(s->next, demand_slot_of(d, time_us));
+    if (first < end)
+        series_skip_to(&kept, first);
+    for (int64_t slot = first; slot < end; slot++)
+        series_push(&kept, (double)series_raw(s, slot), series_marks(s, slot));
+    d->open = (struct demand_open){0};
+    d->last_us = INT64_MIN;
+    demand_replay(d, &d->config, &kept);
+    d->cached = false;
+    series_done(&kept);
+}
+
 /* Errors of windows of three minutes say little of windows of half a minute. A measured start-up time and the age of
  * metrics move a little all the time, so only a lasting change by half counts. */
 #define OTHER_LEAD_SLOTS 3
@@ -88,9 +105,10 @@ void demand_follow_lead(struct demand *d)
 
 static bool same_shape(const struct demand_config *a, const struct demand_config *b)
 {
-    struct demand_seasons sa = demand_seasons(a), sb = demand_seasons(b);
+    struct features_cycles sa = demand_cycles(a), sb = demand_cycles(b);
     return a->interval_s == b->interval_s && a->slots == b->slots && a->horizon == b->horizon &&
-           sa.season == sb.season && sa.shorter == sb.shorter && sa.searches == sb.searches;
+           sa.season == sb.season && sa.shorter == sb.shorter && sa.week == sb.week &&
+           (a->seasonality == DEMAND_SEASON_AUTO) == (b->seasonality == DEMAND_SEASON_AUTO);
 }
 
 void demand_reconfigure(struct demand *d, const struct demand_config *config)
@@ -301,11 +319,15 @@ static void encode_trust(const struct trust *t, struct codec_writer *w)
     codec_u8(w, t->good);
     codec_u8(w, t->bad);
     codec_u8(w, t->trusted);
-    codec_u64(w, t->covered);
+    codec_u16(w, t->open.n);
+    codec_u16(w, t->open.covered);
+    const float sums[] = {t->open.error, t->open.last_value, t->open.actual};
+    codec_f32s(w, sums, ARRAY_SIZE(sums));
     for (uint32_t i = 0; i < t->n; i++) {
         codec_u16(w, t->error[i]);
         codec_u16(w, t->actual[i]);
         codec_u16(w, t->last_value[i]);
+        codec_u8(w, t->covered[i]);
     }
 }
 
@@ -316,8 +338,13 @@ static void decode_trust(struct trust *t, struct codec_reader *r)
     t->good = codec_get_u8(r);
     t->bad = codec_get_u8(r);
     t->trusted = codec_get_u8(r) != 0;
-    t->covered = codec_get_u64(r);
-    if (t->n > TRUST_SCORES || t->head >= TRUST_SCORES || (t->n < TRUST_SCORES && t->head != t->n)) {
+    float sums[3];
+    t->open.n = codec_get_u16(r);
+    t->open.covered = codec_get_u16(r);
+    codec_get_finite_f32s(r, sums, ARRAY_SIZE(sums));
+    t->open.error = sums[0], t->open.last_value = sums[1], t->open.actual = sums[2];
+    if (t->n > TRUST_SCORES || t->head >= TRUST_SCORES || (t->n < TRUST_SCORES && t->head != t->n) ||
+        t->open.covered > t->open.n) {
         *t = (struct trust){0};
         r->failed = true;
         return;
@@ -326,6 +353,7 @@ static void decode_trust(struct trust *t, struct codec_reader *r)
         t->error[i] = codec_get_u16(r);
         t->actual[i] = codec_get_u16(r);
         t->last_value[i] = codec_get_u16(r);
+        t->covered[i] = codec_get_u8(r);
     }
 }
 

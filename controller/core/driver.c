@@ -171,7 +171,7 @@ static double expect(const struct driver *d, double value, const struct driver_p
 {
     double growth = value - (double)d->lag;
     x[0] = path->highest - path->now;
-    x[1] = path->highest - value;
+    x[1] = MAX(path->highest - value, 0.0);
     x[2] = growth;
     x[3] = MAX(growth, 0.0);
     double y = value;

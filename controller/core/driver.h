@@ -3,9 +3,12 @@
  * With v the demand just measured, F the highest point of the forecast's path over the window and f the path
  * now:
  *
- *     expected highest = v + r,   r = ridge on {F - f: what the season does from here; F - v: the way back to
- * the forecast; v - its mean over one lead, and the positive part: recent growth goes on} Q = expected + z_c
- * x scale
+ *     expected highest = v + r
+ *     Q = expected + z_c x scale
+ *
+ * where r is a ridge on F - f: what the season does from here; F - v where that is positive: the way up to the forecast
+ * (how far v is above it says nothing of what is still to come, and after a step down it would speak against the step
+ * up); v - its mean over one lead, and the positive part: recent growth goes on.
  *
  * z_c is the c quantile of the normalised errors of finished windows (residuals.h), and the scale knows the
  * time of the season: errors on the morning ramp are not those of the night. What is calibrated is thereby

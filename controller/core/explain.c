@@ -1,6 +1,8 @@
 /* Plans in words. */
 #include "core/explain.h"
 
+#include "core/outlook.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ static const char *const reason_names[] = {
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
-    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",
+    "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",
 };
 static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
                                           [CORE_METRIC_STALE] = "Stale",
@@ -257,6 +259,11 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         if (plan->limits & CORE_LIMIT_TOLERANCE)
             say(&t, "the change is inside the tolerance");
     }
+    if (plan->raised > plan->raw) {
+        t = stage(plan, "Ahead", plan->raised);
+        say(&t, "raised once: the forecast will ask for %d within ", plan->ahead);
+        say_seconds(&t, OUTLOOK_RAISE_S);
+    }
     if (plan->advised >= 0) {
         t = stage(plan, "Advised", plan->advised);
         say(&t, "%s", advice_texts[plan->advice]);
@@ -275,7 +282,7 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
             say_seconds(&t, spec->up.stabilization_s);
         }
     }
-    t = stage(plan, "Limited", plan->rated);
+    t = stage(plan, "Limited", plan->limited);
     if (plan->limits & CORE_LIMIT_SCALE_UP_POLICY)
         say(&t, "as fast as the scale-up policies allow");
     else if (plan->limits & CORE_LIMIT_SCALE_DOWN_POLICY)
@@ -286,6 +293,11 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "not below the floor of schedule %s", spec->schedules[plan->schedule].name);
     else if (plan->limits & CORE_LIMIT_MIN_REPLICAS)
         say(&t, "minReplicas");
+    if (plan->limits & CORE_LIMIT_HELD) {
+        t = stage(plan, "Held", plan->rated);
+        say(&t, "the forecast is likely to ask for %d within ", plan->ahead);
+        say_seconds(&t, OUTLOOK_HOLD_S);
+    }
     t = stage(plan, "Final", plan->replicas);
     if (plan->limits & CORE_LIMIT_CONTENTION)
         say(&t, "another writer keeps undoing our changes");
@@ -352,7 +364,10 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
 static void say_limit(struct text *t, const struct core_spec *spec, const struct core_plan *plan)
 {
     unsigned limits = plan->stabilized >= 0 ? plan->limits : plan->limits & CORE_LIMIT_NOT_ACTIVE;
-    if (limits & CORE_LIMIT_SCALE_UP_POLICY) {
+    if (limits & CORE_LIMIT_HELD) {
+        say(t, "; %d would do now, but %d are likely to be needed within ", plan->limited, plan->ahead);
+        say_seconds(t, OUTLOOK_HOLD_S);
+    } else if (limits & CORE_LIMIT_SCALE_UP_POLICY) {
         say(t, "; need is %d, the scale-up policies allow %d now", plan->stabilized, plan->rated);
     } else if (limits & CORE_LIMIT_SCALE_DOWN_POLICY) {
         say(t, "; need is %d, the scale-down policies allow %d now", plan->stabilized, plan->rated);

@@ -51,6 +51,23 @@ static double median_of(double *v, uint32_t n)
     return n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
+/* W(t) on the root scale, with `half` slots to each side; NaN: nothing is held. */
+static double week_value(const struct series *s, uint32_t week, uint32_t half, int64_t t)
+{
+    double sum = 0;
+    uint32_t n = 0;
+    int64_t oldest = s->next - s->n - half, k = first_past(s, week, t);
+    for (uint32_t i = 0; i < FEATURES_WEEKS && t - k * week >= oldest; i++, k++)
+        for (int64_t j = -(int64_t)half; j <= (int64_t)half; j++) {
+            float v = series_at(s, t - k * week + j);
+            if (isnan(v))
+                continue;
+            sum += series_root((double)v);
+            n++;
+        }
+    return n ? sum / n : (double)NAN;
+}
+
 /* A gap leaves the deviations to fade: half of them is gone after about 70 slots. */
 #define FADE 0.99
 
@@ -69,11 +86,24 @@ static double clipped(struct features_now *now, double dev, double level)
     return dev < 0 ? -size : size;
 }
 
-void features_close(struct features_now *now, const struct series *s, uint32_t season, float value)
+#define WEEK_WINDOW 24 /* of 288 */
+
+static void close_week(struct features_now *now, const struct series *s, const struct features_cycles *c, double p)
 {
+    double w = c->week && s->n >= c->week ? week_value(s, c->week, 0, s->next) : (double)NAN;
+    if (isnan(w))
+        return;
+    double alpha = 2.0 / (scaled(WEEK_WINDOW, c->season) + 1.0);
+    now->week = (float)((double)now->week + alpha * (w - p - (double)now->week));
+}
+
+void features_close(struct features_now *now, const struct series *s, const struct features_cycles *c, float value)
+{
+    uint32_t season = c->season;
     if (isnan(value)) {
         for (uint32_t i = 0; i < FEATURES_WINDOWS; i++)
             now->dev[i] = (float)((double)now->dev[i] * FADE);
+        now->week = (float)((double)now->week * FADE);
         now->gap = MIN(now->gap + 1, 65535u);
         return;
     }
@@ -81,7 +111,8 @@ void features_close(struct features_now *now, const struct series *s, uint32_t s
     double y = (double)value, v[FEATURES_SEASONS];
     uint32_t n = season ? phase_values(s, season, s->next, v) : 0;
     if (n) {
-        double dev = clipped(now, series_root(y) - mean_of(v, n), series_mean_root(s));
+        double p = mean_of(v, n), dev = clipped(now, series_root(y) - p, series_mean_root(s));
+        close_week(now, s, c, p);
         for (uint32_t i = 0; i < FEATURES_WINDOWS; i++) {
             double alpha = 2.0 / (scaled(windows[i], season) + 1.0);
             now->dev[i] = (float)((double)now->dev[i] + alpha * (dev - (double)now->dev[i]));
@@ -132,12 +163,12 @@ static void read_seasons(struct seasons *r, const struct series *s, uint32_t sea
     }
 }
 
-void features_at(struct features *f, const struct features_now *now, const struct series *s, uint32_t season,
-                 uint32_t short_season, int64_t target)
+void features_at(struct features *f, const struct features_now *now, const struct series *s,
+                 const struct features_cycles *c, int64_t target)
 {
     *f = (struct features){0};
     struct seasons r;
-    read_seasons(&r, s, season, target);
+    read_seasons(&r, s, c->season, target);
     if (r.n == 0)
         return;
     double mean = series_mean_root(s), p = r.sum / r.n;
@@ -153,9 +184,15 @@ void features_at(struct features *f, const struct features_now *now, const struc
     f->x[7] = isnan(r.last) ? 0 : r.last - p;
     f->x[8] = r.last_n ? r.last_sum / r.last_n - p : 0;
     f->x[9] = now->seen ? series_root((double)now->last) - mean : 0;
-    if (short_season) {
+    if (c->shorter) {
         double v[FEATURES_SEASONS];
-        uint32_t got = phase_values(s, short_season, target, v);
+        uint32_t got = phase_values(s, c->shorter, target, v);
         f->x[10] = got ? median_of(v, got) - p : 0;
+    }
+    if (c->week && s->n >= c->week) {
+        double w = week_value(s, c->week, c->season / 48, target);
+        f->x[11] = isnan(w) ? 0 : w - p;
+        f->x[12] = (double)now->week;
+        f->weeks = s->n / c->week;
     }
 }

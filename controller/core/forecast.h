@@ -11,6 +11,7 @@
 
 #define FORECAST_MAX_HORIZON 288
 #define FORECAST_LEVELS      7
+#define FORECAST_MEDIAN      3 /* of the levels */
 
 extern const double forecast_levels[FORECAST_LEVELS]; /* 0.025 0.05 0.1 0.5 0.9 0.95 0.975 */
 
@@ -30,7 +31,7 @@ struct forecast {
     enum forecast_model model;
     enum forecast_trend trend; /* the mean of the horizon against the last hour's, beyond what the interval explains */
     uint32_t period_s;         /* the longest season in use, 0: none */
-    float *mean;               /* [n] */
+    float *mean;               /* [n]; the median: no other number is missed by less in the mean */
     float *quantile[FORECAST_LEVELS]; /* [n] each */
 };
 

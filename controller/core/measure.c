@@ -91,3 +91,19 @@ double measure_capacity(const struct core_metric_spec *metric, const struct core
         return ready_sum / ready / 1000;
     return n > 0 ? sum / n / 1000 : 0;
 }
+
+double measure_target(const struct core_metric_spec *metric, const struct core_observation *observation,
+                      const struct core_metric_observation *measured)
+{
+    if (metric->target_type != CORE_TARGET_UTILIZATION)
+        return (double)metric->target_milli / 1000;
+    double sum = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; measured->pods && i < observation->n_pods; i++) {
+        if (measured->pods[i].request_milli <= 0 || !serves(&observation->pods[i]))
+            continue;
+        sum += (double)measured->pods[i].request_milli;
+        n++;
+    }
+    return n > 0 ? sum / n / 1000 * metric->target_percent / 100 : 0;
+}

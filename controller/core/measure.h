@@ -17,4 +17,8 @@ struct sample measure_demand(const struct core_metric_spec *metric, const struct
 double measure_capacity(const struct core_metric_spec *metric, const struct core_observation *observation,
                         const struct core_metric_observation *measured);
 
+/* What the HPA wants of a pod: the target, in the metric's unit. 0: not known. */
+double measure_target(const struct core_metric_spec *metric, const struct core_observation *observation,
+                      const struct core_metric_observation *measured);
+
 #endif

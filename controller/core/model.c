@@ -2,13 +2,14 @@
 #include "core/model.h"
 
 #include "base/alloc.h"
+#include "core/bfloat.h"
 #include "core/prior.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
-static const struct residuals_rates rates = {.weight = 0.004, .fast = 0.1, .slow = 0.004};
+static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.3, .slow = 0.004};
 #define CALM 0.25 /* errors up to that share of the demand are never a spike */
 
 #define TREND_DAMPING 0.9
@@ -19,13 +20,14 @@ static uint32_t ceil_div(uint32_t a, uint32_t b)
     return (a + b - 1) / b;
 }
 
-void model_init(struct model *m, uint32_t season, uint32_t short_season, bool searches, uint32_t horizon)
+void model_init(struct model *m, const struct features_cycles *cycles, bool searches, uint32_t horizon)
 {
     static const uint32_t leads_of_72[MODEL_KNOTS] = {1, 19, 71};
     *m = (struct model){
-        .season = season,
+        .season = cycles->season,
+        .week = cycles->week,
         .searches = searches,
-        .period = {.found = short_season},
+        .period = {.found = cycles->shorter},
         .horizon = horizon,
         .stride = horizon / 6 + 1,
     };
@@ -80,9 +82,28 @@ static struct model_row *row_of(const struct model *m, const struct model_knot *
     return &m->row[k->first_row + (uint32_t)floor_mod(block_of(m, origin), k->rows)];
 }
 
+/* Errors are larger where demand is: as its fourth root, relative to the mean of the ring; near zero no more. What is
+ * left of them is alike at night and by day, and its quantiles serve both. */
+#define SIZE_FLOOR 0.04 /* of the mean of the ring */
+#define SIZE_MOST  5.0
+
+static double size_at(const struct series *s, double root)
+{
+    double mean = series_mean_root(s), level = root * root, usual = mean * mean;
+    if (!(usual > 0))
+        return 1;
+    return MIN(sqrt(sqrt((level + SIZE_FLOOR * usual) / ((1 + SIZE_FLOOR) * usual))), SIZE_MOST);
+}
+
+static struct features_cycles cycles_of(const struct model *m)
+{
+    return (struct features_cycles){.season = m->season, .shorter = m->period.found, .week = m->week};
+}
+
 void model_close(struct model *m, const struct series *s, float value, bool censored)
 {
-    features_close(&m->now, s, m->season, value);
+    struct features_cycles cycles = cycles_of(m);
+    features_close(&m->now, s, &cycles, value);
     double root = series_root((double)value);
     if (value < 0)
         m->negative = true;
@@ -99,9 +120,14 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
         double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
-        residuals_take(&k->errors, e, (double)row->scale, CALM * fabs(series_unroot(said)), &rates);
-        if (row->regressed)
-            ridge_take(&k->ridge, row->x, root - (double)row->profile, root - said);
+        double size = size_at(s, said);
+        residuals_take(&k->errors, e / size, (double)row->scale, CALM * fabs(series_unroot(said)) / size, &rates);
+        if (!row->regressed)
+            continue;
+        float x[FEATURES];
+        for (uint32_t j = 0; j < FEATURES; j++)
+            x[j] = bfloat_unpack(row->x[j]);
+        ridge_take(&k->ridge, x, root - (double)row->profile, root - said);
     }
 }
 
@@ -147,14 +173,16 @@ struct looked {
 static void look(const struct model *m, const struct series *s, uint32_t lead, struct looked *out)
 {
     out->f.seasons = 0;
-    if (has_season(m, s))
-        features_at(&out->f, &m->now, s, m->season, m->period.found, s->next + lead - 1);
+    if (has_season(m, s)) {
+        struct features_cycles cycles = cycles_of(m);
+        features_at(&out->f, &m->now, s, &cycles, s->next + lead - 1);
+    }
     out->regressed = out->f.seasons > 0;
     if (!out->regressed) {
         out->mean = series_root(level_mean(m, lead));
     } else {
         double theta[FEATURES], share, y = out->f.profile;
-        prior_at(theta, lead, m->season, out->f.seasons);
+        prior_at(theta, lead, m->season, out->f.seasons, out->f.weeks);
         uint32_t i = between(m, lead, &share);
         const float *lower = m->knot[i].ridge.delta, *upper = m->knot[MIN(i + 1, m->n_knots - 1)].ridge.delta;
         for (uint32_t j = 0; j < FEATURES; j++)
@@ -194,12 +222,12 @@ void model_look_ahead(struct model *m, const struct series *s)
         if (!l.regressed)
             continue;
         for (uint32_t j = 0; j < FEATURES; j++)
-            row->x[j] = (float)l.f.x[j];
+            row->x[j] = bfloat_pack((float)l.f.x[j]);
         /* Every second knot is solved at a turn: in between its sums change little. */
         if (floor_mod(block_of(m, s->next) + i, 2) != 0)
             continue;
         double theta[FEATURES];
-        prior_at(theta, k->lead, m->season, l.f.seasons);
+        prior_at(theta, k->lead, m->season, l.f.seasons, l.f.weeks);
         ridge_solve(&k->ridge, theta);
     }
 }
@@ -219,23 +247,45 @@ enum forecast_model model_kind(const struct model *m, const struct series *s)
     return m->now.seen < 12 ? FORECAST_LEVEL : FORECAST_TREND;
 }
 
-/* Offsets of the quantiles at a knot. A knot that has seen no error takes those of the one before it, wider
- * by the lead; where there is none at all, half of the level to each side at 90 %. */
-static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
+#define UNKNOWN 0.25 /* of the level: the scale of errors that were never seen */
+
+/* The errors and their scale at a knot. A knot that has seen no error of its own takes those of the one before it,
+ * wider by the lead, and at least half of the level to each side at 90 %. */
+static const struct residuals *errors_at(const struct model *m, uint32_t i, double *ret_scale)
 {
     const struct model_knot *k = &m->knot[i], *from = k;
     while (from->errors.fast < 0 && from > m->knot)
         from--;
     double scale = residuals_scale(&from->errors);
-    if (from->errors.fast < 0)
-        scale = 0.25 * fabs((double)m->now.last);
-    else if (from != k)
-        scale *= sqrt((double)k->lead / from->lead);
-    for (uint32_t j = 0; j < FORECAST_LEVELS; j++)
-        out[j] = scale * residuals_quantile(&from->errors, forecast_levels[j]);
+    if (k->errors.fast < 0)
+        scale = MAX(scale * sqrt((double)k->lead / from->lead), UNKNOWN * fabs((double)m->now.last));
+    *ret_scale = scale;
+    return &from->errors;
 }
 
-#define MEDIAN 3 /* of forecast_levels */
+/* Offsets of the quantiles at a knot. */
+static void offsets(const struct model *m, uint32_t i, double out[FORECAST_LEVELS])
+{
+    double scale;
+    const struct residuals *errors = errors_at(m, i, &scale);
+    for (uint32_t j = 0; j < FORECAST_LEVELS; j++)
+        out[j] = scale * residuals_quantile(errors, forecast_levels[j]);
+}
+
+double model_least(const struct model *m, const struct series *s, uint32_t lead)
+{
+    struct looked l;
+    look(m, s, lead, &l);
+    if (!l.regressed)
+        return -SERIES_MAX;
+    double share, scale[2];
+    uint32_t i = between(m, lead, &share);
+    const struct residuals *lower = errors_at(m, i, &scale[0]);
+    const struct residuals *upper = errors_at(m, MIN(i + 1, m->n_knots - 1), &scale[1]);
+    double offset = (1 - share) * scale[0] * residuals_quantile(lower, forecast_levels[0]) +
+                    share * scale[1] * residuals_quantile(upper, forecast_levels[0]);
+    return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size_at(s, l.mean) * offset, SERIES_MAX));
+}
 
 #define TREND_LEAST 0.02 /* a smaller change is none */
 
@@ -265,14 +315,12 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {
-        double share, mean = model_mean(m, s, h + 1), before = -(double)INFINITY;
+        struct looked l;
+        look(m, s, h + 1, &l);
+        double share, mean = series_unroot(l.mean), size = size_at(s, l.mean), before = -(double)INFINITY;
         uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
-        double middle = mean + (1 - share) * offset[i][MEDIAN] + share * offset[up][MEDIAN];
-        if (!m->negative && !(middle > 0))
-            middle = 0;
-        f->mean[h] = (float)MAX(-SERIES_MAX, MIN(middle, SERIES_MAX));
         for (uint32_t j = 0; j < FORECAST_LEVELS; j++) {
-            double q = mean + (1 - share) * offset[i][j] + share * offset[up][j];
+            double q = mean + size * ((1 - share) * offset[i][j] + share * offset[up][j]);
             if (!m->negative && !(q > 0))
                 q = 0;
             q = MAX(-SERIES_MAX, MIN(MAX(q, before), SERIES_MAX));

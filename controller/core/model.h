@@ -20,12 +20,12 @@
 #define MODEL_KNOTS 3
 
 struct model_row {
-    float x[FEATURES];
-    float profile;  /* what x is relative to */
-    float mean;     /* what was said */
-    float scale;    /* of its error, as expected then */
-    bool issued;    /* waits for its slot */
-    bool regressed; /* x is defined: trains the regression */
+    uint16_t x[FEATURES]; /* as bfloat.h has them */
+    float profile;        /* what x is relative to */
+    float mean;           /* what was said */
+    float scale;          /* of its error, as expected then */
+    bool issued;          /* waits for its slot */
+    bool regressed;       /* x is defined: trains the regression */
 };
 
 struct model_knot {
@@ -38,6 +38,7 @@ struct model_knot {
 
 struct model {
     uint32_t season;      /* slots; 0: none */
+    uint32_t week;        /* seven seasons of a day each; 0: none */
     bool searches;        /* for a period shorter than the season */
     struct period period; /* what it found, or was told */
     uint32_t horizon, stride;
@@ -49,8 +50,8 @@ struct model {
     struct model_row *row;
 };
 
-/* `short_season` slots, 0: none; `searches`: one is looked for. */
-void model_init(struct model *m, uint32_t season, uint32_t short_season, bool searches, uint32_t horizon);
+/* What repeats; `searches`: a period inside the season is looked for. */
+void model_init(struct model *m, const struct features_cycles *cycles, bool searches, uint32_t horizon);
 void model_done(struct model *m);
 size_t model_memory(const struct model *m); /* on the heap */
 
@@ -63,6 +64,8 @@ void model_skip(struct model *m);
 
 enum forecast_model model_kind(const struct model *m, const struct series *s);
 double model_mean(const struct model *m, const struct series *s, uint32_t lead);
+/* The lowest quantile of a slot: what it is all but sure to reach. -SERIES_MAX: nothing is. */
+double model_least(const struct model *m, const struct series *s, uint32_t lead);
 void model_forecast(const struct model *m, const struct series *s, struct forecast *f);
 
 void model_encode(const struct model *m, struct codec_writer *w);

@@ -1,13 +1,16 @@
 /* The model's state as bytes, every float with its bits; see model.h. */
 #include "core/model.h"
 
+#include "core/bfloat.h"
+
 static void encode_row(const struct model_row *row, struct codec_writer *w)
 {
     codec_u8(w, (uint8_t)(row->issued | row->regressed << 1));
     if (!row->issued)
         return;
     if (row->regressed) {
-        codec_f32s(w, row->x, FEATURES);
+        for (uint32_t i = 0; i < FEATURES; i++)
+            codec_u16(w, row->x[i]);
         codec_f32(w, row->profile);
     }
     codec_f32(w, row->mean);
@@ -21,7 +24,11 @@ static void decode_row(struct model_row *row, struct codec_reader *r)
     if (!row->issued)
         return;
     if (row->regressed) {
-        codec_get_finite_f32s(r, row->x, FEATURES);
+        for (uint32_t i = 0; i < FEATURES; i++) {
+            row->x[i] = codec_get_u16(r);
+            if (!bfloat_finite(row->x[i]))
+                r->failed = true;
+        }
         codec_get_finite_f32s(r, &row->profile, 1);
     }
     codec_get_finite_f32s(r, &row->mean, 1);
@@ -42,6 +49,7 @@ void model_encode(const struct model *m, struct codec_writer *w)
     codec_f32(w, m->period.found_score);
     codec_u8(w, m->negative);
     codec_f32s(w, m->now.dev, FEATURES_WINDOWS);
+    codec_f32(w, m->now.week);
     codec_f32s(w, m->now.level, ARRAY_SIZE(m->now.level));
     codec_f32(w, m->now.usual);
     codec_f32(w, m->now.last);
@@ -80,6 +88,7 @@ void model_decode(struct model *m, struct codec_reader *r)
         r->failed = true;
     m->negative = codec_get_u8(r) != 0;
     codec_get_finite_f32s(r, m->now.dev, FEATURES_WINDOWS);
+    codec_get_finite_f32s(r, &m->now.week, 1);
     codec_get_finite_f32s(r, m->now.level, ARRAY_SIZE(m->now.level));
     codec_get_finite_f32s(r, &m->now.usual, 1);
     codec_get_finite_f32s(r, &m->now.last, 1);

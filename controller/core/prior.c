@@ -14,7 +14,7 @@ static uint32_t locate(double lead, double *ret_share)
     return i;
 }
 
-void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t seasons)
+void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t seasons, uint32_t weeks)
 {
     double share;
     uint32_t i = locate(lead * 288.0 / season, &share);
@@ -22,8 +22,9 @@ void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t s
      * FEATURES_SEASONS. */
     double k = seasons < 1 ? 1 : seasons > FEATURES_SEASONS ? FEATURES_SEASONS : seasons;
     double one = (1 / k - 1.0 / FEATURES_SEASONS) / (1 - 1.0 / FEATURES_SEASONS);
+    const float(*table)[FEATURES] = weeks >= FEATURES_WEEKS ? prior_weeks : prior_many;
     for (uint32_t j = 0; j < FEATURES; j++)
-        theta[j] = (1 - share) * (double)prior_many[i][j] + share * (double)prior_many[i + 1][j];
+        theta[j] = (1 - share) * (double)table[i][j] + share * (double)table[i + 1][j];
     if (!(one > 0))
         return;
     for (uint32_t j = 0; j < FEATURES; j++) {

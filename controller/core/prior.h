@@ -9,7 +9,7 @@
 #include "core/features.h"
 
 /* `lead` slots ahead (1: the first forecast slot) of a season of `season` slots; `seasons` >= 1 that the
- * profile saw. */
-void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t seasons);
+ * profile saw, `weeks` that are held. */
+void prior_at(double theta[FEATURES], uint32_t lead, uint32_t season, uint32_t seasons, uint32_t weeks);
 
 #endif

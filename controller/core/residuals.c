@@ -22,11 +22,13 @@ void residuals_init(struct residuals *r)
     }
 }
 
+#define FAST_SHARE 0.2
+
 double residuals_scale(const struct residuals *r)
 {
     if (r->fast < 0)
         return 0;
-    return 0.35 * (double)r->fast + 0.65 * (double)r->slow;
+    return FAST_SHARE * (double)r->fast + (1 - FAST_SHARE) * (double)r->slow;
 }
 
 static uint32_t bin_of(double z)

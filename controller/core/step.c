@@ -7,6 +7,7 @@
 
 #include "core/hpa.h"
 #include "core/measure.h"
+#include "core/outlook.h"
 #include "core/schedule.h"
 #include "core/situation.h"
 #include "core/state.h"
@@ -63,6 +64,7 @@ static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct
     if (!drive.usable || !isfinite(drive.quantile) || drive.quantile < 0)
         return;
     out->drive = drive.quantile;
+    out->margin = drive.quantile - drive.mean;
     double pods = out->capacity > 0 ? ceil(drive.quantile / out->capacity) : -1;
     out->predicted = pods < (double)INT32_MAX ? (int32_t)pods : INT32_MAX;
 }
@@ -102,6 +104,31 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
         *highest = MAX(*highest, out->predicted);
     }
     plan->forecast_trusted = forecasts > 0 && trusted == forecasts;
+}
+
+/* What trusted forecasts say beyond the lead: asked only where a change is due. */
+static void look_ahead(const struct core_spec *spec, struct core_state *state,
+                       const struct core_observation *observation, int32_t need, struct core_plan *plan)
+{
+    bool raise = need > plan->current;
+    if (need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
+        return;
+    for (uint32_t i = 0, forecasts = 0; i < spec->n_metrics; i++) {
+        if (!spec->metrics[i].forecast)
+            continue;
+        struct demand *demand = state->metrics[forecasts++].demand;
+        const struct core_metric_plan *m = &plan->metrics[i];
+        if (!m->trusted || m->drive < 0)
+            continue;
+        struct outlook_metric outlook = {
+            .demand = demand,
+            .target = measure_target(&spec->metrics[i], observation, &observation->metrics[i]),
+            .capacity = m->capacity,
+            .margin = m->margin,
+        };
+        uint32_t ahead_s = raise ? OUTLOOK_RAISE_S : OUTLOOK_HOLD_S;
+        plan->ahead = MAX(plan->ahead, outlook_need(&outlook, observation->time_us, plan->lead_s, ahead_s, !raise));
+    }
 }
 
 /* What metrics propose that have been unknown for too long. */
@@ -149,6 +176,7 @@ struct question {
     enum core_mode mode;                   /* paused is Recommend */
     int32_t current, min, max;             /* `min` with the floor of the schedules */
     int32_t reactive, predicted, fallback; /* -1: none */
+    int32_t ahead;                         /* outlook.h, -1: none */
     uint32_t down_window_s;
     bool contended;
     bool on_hold;                      /* contended: no write yet */
@@ -158,7 +186,7 @@ struct question {
 };
 
 struct answer {
-    int32_t raw, advised, stabilized, rated, replicas;
+    int32_t raw, raised, advised, stabilized, limited, rated, replicas;
     struct advice_effect effect;
     unsigned limits;
     bool recorded; /* `advised` enters the windows */
@@ -195,10 +223,11 @@ static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *
     return q->current;
 }
 
-/* What advice makes of the need. A need above maxReplicas is left as it is: the windows know it so. */
+/* What advice makes of the need: judged by D, and never less than a raise that goes further by itself. A need above
+ * maxReplicas is left as it is: the windows know it so. */
 static void take_advice(const struct question *q, struct answer *a)
 {
-    a->advised = a->raw;
+    a->advised = a->raised;
     if (!q->advice)
         return;
     const struct advice_bounds bounds = {.need = MIN(MAX(a->raw, q->min), q->max),
@@ -209,13 +238,13 @@ static void take_advice(const struct question *q, struct answer *a)
                                          .active = q->reactive >= 0 && !q->unknown};
     a->effect = advice_apply(&q->spec->advice, q->advice, &bounds, q->now_us);
     if (a->effect.outcome == ADVICE_APPLIED)
-        a->advised = a->effect.replicas;
+        a->advised = a->effect.replicas < bounds.need ? a->effect.replicas : MAX(a->raised, a->effect.replicas);
 }
 
 /* Whether it is a person's approval that lets the count be lower than without advice. */
 static bool lowered_by_approval(const struct question *q, const struct answer *a)
 {
-    return q->spec->advice.mode == ADVICE_APPROVAL && a->effect.outcome == ADVICE_APPLIED && a->advised < a->raw;
+    return q->spec->advice.mode == ADVICE_APPROVAL && a->effect.outcome == ADVICE_APPLIED && a->advised < a->raised;
 }
 
 static void compute(const struct question *q, struct answer *a)
@@ -225,7 +254,9 @@ static void compute(const struct question *q, struct answer *a)
      * counts. */
     if (q->reactive < 0 && raise <= q->current)
         return;
-    a->raw = MAX(q->reactive, raise);
+    a->raw = a->raised = MAX(q->reactive, raise);
+    if (a->raw > q->current && q->current > 0)
+        a->raised = outlook_raise(q->current, a->raw, q->ahead);
     a->recorded = true;
     take_advice(q, a);
     /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
@@ -242,10 +273,15 @@ static void compute(const struct question *q, struct answer *a)
     if (b.stabilized != a->advised && b.stabilized == q->min && q->min > q->spec->min_replicas)
         a->limits |= CORE_LIMIT_SCHEDULED;
     else if (b.stabilized != a->advised)
-        a->limits |=
-            a->advised >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
+        a->limits |= MAX(a->raw, a->advised) >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP
+                                                                                : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
-    a->rated = b.replicas;
+    a->limited = a->rated = b.replicas;
+    if (a->rated >= q->current || lowered_by_approval(q, a))
+        return;
+    a->rated = outlook_hold(q->current, b.replicas, q->ahead);
+    if (a->rated > b.replicas)
+        a->limits |= CORE_LIMIT_HELD;
 }
 
 /* Below the lower bound: a schedule has begun, or the minimum has been raised since the count went to zero. */
@@ -265,7 +301,8 @@ static void snap_to_min(const struct question *q, struct answer *a)
 
 static void decide(const struct question *q, struct answer *a)
 {
-    *a = (struct answer){.raw = -1, .advised = -1, .stabilized = -1, .rated = q->current, .effect = {.proposal = -1}};
+    *a = (struct answer){
+        .raw = -1, .raised = -1, .advised = -1, .stabilized = -1, .rated = q->current, .effect = {.proposal = -1}};
     switch (q->way) {
     case WAY_DISABLED:
         a->replicas = 0;
@@ -306,8 +343,9 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->advised == b->advised && a->stabilized == b->stabilized && a->rated == b->rated &&
-           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
+    return a->raw == b->raw && a->raised == b->raised && a->advised == b->advised && a->stabilized == b->stabilized &&
+           a->rated == b->rated && a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded &&
+           a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -326,7 +364,7 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
     assert(a->replicas >= plain.replicas || lowered_by_approval(q, a)); /* I9 */
     if (q->spec->has_trusted_stabilization)
         return; /* the user gave I8 up */
-    without.predicted = -1;
+    without.predicted = without.ahead = -1;
     without.min = q->spec->min_replicas;
     decide(&without, &plain);
     assert(a->replicas >= plain.replicas); /* I8 */
@@ -348,7 +386,7 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_SCHEDULED;
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
-    if (a->advised > MAX(a->raw, q->current) || lowered_by_approval(q, a))
+    if (a->advised > MAX(a->raised, q->current) || lowered_by_approval(q, a))
         return CORE_REASON_ADVISED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
@@ -396,9 +434,11 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->reason = reason_of(q, a);
     plan->reactive = need->replicas;
     plan->raw = a->raw;
+    plan->raised = a->raised;
     plan->advised = a->effect.proposal;
     plan->advice = a->effect.outcome;
     plan->stabilized = a->stabilized;
+    plan->limited = a->limits & CORE_LIMIT_HELD ? a->limited : a->rated;
     plan->rated = a->rated;
     plan->limits = a->limits;
     plan->metric = deciding_metric(plan, need, q);
@@ -416,7 +456,7 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
 
 static void step_off(struct core_state *state, int32_t current, struct core_plan *plan)
 {
-    plan->replicas = plan->rated = current;
+    plan->replicas = plan->limited = plan->rated = current;
     plan->reason = CORE_REASON_OFF;
     contention_adopt(&state->contention, current);
     state->outages.n = 0;
@@ -488,7 +528,8 @@ static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
-    plan->raw = plan->advised = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric = -1;
+    plan->raw = plan->ahead = plan->raised = plan->advised = plan->stabilized = plan->metric = plan->schedule =
+        plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -518,6 +559,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
         take_answers(state, spec, observation);
+        look_ahead(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
@@ -529,6 +571,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .reactive = need.replicas,
                                     .predicted = plan->predicted,
                                     .fallback = plan->fallback,
+                                    .ahead = plan->ahead,
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
                                     .on_hold = plan->hold_off_s > 0,

@@ -2,7 +2,8 @@
  *
  *     reactive (HPA v2) --+
  *     predicted ----------+
- *     fallback -----------+-> max = D -> advice -> stabilise -> policies -> clamp -> mode, contention -> plan
+ *     fallback -----------+-> max = D -> raise ahead -> advice -> stabilise -> policies -> clamp -> hold -> mode,
+ *                             contention -> plan
  *     schedules raise the lower bound of the clamp
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
@@ -120,8 +121,9 @@ enum core_limit {
     CORE_LIMIT_UNTRUSTED = 1 << 10,     /* the forecast asked for more and is not trusted */
     CORE_LIMIT_SCHEDULED = 1 << 11,     /* the floor of a schedule is above what would be otherwise */
     CORE_LIMIT_SHRINK_BUDGET = 1 << 12, /* the executor's: core_plan_postpone() */
+    CORE_LIMIT_HELD = 1 << 13,          /* a reduction that the forecast says would soon be fetched again */
 };
-#define CORE_N_LIMITS 13
+#define CORE_N_LIMITS 14
 
 enum core_metric_state {
     CORE_METRIC_NORMAL,
@@ -142,10 +144,10 @@ enum core_problem {
     CORE_PROBLEM_ZERO_REQUEST, /* the requests are 0 */
 };
 
-#define CORE_MAX_STAGES 10
+#define CORE_MAX_STAGES 12
 struct core_stage {
-    char name[24]; /* Current Reactive Predicted Untrusted Fallback Scheduled Need Advised Stabilised
-                      Limited Final */
+    /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Advised Stabilised Limited Held Final */
+    char name[24];
     int32_t replicas;
     char note[120];
 };
@@ -160,18 +162,21 @@ struct core_plan {
     unsigned limits; /* enum core_limit */
 
     /* The pipeline, stage by stage. -1: there is none. */
-    int32_t reactive;       /* the HPA's desired count, before its windows, policies and bounds */
-    int32_t predicted;      /* of trusted forecasts */
-    int32_t untrusted;      /* what forecasts that are not trusted would have asked for */
-    int32_t fallback;       /* of metrics that are in fallback */
-    int32_t scheduled;      /* the highest floor of the schedules that are active, at most maxReplicas */
-    int32_t raw;            /* D = max(reactive, predicted, fallback) */
-    int32_t advised;        /* what the advice in hand asks for, inside of what it may; -1: there is none that counts */
-    int32_t stabilized;     /* after the windows; -1: windows and policies were passed by */
-    int32_t rated;          /* after policies and bounds */
-    int32_t metric;         /* index of the deciding metric, -1: none */
-    int32_t schedule;       /* index of the schedule whose floor `scheduled` is, -1: none */
-    int32_t min;            /* the lower bound in force: min(max, max(minReplicas, scheduled)) */
+    int32_t reactive;   /* the HPA's desired count, before its windows, policies and bounds */
+    int32_t predicted;  /* of trusted forecasts */
+    int32_t untrusted;  /* what forecasts that are not trusted would have asked for */
+    int32_t fallback;   /* of metrics that are in fallback */
+    int32_t scheduled;  /* the highest floor of the schedules that are active, at most maxReplicas */
+    int32_t ahead;      /* what a trusted forecast will ask for beyond the lead (outlook.h); -1: none, or not asked */
+    int32_t raw;        /* D = max(reactive, predicted, fallback) */
+    int32_t raised;     /* D, or where a raise goes further, to `ahead` */
+    int32_t advised;    /* what the advice in hand asks for, inside of what it may; -1: there is none that counts */
+    int32_t stabilized; /* after the windows; -1: windows and policies were passed by */
+    int32_t limited;    /* after policies and bounds */
+    int32_t rated;      /* likewise, and a reduction held */
+    int32_t metric;     /* index of the deciding metric, -1: none */
+    int32_t schedule;   /* index of the schedule whose floor `scheduled` is, -1: none */
+    int32_t min;        /* the lower bound in force: min(max, max(minReplicas, scheduled)) */
     uint32_t down_window_s; /* the scale-down window in force */
 
     uint32_t pods_ready, pods_missing, pods_ignored; /* of the deciding metric, else of the first */
@@ -202,6 +207,7 @@ struct core_plan {
         double demand;           /* < 0: no-data */
         bool censored;           /* `demand` is a lower bound: pods are at their limit */
         double drive;            /* Q, < 0: none */
+        double margin;           /* of Q over what is expected */
         double capacity;         /* per pod, in use for Q; 0: unknown */
     } metrics[CORE_MAX_METRICS];
 
@@ -269,7 +275,7 @@ struct core_decision {
 uint32_t core_state_decisions(const struct core_state *state, struct core_decision *out, uint32_t cap);
 
 /* The whole state in one piece (tests, decide), and split as the checkpoint wants it (demand.h). A tail is <=
- * 8 KiB with one forecast metric and <= 20 KiB with four; a history 8 KiB for each of 2016 slots. Decoding
+ * 5 KiB with one forecast metric and <= 16 KiB with four; a history 8 KiB for each of 2016 slots. Decoding
  * gives NULL and a message for bytes that are not ours, of a newer version or of another checksum; metrics
  * that the spec no longer has are left out, and a history without its tail too. */
 void core_state_encode(const struct core_state *state, struct buf *out);

@@ -1,23 +1,19 @@
 /* Scores and hysteresis; see trust.h. */
 #include "core/trust.h"
 
-#include <math.h>
-#include <string.h>
+#include "core/bfloat.h"
 
+#include <math.h>
+
+/* An error beyond what is kept is as large as errors get here. */
 static uint16_t pack(double v)
 {
-    float f = (float)fabs(v);
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    return (uint16_t)(bits >> 16);
+    return bfloat_pack((float)MIN(fabs(v), 1e38));
 }
 
 static double unpack(uint16_t v)
 {
-    uint32_t bits = (uint32_t)v << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return (double)f;
+    return (double)bfloat_unpack(v);
 }
 
 struct sums {
@@ -31,15 +27,18 @@ static struct sums sums_of(const struct trust *t)
         s.error += unpack(t->error[i]);
         s.last_value += unpack(t->last_value[i]);
         s.actual += unpack(t->actual[i]);
-        s.covered += (double)(t->covered >> i & 1);
+        s.covered += t->covered[i] / (double)TRUST_ALL;
     }
     return s;
 }
 
-/* Zero error on zero demand is no error; any error on it is as large as errors get here. */
-#define SMALL_ERROR_SHARE   2   /* an error below half of the gate ... */
-#define CLOSE_TO_LAST_VALUE 1.5 /* ... may be this many times that of the last value */
+#define RESTLESS            2    /* an error may be that many gates, where the last value's is larger */
+#define AS_GOOD             1.1  /* an error may be that many times that of the last value */
+#define SMALL_ERROR_SHARE   2    /* an error below half of the gate ... */
+#define CLOSE_TO_LAST_VALUE 1.5  /* ... may be this many times that of the last value */
+#define NO_ERROR            0.05 /* of the demand */
 
+/* Zero error on zero demand is no error; any error on it is as large as errors get here. */
 static double percent(double error, double actual)
 {
     return actual > 0 ? MIN(100 * error / actual, 9999.0) : error > 0 ? 9999 : 0;
@@ -48,31 +47,45 @@ static double percent(double error, double actual)
 static enum demand_trust_reason judge(const struct trust *t, const struct sums *s, uint32_t max_error_percent,
                                       uint32_t min_coverage_percent)
 {
-    if (percent(s->error, s->actual) > max_error_percent)
+    double error = percent(s->error, s->actual);
+    bool close = SMALL_ERROR_SHARE * error <= max_error_percent;
+    double bar = (close ? CLOSE_TO_LAST_VALUE : AS_GOOD) * s->last_value;
+    if (error > max_error_percent && (error > RESTLESS * max_error_percent || s->error >= bar))
         return TRUST_ERROR_HIGH;
     if (100 * s->covered < (double)min_coverage_percent * t->n)
         return TRUST_COVERAGE_LOW;
-    /* Where the last value makes no error there is nothing to be better at. Over a lead of a few slots of a smooth
-     * series it is hard to beat, and a forecast that is as close as that is good: what it knows more shows on the
-     * ramps. */
-    bool close = SMALL_ERROR_SHARE * percent(s->error, s->actual) <= max_error_percent;
-    double bar = close ? CLOSE_TO_LAST_VALUE * s->last_value : s->last_value;
-    if (s->last_value > 0 ? s->error >= bar : s->error > 0)
+    if (s->error > NO_ERROR * s->actual && s->error >= bar)
         return TRUST_NOT_BETTER;
     return TRUST_EARNED;
 }
 
-void trust_take(struct trust *t, const struct trust_score *score, uint32_t max_error_percent,
-                uint32_t min_coverage_percent)
+static void close_score(struct trust *t)
 {
+    struct trust_open o = t->open;
     uint32_t i = t->head;
-    t->error[i] = pack(score->error);
-    t->last_value[i] = pack(score->last_value_error);
-    t->actual[i] = pack(score->actual);
-    t->covered = (t->covered & ~(UINT64_C(1) << i)) | (uint64_t)score->covered << i;
+    t->open = (struct trust_open){0};
+    t->error[i] = pack((double)o.error / o.n);
+    t->last_value[i] = pack((double)o.last_value / o.n);
+    t->actual[i] = pack((double)o.actual / o.n);
+    t->covered[i] = (uint8_t)((uint32_t)o.covered * TRUST_ALL / o.n);
     t->head = (uint8_t)((i + 1) % TRUST_SCORES);
     t->n = (uint8_t)MIN(t->n + 1, TRUST_SCORES);
+}
 
+void trust_take(struct trust *t, const struct trust_score *window, bool ends, uint32_t max_error_percent,
+                uint32_t min_coverage_percent)
+{
+    struct trust_open *o = &t->open;
+    if (o->n < UINT16_MAX) {
+        o->error = (float)MIN((double)o->error + window->error, 1e38);
+        o->last_value = (float)MIN((double)o->last_value + window->last_value_error, 1e38);
+        o->actual = (float)MIN((double)o->actual + window->actual, 1e38);
+        o->n++;
+        o->covered += window->covered;
+    }
+    if (!ends)
+        return;
+    close_score(t);
     struct sums s = sums_of(t);
     bool good = judge(t, &s, max_error_percent, min_coverage_percent) == TRUST_EARNED;
     t->good = good ? (uint8_t)MIN(t->good + 1, 255) : 0;

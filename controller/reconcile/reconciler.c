@@ -452,7 +452,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     map_init(&r->records, record_free);
     list_init(&r->waiting);
     owners_init(&r->owners);
-    shrink_init(&r->shrink);
+    shrink_init(&r->shrink, (uint32_t)config->config->shrinks_per_minute);
     r->zones = tz_cache_new(NULL);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);
     loop_timer_init(&r->last_writes, r->loop, LOOP_NORMAL, give_up_writes, r);

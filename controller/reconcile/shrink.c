@@ -20,9 +20,9 @@ static void waiter_free(void *value)
     free(w);
 }
 
-void shrink_init(struct shrink *s)
+void shrink_init(struct shrink *s, uint32_t least)
 {
-    *s = (struct shrink){.granted_us = xcalloc(SHRINK_MAX, sizeof(*s->granted_us))};
+    *s = (struct shrink){.granted_us = xcalloc(SHRINK_MAX, sizeof(*s->granted_us)), .least = least};
     map_init(&s->waiting, waiter_free);
     list_init(&s->order);
 }
@@ -45,7 +45,7 @@ static uint32_t left(struct shrink *s, int64_t now_us, size_t n_targets)
         s->first = (s->first + 1) % SHRINK_MAX;
         s->n--;
     }
-    size_t limit = MIN(MAX(n_targets * SHRINK_PERCENT / 100, (size_t)SHRINK_MIN), (size_t)SHRINK_MAX);
+    size_t limit = MIN(MAX(n_targets * SHRINK_PERCENT / 100, (size_t)s->least), (size_t)SHRINK_MAX);
     return now_us < s->closed_until_us || s->n >= limit ? 0 : (uint32_t)limit - s->n;
 }
 

@@ -1,4 +1,5 @@
-/* The global shrink budget: across all targets at most max(5, 10 % of them) are lowered within any minute, so that no
+/* The global shrink budget: across all targets at most max(5, 10 % of them) are lowered within any minute
+ * (the 5 is shrinksPerMinute of the operator's configuration), so that no
  * mistake that all decisions share (a metrics server that lies, a bad forecast) empties a cluster before a person sees
  * it.
  *
@@ -12,7 +13,6 @@
 #include "base/list.h"
 #include "base/map.h"
 
-#define SHRINK_MIN     5
 #define SHRINK_PERCENT 10
 #define SHRINK_MAX     1024 /* a minute at most, however many targets there are */
 
@@ -21,10 +21,11 @@ struct shrink {
     struct list order;   /* the same, longest waiting first */
     int64_t *granted_us; /* SHRINK_MAX entries: a ring of the newest grants */
     uint32_t first, n;
+    uint32_t least; /* a minute, however few targets there are */
     int64_t closed_until_us;
 };
 
-void shrink_init(struct shrink *s);
+void shrink_init(struct shrink *s, uint32_t least); /* 1 to SHRINK_MAX */
 void shrink_done(struct shrink *s);
 
 /* A takeover: the budget begins empty. All times are CLOCK_BOOTTIME. */

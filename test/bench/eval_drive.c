@@ -5,7 +5,8 @@
  *     eval_drive [-l LEAD_S] [-c PERCENT] [-i INTERVAL_S] [-w WARMUP_DAYS] SERIES.csv...
  *
  * Printed: the share of syncs whose window stayed below Q (on all, and on those whose demand rises by over a
- * tenth within the lead); the mean of Q over the mean of the highest demand; and, beside it, what a fixed
+ * tenth within the lead); the share of syncs that are trusted, and how many of those stayed below Q; the mean of Q
+ * over the mean of the highest demand; and, beside it, what a fixed
  * factor on the last value needs for the same coverage when that factor is chosen in hindsight. After the
  * warm-up, which is fed slot by slot.
  */
@@ -91,9 +92,11 @@ int main(int argc, char **argv)
           : opt == 'c' ? &percent
           : opt == 'i' ? &interval
                        : &warmup) = (uint32_t)strtoul(optarg, NULL, 10);
-    printf("%-44s %7s %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "Q/high", "fixed", "us");
-    double sums[4] = {0};
+    printf("%-44s %7s %7s %7s | %7s %7s | %8s %8s %7s\n", "series", "covered", "rising", "share", "trusted", "covered",
+           "Q/high", "fixed", "us");
+    double sums[5] = {0};
     uint32_t count = 0;
+    uint64_t trusted_all = 0;
     for (int i = optind; i < argc; i++) {
         uint32_t n, step;
         double *v = load(argv[i], &n, &step);
@@ -110,7 +113,7 @@ int main(int argc, char **argv)
             demand_push_slot(d, s, sum / k, lead);
         }
         double *ratio = calloc(ticks + 1, sizeof *ratio), q_sum = 0, high_sum = 0, value_sum = 0, us = 0;
-        uint32_t m = 0, covered = 0, rising = 0, rising_covered = 0;
+        uint32_t m = 0, covered = 0, trusted = 0, trusted_covered = 0, rising = 0, rising_covered = 0;
         for (uint32_t t = begin / TICK; t + w < ticks; t++) {
             double x = demand_at(v, n, step, t * (double)TICK), high = x;
             for (uint32_t k = 1; k <= w; k++)
@@ -121,10 +124,15 @@ int main(int argc, char **argv)
             struct demand_drive q = demand_drive(d, (int64_t)t * TICK * 1000000, lead);
             clock_gettime(CLOCK_MONOTONIC, &b);
             us += (double)(b.tv_sec - a.tv_sec) * 1e6 + (double)(b.tv_nsec - a.tv_nsec) / 1e3;
-            covered += high <= q.quantile * (1 + 1e-3);
+            bool below = high <= q.quantile * (1 + 1e-3);
+            covered += below;
+            if (demand_trust(d).trusted) {
+                trusted++;
+                trusted_covered += below;
+            }
             if (high > 1.1 * x) {
                 rising++;
-                rising_covered += high <= q.quantile * (1 + 1e-3);
+                rising_covered += below;
             }
             q_sum += q.quantile;
             high_sum += high;
@@ -141,14 +149,19 @@ int main(int argc, char **argv)
         }
         qsort(ratio, m, sizeof *ratio, by_value);
         double fixed = ratio[MIN(covered, m - 1)] * value_sum / high_sum;
-        printf("%-44.44s %7.3f %7.3f %7.3f | %8.3f %8.3f %7.2f\n", name, (double)covered / m,
-               rising ? (double)rising_covered / rising : 1, (double)rising / m, q_sum / high_sum, fixed, us / m);
+        printf("%-44.44s %7.3f %7.3f %7.3f | %7.3f %7.3f | %8.3f %8.3f %7.2f\n", name, (double)covered / m,
+               rising ? (double)rising_covered / rising : 1, (double)rising / m, (double)trusted / m,
+               trusted ? (double)trusted_covered / trusted : 1, q_sum / high_sum, fixed, us / m);
         sums[0] += (double)covered / m;
         sums[1] += q_sum / high_sum;
         sums[2] += MIN(fixed, 10.0);
+        sums[3] += (double)trusted / m;
+        sums[4] += (double)trusted_covered;
+        trusted_all += trusted;
         count++;
         free(ratio);
     }
-    printf("%-44s %7.3f %7s %7s | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[1] / count, sums[2] / count);
+    printf("%-44s %7.3f %7s %7s | %7.3f %7.3f | %8.3f %8.3f\n", "mean", sums[0] / count, "", "", sums[3] / count,
+           trusted_all ? sums[4] / (double)trusted_all : 1, sums[1] / count, sums[2] / count);
     return 0;
 }

@@ -129,14 +129,15 @@ static void dump_rows(const struct options *o, const struct demand *d, const dou
     for (uint32_t i = 0; i < ARRAY_SIZE(leads); i++) {
         int64_t t = d->series.next + leads[i] - 1;
         struct features f;
-        features_at(&f, &d->model.now, &d->series, d->model.season, d->model.period.found, t);
+        struct features_cycles cycles = {d->model.season, d->model.period.found, d->model.week};
+        features_at(&f, &d->model.now, &d->series, &cycles, t);
         if (t >= n || isnan(y[t]) || f.seasons == 0)
             continue;
         /* An error on the root scale in plain terms: times the slope of the square. */
         double slope = 2 * MAX(fabs(f.profile), 0.5 * sqrt(scale));
-        float row[6 + FEATURES] = {(float)series,         (float)leads[i],
-                                   (float)f.seasons,      (float)(scale / slope),
-                                   (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
+        float row[6 + FEATURES] = {
+            (float)series,          (float)leads[i],       (float)(f.weeks >= FEATURES_WEEKS ? 14 : f.seasons),
+            (float)(scale / slope), (float)d->series.next, (float)(series_root(y[t]) - f.profile)};
         for (uint32_t j = 0; j < FEATURES; j++)
             row[6 + j] = (float)f.x[j];
         (void)fwrite(row, sizeof row, 1, o->dump);

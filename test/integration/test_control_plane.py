@@ -391,7 +391,7 @@ def test_concurrent_builds_do_the_work_once(fake_go):
     errors = [build.communicate(timeout=60)[1] for build in builds]
     assert [build.returncode for build in builds] == [0, 0, 0], errors
     log = [line.split()[1] for line in open(fake_go["FAKE_LOG"], encoding="ascii")]
-    assert log == ["begin", "end"] * 7, "one after another, each program once"
+    assert log == ["begin", "end"] * 8, "one after another, each program once"
 
 
 def test_an_interrupted_build_leaves_nothing_half(fake_go):

@@ -108,7 +108,7 @@ PAIRS = [
 def test_twenty_pairs(make_control_plane, make_operator):
     assert len(PAIRS) == 20 == len({pair.name for pair in PAIRS})
     plane = make_control_plane(hpa_sync_period="5s")
-    make_operator(plane).start()
+    make_operator(plane, shrinksPerMinute=1000).start()
     api = plane.client
     space = {pair.name: f"{pair.name}-{uuid.uuid4().hex[:6]}" for pair in PAIRS}
 

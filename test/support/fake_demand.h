@@ -11,6 +11,7 @@ struct demand {
     struct demand_config config;
     bool trusted, usable;
     double quantile;
+    double ahead;       /* what demand_ahead() says */
     struct sample last; /* what was observed last */
     uint32_t observed, lead_s, reconfigured;
 };
@@ -73,6 +74,14 @@ struct demand_drive demand_drive(struct demand *d, int64_t now_us, uint32_t lead
     return (struct demand_drive){.quantile = d->quantile, .mean = d->quantile, .usable = d->usable};
 }
 
+double demand_ahead(struct demand *d, int64_t now_us, uint32_t lead_s, uint32_t ahead_s)
+{
+    (void)now_us;
+    (void)lead_s;
+    (void)ahead_s;
+    return d->usable ? d->ahead : -1;
+}
+
 struct demand_trust demand_trust(const struct demand *d)
 {
     return (struct demand_trust){.trusted = d->trusted, .reason = d->trusted ? TRUST_EARNED : TRUST_LEARNING};
@@ -83,6 +92,7 @@ void demand_encode_tail(const struct demand *d, struct codec_writer *w)
     codec_u8(w, d->trusted);
     codec_u8(w, d->usable);
     codec_f64(w, d->quantile);
+    codec_f64(w, d->ahead);
 }
 
 void demand_encode_segment(const struct demand *d, int64_t index, struct codec_writer *w)
@@ -107,6 +117,7 @@ int demand_decode_tail(struct demand *d, struct codec_reader *r)
     d->trusted = codec_get_u8(r);
     d->usable = codec_get_u8(r);
     d->quantile = codec_get_f64(r);
+    d->ahead = codec_get_f64(r);
     return r->failed ? -1 : 0;
 }
 

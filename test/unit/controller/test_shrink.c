@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#define SHRINK_MIN 5
+
 #define S        USEC_PER_SEC
 #define START    (1000 * S)
 #define PATIENCE (30 * S)
@@ -36,7 +38,7 @@ static void five_or_a_tenth_in_any_minute(void **state UNUSED)
     } cases[] = {{1, 5}, {50, 5}, {59, 5}, {60, 6}, {1000, 100}, {100000, SHRINK_MAX}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct shrink s;
-        shrink_init(&s);
+        shrink_init(&s, SHRINK_MIN);
         assert_int_equal(granted(&s, 0, 2000, START, cases[i].targets), cases[i].most);
         assert_int_equal(granted(&s, 2000, 2001, START + 60 * S - 1, cases[i].targets), 0);
         shrink_done(&s);
@@ -48,7 +50,7 @@ static void five_or_a_tenth_in_any_minute(void **state UNUSED)
 static void every_minute(void **state UNUSED)
 {
     struct shrink s;
-    shrink_init(&s);
+    shrink_init(&s, SHRINK_MIN);
     int64_t times[512];
     int n = 0;
     for (int step = 0; step < 3000; step++) {
@@ -65,7 +67,7 @@ static void every_minute(void **state UNUSED)
 static void the_longest_waiting_first(void **state UNUSED)
 {
     struct shrink s;
-    shrink_init(&s);
+    shrink_init(&s, SHRINK_MIN);
     assert_int_equal(granted(&s, 0, 5, START, 10), 5);
     assert_int_equal(granted(&s, 10, 18, START + 1 * S, 10), 0); /* 10 to 17 wait, in this order */
     assert_int_equal(granted(&s, 10, 18, START + 31 * S, 10), 0);
@@ -88,7 +90,7 @@ static void the_longest_waiting_first(void **state UNUSED)
 static void places_are_lost(void **state UNUSED)
 {
     struct shrink s;
-    shrink_init(&s);
+    shrink_init(&s, SHRINK_MIN);
     assert_int_equal(granted(&s, 0, 5, START, 10), 5);
     assert_int_equal(granted(&s, 10, 15, START + 1 * S, 10), 0);
     assert_false(ask(&s, 20, START + 40 * S, 10)); /* no room at all */
@@ -100,7 +102,7 @@ static void places_are_lost(void **state UNUSED)
 static void what_was_not_written(void **state UNUSED)
 {
     struct shrink s;
-    shrink_init(&s);
+    shrink_init(&s, SHRINK_MIN);
     shrink_refund(&s); /* of nothing */
     assert_int_equal(granted(&s, 0, 6, START, 10), 5);
     shrink_refund(&s);
@@ -111,7 +113,7 @@ static void what_was_not_written(void **state UNUSED)
 static void empty_after_a_takeover(void **state UNUSED)
 {
     struct shrink s;
-    shrink_init(&s);
+    shrink_init(&s, SHRINK_MIN);
     shrink_empty(&s, START);
     assert_int_equal(granted(&s, 0, 9, START, 10), 0);
     assert_int_equal(granted(&s, 0, 9, START + 60 * S - 1, 10), 0);

@@ -164,7 +164,7 @@ static void test_missing_segment_rebuilds(void **state)
     assert_int_equal(demand_decode_tail(copy, &r), 0);
     assert_int_equal(demand_decode_segment(copy, 3, &sr), 0);
     demand_decode_done(copy);
-    assert_int_equal(demand_filled_slots(copy), DAY + 100);
+    assert_int_equal(demand_filled_slots(copy), DEMAND_SEGMENT + 100);
     check_forecast(copy, true);
     int64_t first_a, first_b;
     float a[4], b[4];

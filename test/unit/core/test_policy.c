@@ -316,6 +316,107 @@ static void test_cold_start(void **state)
     world_done(&w);
 }
 
+/* A raise that is due goes where the forecast will ask for anyway; a reduction waits while the forecast is likely to
+ * undo it. */
+static struct demand *forecast_of(struct world *w, double quantile, double ahead)
+{
+    struct demand *d = core_state_demand(w->state, "cpu");
+    d->trusted = d->usable = true;
+    d->quantile = quantile;
+    d->ahead = ahead;
+    return d;
+}
+
+static void test_raise_ahead(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.live = 10; /* target 0.7 cores, capacity 1 core */
+    const struct {
+        double usage, ahead;
+        bool trusted;
+        int32_t max, want, raised;
+    } rows[] = {
+        {0.70, 20, true, 50, 10, 10},  /* nothing is due */
+        {0.84, 0, true, 50, 12, 12},   /* and nothing more comes */
+        {0.84, 8.7, true, 50, 13, 13}, /* 8.7 / 0.7 */
+        {0.84, 20, true, 50, 13, 13},  /* 29, but not above 130 % */
+        {0.84, 20, false, 50, 12, 12}, /* not trusted */
+        {0.84, 20, true, 12, 12, 13},  /* within the bounds */
+        {1.40, 20, true, 50, 20, 20},  /* the need itself has no such limit */
+    };
+    for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        core_state_free(w.state);
+        w.spec.max_replicas = rows[i].max;
+        w.state = core_state_new(&w.spec);
+        w.live = 10;
+        forecast_of(&w, 0, rows[i].ahead)->trusted = rows[i].trusted;
+        const struct core_plan *p = sync_at(&w, 15 * i, rows[i].usage);
+        assert_int_equal(p->replicas, rows[i].want);
+        assert_int_equal(p->raised, rows[i].raised);
+        assert_true((stage(p, "Ahead") != NULL) == (p->raised > p->raw));
+        if (p->raised > p->raw)
+            assert_int_equal(stage(p, "Ahead")->replicas, p->raised);
+    }
+    world_done(&w);
+}
+
+static void test_hold(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.spec.down.stabilization_s = 0;
+    const struct {
+        double quantile, ahead;
+        bool trusted, chosen;
+        int32_t want, held;
+    } rows[] = {
+        {0, 0, true, false, 5, false},   /* 3.5 cores are used by 10: need 5 */
+        {0, 7, true, false, 10, true},   /* 10 again */
+        {0, 6.2, true, false, 10, true}, /* 9: nearly */
+        {0, 5.5, true, false, 8, true},  /* half of the way */
+        {0, 500, true, false, 10, true}, /* never above what there is */
+        {0, 7, false, false, 5, false},  /* not trusted */
+        {0, 7, true, true, 5, false},    /* the user chose the window for trusted forecasts */
+        {10, 0, true, false, 10, false}, /* the need itself */
+    };
+    for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        core_state_free(w.state);
+        w.spec.has_trusted_stabilization = rows[i].chosen;
+        w.spec.trusted_stabilization_s = 0;
+        w.state = core_state_new(&w.spec);
+        w.live = 10;
+        forecast_of(&w, rows[i].quantile, rows[i].ahead)->trusted = rows[i].trusted;
+        sync_at(&w, 30 * i, 0.7); /* at first sight the live count is in the window */
+        const struct core_plan *p = sync_at(&w, 30 * i + 15, 0.35);
+        assert_int_equal(p->replicas, rows[i].want);
+        assert_int_equal((p->limits & CORE_LIMIT_HELD) != 0, rows[i].held);
+        assert_true((stage(p, "Held") != NULL) == rows[i].held);
+    }
+    world_done(&w);
+}
+
+/* It ends at once when the forecast no longer asks for the count: the window has run on meanwhile. */
+static void test_hold_ends(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.live = 10;
+    forecast_of(&w, 0, 7);
+    for (int64_t s = 0; s < 600; s += 15)
+        assert_int_equal(sync_at(&w, s, 0.35)->replicas, 10);
+    plan_is(&w.plan, 10, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_HELD);
+    assert_string_equal(w.plan.message,
+                        "Holding 10: cpu is at 35 % of the request, target 70 %; 5 would do now, but 10 "
+                        "are likely to be needed within 30 min.");
+    forecast_of(&w, 0, 3);
+    plan_is(sync_at(&w, 600, 0.35), 5, CORE_REASON_METRIC_BELOW_TARGET, 0);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +424,8 @@ int main(void)
         cmocka_unit_test(test_schedule_and_need), cmocka_unit_test(test_fallback),
         cmocka_unit_test(test_fallback_at_least), cmocka_unit_test(test_trusted_window),
         cmocka_unit_test(test_postponed),         cmocka_unit_test(test_cold_start),
+        cmocka_unit_test(test_raise_ahead),       cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_hold_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

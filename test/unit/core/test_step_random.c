@@ -32,6 +32,9 @@ static void shake_forecasts(struct random_world *w, const struct core_spec *spec
         d->trusted = world_below(w, 3) > 0;
         d->usable = world_below(w, 5) > 0;
         d->quantile = (double)WORLD_PICK(w, 0, 1, 5, 10, 20, 100, 1000000000) * (double)world_below(w, 100) / 50;
+        d->ahead = (double)WORLD_PICK(w, -1, 1, 5, 10, 20, 100, 1000000000) * (double)world_below(w, 100) / 50;
+        if (world_below(w, 200) == 0)
+            d->ahead = world_below(w, 2) ? __builtin_inf() : __builtin_nan("");
         if (world_below(w, 200) == 0)
             d->quantile = world_below(w, 2) ? __builtin_inf() : __builtin_nan("");
     }

@@ -18,7 +18,7 @@ static struct demand_trust state_of(const struct trust *t)
 static void take(struct trust *t, struct trust_score score, uint32_t times)
 {
     while (times--)
-        trust_take(t, &score, 30, 85);
+        trust_take(t, &score, true, 30, 85);
 }
 
 static void test_earned_after_twelve(void **state)
@@ -103,6 +103,45 @@ static void test_zero_demand(void **state)
     assert_int_equal(state_of(&u).reason, TRUST_ERROR_HIGH);
 }
 
+/* The windows of an hour make one score. */
+static void test_windows_of_a_score(void **state)
+{
+    (void)state;
+    struct trust t = {0};
+    struct trust_score step = {.error = 30, .last_value_error = 80, .actual = 100};
+    struct trust_score flat = {.error = 1, .actual = 20, .covered = true};
+    for (uint32_t i = 0; i < 9; i++)
+        trust_take(&t, &flat, false, 30, 85);
+    assert_int_equal(state_of(&t).scored, 0);
+    trust_take(&t, &step, true, 30, 85);
+    assert_int_equal(state_of(&t).scored, 1);
+    assert_float_equal(state_of(&t).error_percent, 13.93f, 0.1);
+    assert_float_equal(state_of(&t).last_value_error_percent, 28.57f, 0.2);
+    assert_float_equal(state_of(&t).coverage_percent, 90, 1e-9);
+}
+
+static void test_what_counts_as_an_error(void **state)
+{
+    (void)state;
+    const struct {
+        double error, last_value;
+        bool covered;
+        enum demand_trust_reason reason;
+    } rows[] = {
+        {0, 0, true, TRUST_EARNED},          {4.9, 0, true, TRUST_EARNED}, /* trifles beside a last value that is right
+                                                                            */
+        {6, 0, true, TRUST_NOT_BETTER},      {14, 10, true, TRUST_EARNED}, /* small: close is enough */
+        {14, 9, true, TRUST_NOT_BETTER},     {29, 27, true, TRUST_EARNED},     {29, 26, true, TRUST_NOT_BETTER},
+        {34, 36, true, TRUST_EARNED}, /* above the gate, but nobody knows better, and the quantile holds */
+        {34, 36, false, TRUST_COVERAGE_LOW}, {34, 20, true, TRUST_ERROR_HIGH}, {61, 90, true, TRUST_ERROR_HIGH},
+    };
+    for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct trust t = {0};
+        take(&t, (struct trust_score){rows[i].error, rows[i].last_value, 100, rows[i].covered}, TRUST_EARN);
+        assert_int_equal(state_of(&t).reason, rows[i].reason);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -118,6 +157,8 @@ int main(void)
         cmocka_unit_test(test_lost_after_three_with_reason),
         cmocka_unit_test(test_a_bad_score_interrupts_the_streak),
         cmocka_unit_test(test_zero_demand),
+        cmocka_unit_test(test_windows_of_a_score),
+        cmocka_unit_test(test_what_counts_as_an_error),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
