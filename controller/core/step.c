@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/consult.h"
 #include "core/hpa.h"
 #include "core/measure.h"
 #include "core/outlook.h"
@@ -479,49 +480,6 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
-/* ---- advice ---- */
-
-static void take_answers(struct core_state *state, const struct core_spec *spec,
-                         const struct core_observation *observation)
-{
-    if (spec->advice.mode == ADVICE_OFF)
-        return;
-    if (observation->advice)
-        advice_take(&state->advice, observation->advice);
-    if (observation->approved_advice != 0)
-        (void)advice_approve(&state->advice, observation->approved_advice);
-}
-
-/* The error of the first metric that is forecast; < 0: not known. */
-static double forecast_error(const struct core_state *state)
-{
-    return state->n_metrics > 0 ? demand_trust(state->metrics[0].demand).error_percent : -1;
-}
-
-/* What the advisor would be told now, whether it should be, and whether what it said before was right. */
-static void consult(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
-                    int32_t metric, struct core_plan *plan)
-{
-    if (spec->advice.mode == ADVICE_OFF)
-        return;
-    situation_of(spec, observation, plan, metric, forecast_error(state), &plan->situation);
-    if (plan->situation.need < 0)
-        return;
-    advice_score(&state->advice, plan->situation.need, plan->time_us);
-    plan->ask = advice_trigger(&spec->advice, &state->advice, &plan->situation, plan->time_us);
-    plan->situation.trigger = plan->ask;
-}
-
-void core_asked(struct core_state *state, const struct advice_situation *situation, int64_t time_us)
-{
-    advice_asked(&state->advice, situation, time_us);
-}
-
-const struct advice_state *core_state_advice(const struct core_state *state)
-{
-    return &state->advice;
-}
-
 /* ---- a step ---- */
 
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
@@ -558,7 +516,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
-        take_answers(state, spec, observation);
+        consult_answers(spec, state, observation);
         look_ahead(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
