@@ -21,5 +21,7 @@ int command_explain(int argc, char **argv);
 int command_pause(int argc, char **argv);
 int command_resume(int argc, char **argv);
 int command_backfill(int argc, char **argv);
+int command_advise(int argc, char **argv);
+int command_approve(int argc, char **argv);
 
 #endif

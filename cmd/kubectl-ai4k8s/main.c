@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"pause", NULL, "Keep an autoscaler from scaling; it goes on observing and recommending", command_pause},
     {"resume", NULL, "Let a paused autoscaler scale again", command_resume},
     {"backfill", NULL, "Give an autoscaler a history to start with", command_backfill},
+    {"advise", NULL, "What the LLM advisor was asked, as the request that is sent", command_advise},
+    {"approve", NULL, "Let an autoscaler apply one advice that waits for it", command_approve},
     {"forecast", "Offline", "What the operator would forecast for a series", command_forecast},
     {"backtest", NULL, "How good those forecasts would have been", command_backtest},
     {"anomalies", NULL, "What of a series the operator would find strange", command_anomalies},

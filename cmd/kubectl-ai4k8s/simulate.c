@@ -25,7 +25,17 @@ static const char doc[] =
     "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml -o svg > worst-day.svg\n\n"
     "JSON: {\"trace\",\"ai4k8s\",\"hpa\",\"frontier\",\"hpaAtSameCost\",\"oracle\",...}; docs/offline.md has it all.\n";
 
-enum { KEY_TRACE = 300, KEY_SPEC, KEY_COMPARE, KEY_POD_CAPACITY, KEY_STARTUP, KEY_WARMUP, KEY_UNSATURATED, KEY_SEED };
+enum {
+    KEY_TRACE = 300,
+    KEY_SPEC,
+    KEY_COMPARE,
+    KEY_POD_CAPACITY,
+    KEY_STARTUP,
+    KEY_WARMUP,
+    KEY_UNSATURATED,
+    KEY_SEED,
+    KEY_ADVISOR
+};
 
 static const struct argp_option option_table[] = {
     {"trace", KEY_TRACE, "FILE", 0, "Demand over time: CSV with a header line and two columns, time and value", 1},
@@ -38,6 +48,10 @@ static const struct argp_option option_table[] = {
     {"warmup", KEY_WARMUP, "DURATION", 0, "How much of the beginning is not scored, such as 36h (default 7d)", 2},
     {"unsaturated", KEY_UNSATURATED, NULL, 0, "The metric shows the demand also where pods can't serve it", 2},
     {"seed", KEY_SEED, "N", 0, "Of the start-up times (default 1)", 2},
+    {"advisor", KEY_ADVISOR, "NAME", 0,
+     "Play an LLM advisor: hostile (always asks for 10,000 pods) or clairvoyant (knows the next 15 min); the spec has "
+     "advisor mode Bounded",
+     2},
     {"output", 'o', "FORMAT", 0, "table, json or svg", 3},
     {0},
 };
@@ -47,6 +61,7 @@ enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_SVG };
 struct simulating {
     const char *trace, *spec;
     bool compare, unsaturated;
+    enum simulation_advisor advisor;
     double pod_capacity; /* 0: the default */
     uint32_t startup_min_s, startup_max_s;
     int64_t warmup_s;
@@ -123,6 +138,15 @@ static void take_compare(struct simulating *s, struct argp_state *state, const c
         argp_error(state, "--compare is hpa or none, not \"%s\"", text);
 }
 
+static void take_advisor(struct simulating *s, struct argp_state *state, const char *text)
+{
+    s->advisor = streq(text, "hostile")       ? SIMULATION_HOSTILE
+                 : streq(text, "clairvoyant") ? SIMULATION_CLAIRVOYANT
+                                              : SIMULATION_NO_ADVISOR;
+    if (s->advisor == SIMULATION_NO_ADVISOR)
+        argp_error(state, "--advisor is hostile or clairvoyant, not \"%s\"", text);
+}
+
 static void take_format(struct simulating *s, struct argp_state *state, const char *text)
 {
     static const char *const names[] = {[FORMAT_TABLE] = "table", [FORMAT_JSON] = "json", [FORMAT_SVG] = "svg"};
@@ -162,6 +186,9 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case KEY_SEED:
         take_seed(s, state, arg);
         return 0;
+    case KEY_ADVISOR:
+        take_advisor(s, state, arg);
+        return 0;
     case 'o':
         take_format(s, state, arg);
         return 0;
@@ -196,6 +223,8 @@ static int load_spec(const struct simulating *s, struct spec_file *ret, struct e
     if (!says)
         ret->core.min_replicas = MIN(MIN_REPLICAS, ret->core.max_replicas);
     const char *why = simulation_refuses(&ret->core);
+    if (!why && s->advisor != SIMULATION_NO_ADVISOR && ret->core.advice.mode != ADVICE_BOUNDED)
+        why = "--advisor plays one that may do something: set advisor.mode to Bounded, with a maxReplicaDelta";
     if (!why)
         return 0;
     spec_file_done(ret);
@@ -249,7 +278,8 @@ static void show(const struct simulating *s, const struct core_spec *spec, const
 
 static int play(const struct simulating *s, const struct core_spec *spec, const struct trace *trace, struct error *err)
 {
-    struct simulation_options options = {.spec = spec,
+    struct simulation_options options = {.advisor = s->advisor,
+                                         .spec = spec,
                                          .compare = s->compare,
                                          .keep_ticks = s->format == FORMAT_SVG,
                                          .progress = progress,

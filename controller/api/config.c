@@ -1,6 +1,7 @@
 /* The table of the operator's configuration, and its loader; see config.h. */
 #include "api/config.h"
 
+#include "api/config_tables.h"
 #include "api/pa.h"
 
 #include <stdio.h>
@@ -11,6 +12,8 @@
 static const char *const api_versions[] = {PA_API_VERSION, NULL};
 static const char *const kinds[] = {OPERATOR_CONFIG_KIND, NULL};
 
+static const struct schema_field alertmanager_item = {
+    .type = SCHEMA_OBJECT, .object = &config_alertmanager_schema, .doc = "One Alertmanager."};
 static const struct schema_field fields[] = {
     {.name = "apiVersion",
      .type = SCHEMA_ENUM,
@@ -86,6 +89,20 @@ static const struct schema_field fields[] = {
          "Targets that are lowered within any minute at most, or a tenth of all targets where that is more; the others "
          "wait. So no mistake that all decisions share empties a cluster before a person sees it.",
      AT(operator_config, shrinks_per_minute)},
+    {.name = "advisor",
+     .type = SCHEMA_OBJECT,
+     .fallback = "{}",
+     .object = &config_advisor_schema,
+     .doc = "The LLM advisor. Without a provider nobody is asked.",
+     AT(operator_config, advisor)},
+    {.name = "alertmanagers",
+     .type = SCHEMA_LIST,
+     .item = &alertmanager_item,
+     .list = SCHEMA_MAP,
+     .key = "url",
+     .max = CONFIG_MAX_ALERTMANAGERS,
+     .doc = "Who is told of failures that persist. All of them are told.",
+     LIST(operator_config, alertmanagers)},
 };
 
 static bool burst_fits(const void *self)

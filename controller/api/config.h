@@ -5,6 +5,13 @@
  *     apiVersion: ai4k8s.io/v1alpha1
  *     kind: OperatorConfiguration
  *     apiQPS: 100
+ *     advisor:
+ *       providers:
+ *       - {name: local, api: OpenAI, url: "http://127.0.0.1:11434/v1", model: "qwen3:8b"}
+ *       - {name: groq, api: Groq, url: "https://api.groq.com/openai/v1", model: "openai/gpt-oss-20b",
+ *          keySecret: {name: groq, key: token}}
+ *     alertmanagers:
+ *     - {url: "https://alertmanager.monitoring:9093", caFile: /etc/ssl/am.pem, tokenFile: /run/secrets/am}
  */
 #ifndef API_CONFIG_H
 #define API_CONFIG_H
@@ -12,6 +19,47 @@
 #include "api/decode.h"
 
 #define OPERATOR_CONFIG_KIND "OperatorConfiguration"
+
+#define CONFIG_MAX_PROVIDERS     8
+#define CONFIG_MAX_ALERTMANAGERS 8
+
+/* Where a secret is: never the secret. */
+struct secret_ref {
+    char name[254], key[254]; /* in the operator's own namespace */
+};
+
+enum advisor_flavor { ADVISOR_OPENAI, ADVISOR_GROQ, ADVISOR_ANTHROPIC };
+enum advisor_structure { ADVISOR_JSON_SCHEMA, ADVISOR_TOOL_CALL, ADVISOR_PLAIN_JSON };
+
+struct advisor_provider_config {
+    char name[64]; /* in status, metrics, alerts */
+    enum advisor_flavor flavor;
+    char url[512];       /* base, without the last path ("https://api.groq.com/openai/v1") */
+    char model[128];     /* as the provider calls it */
+    bool has_key_secret; /* this, or key_file, or no key */
+    struct secret_ref key_secret;
+    char key_file[512];
+    char ca_file[512];
+    int32_t timeout_s;  /* of one attempt */
+    int32_t max_tokens; /* of an answer */
+    char max_tokens_parameter[32];
+    enum advisor_structure structure;
+    struct quantity input_price, output_price; /* per million tokens, for the cost metric; 0: not counted */
+};
+
+struct advisor_settings {
+    uint32_t n_providers;
+    struct advisor_provider_config providers[CONFIG_MAX_PROVIDERS]; /* in the order in which they are asked */
+    int32_t max_concurrent_calls, calls_per_minute;
+    int32_t daily_call_budget; /* of the whole operator; 0: none */
+};
+
+struct alertmanager_config {
+    char url[512]; /* with its path prefix; API v2 */
+    char ca_file[512];
+    char token_file[512]; /* bearer; or basic: */
+    char username[128], password_file[512];
+};
 
 struct operator_config {
     int32_t checkpoint_interval_s;        /* between two checkpoints of one autoscaler */
@@ -22,7 +70,10 @@ struct operator_config {
      * -initial-readiness-delay are for the HPA. */
     int32_t cpu_initialization_s, initial_readiness_s;
     int32_t shrinks_per_minute; /* targets lowered, or a tenth of all where that is more */
-    int32_t api_version, kind;  /* of the file: one of one */
+    struct advisor_settings advisor;
+    uint32_t n_alertmanagers;
+    struct alertmanager_config alertmanagers[CONFIG_MAX_ALERTMANAGERS];
+    int32_t api_version, kind; /* of the file: one of one */
 };
 
 extern const struct schema_object operator_config_schema;

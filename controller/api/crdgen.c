@@ -90,6 +90,12 @@ static void describe(struct yaml *y, const struct schema_field *f)
 
 /* ---- defaults ---- */
 
+/* YAML 1.1 takes the bare word for a boolean. */
+static bool needs_quotes(const char *word)
+{
+    return streq(word, "Off") || streq(word, "True") || streq(word, "False");
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as our own tables */
 static void default_value(struct yaml *y, const json_t *value, const char *prefix)
 {
@@ -107,7 +113,8 @@ static void default_value(struct yaml *y, const json_t *value, const char *prefi
             default_value(y, member, "");
             y->indent -= (int)strlen(prefix) + 2;
         } else if (json_is_string(member)) {
-            line(y, "%s%*s%s: %s", lead, pad, "", key, json_string_value(member));
+            const char *quote = needs_quotes(json_string_value(member)) ? "\"" : "";
+            line(y, "%s%*s%s: %s%s%s", lead, pad, "", key, quote, json_string_value(member), quote);
         } else {
             assert(json_is_integer(member));
             line(y, "%s%*s%s: %lld", lead, pad, "", key, (long long)json_integer_value(member));
@@ -220,10 +227,7 @@ static void print_enum(struct yaml *y, const struct schema_field *f)
     line(y, "enum:");
     for (int i = 0; f->values[i]; i++)
         /* Off and Unknown are words, but YAML 1.1 takes the first for a boolean */
-        line(y,
-             streq(f->values[i], "Off") || streq(f->values[i], "True") || streq(f->values[i], "False") ? "- \"%s\""
-                                                                                                       : "- %s",
-             f->values[i]);
+        line(y, needs_quotes(f->values[i]) ? "- \"%s\"" : "- %s", f->values[i]);
     line(y, "type: string");
 }
 

@@ -1,6 +1,7 @@
 /* PredictiveAutoscaler from API objects and from manifests; see pa.h. */
 #include "api/pa.h"
 
+#include "api/status.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -65,6 +66,10 @@ static int decode(const json_t *object, unsigned flags, struct pa *ret, struct a
         json_string_value(json_object_get(json_object_get(metadata, "annotations"), PA_ANNOTATION_PAUSED));
     if (paused && !pa_parse_bool(paused, &ret->paused))
         ret->paused_unclear = true;
+    const char *approved =
+        json_string_value(json_object_get(json_object_get(metadata, "annotations"), PA_ANNOTATION_APPROVE));
+    if (approved)
+        (void)pa_advice_id_parse(approved, &ret->approved_advice); /* what is no id approves nothing */
     const char *source = json_string_value(json_object_get(json_object_get(metadata, "labels"), PA_LABEL_SOURCE));
     ret->annotated = source && streq(source, PA_SOURCE_ANNOTATION);
     return pa_spec_decode(json_object_get(object, "spec"), flags, &ret->spec, problems);

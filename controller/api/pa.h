@@ -27,9 +27,10 @@
 #define PA_MAX_SLOTS     4032
 #define PA_MAX_HORIZON   288 /* samples ahead */
 
-#define PA_ANNOTATION_PAUSED PA_GROUP "/paused"
-#define PA_LABEL_SOURCE      PA_GROUP "/source"
-#define PA_SOURCE_ANNOTATION "annotation"
+#define PA_ANNOTATION_PAUSED  PA_GROUP "/paused"
+#define PA_ANNOTATION_APPROVE PA_GROUP "/approve-advice"
+#define PA_LABEL_SOURCE       PA_GROUP "/source"
+#define PA_SOURCE_ANNOTATION  "annotation"
 
 extern const struct resource resource_predictiveautoscalers;
 extern const struct schema_resource pa_resource;
@@ -42,6 +43,7 @@ enum pa_target_type { PA_UTILIZATION, PA_AVERAGE_VALUE };
 enum pa_select { PA_SELECT_MAX, PA_SELECT_MIN, PA_SELECT_DISABLED };
 enum pa_policy_type { PA_POLICY_PODS, PA_POLICY_PERCENT };
 enum pa_fallback_behavior { PA_FALLBACK_CURRENT_IF_HIGHER, PA_FALLBACK_AT_LEAST };
+enum pa_advisor_mode { PA_ADVISOR_OFF, PA_ADVISOR_OBSERVE, PA_ADVISOR_BOUNDED, PA_ADVISOR_APPROVAL };
 enum pa_seasonality_mode { PA_SEASON_AUTO, PA_SEASON_FIXED, PA_SEASON_NONE };
 
 struct pa_target_ref {
@@ -129,6 +131,13 @@ enum pa_anomaly_mode {
     PA_ANOMALY_REACTIVE_ONLY
 };
 enum pa_sensitivity { PA_SENSITIVITY_LOW, PA_SENSITIVITY_MEDIUM, PA_SENSITIVITY_HIGH };
+struct pa_advisor {
+    enum pa_advisor_mode mode;
+    bool has_max_replica_delta, has_daily_call_budget;
+    int32_t max_replica_delta; /* there in modes Bounded and Approval */
+    int32_t timeout_s, min_interval_s, cache_ttl_s;
+    int32_t daily_call_budget;
+};
 
 struct pa_spec {
     struct pa_target_ref scale_target_ref;
@@ -148,6 +157,7 @@ struct pa_spec {
         enum pa_sensitivity sensitivity;
     } anomaly;
     struct pa_schedule schedules[PA_MAX_SCHEDULES];
+    struct pa_advisor advisor;
 };
 
 /* Whether the metric is forecast: as it says, by default for cpu. */
@@ -160,10 +170,11 @@ const char *pa_mode_name(enum pa_mode mode);
 /* What the operator keeps of an object beside its ObjectMeta. */
 struct pa {
     struct pa_spec spec;
-    bool paused;         /* annotation ai4k8s.io/paused */
-    bool paused_unclear; /* the annotation is there, but neither true nor false: not paused, and worth a word
-                          */
-    bool annotated;      /* label ai4k8s.io/source=annotation: made from an annotated workload */
+    bool paused;              /* annotation ai4k8s.io/paused */
+    bool paused_unclear;      /* the annotation is there, but neither true nor false: not paused, and worth a word
+                               */
+    uint64_t approved_advice; /* annotation ai4k8s.io/approve-advice; 0: none */
+    bool annotated;           /* label ai4k8s.io/source=annotation: made from an annotated workload */
 };
 
 /* From the object as the API server gives it: unknown fields are ignored (a newer CRD may have them). 0, or

@@ -255,3 +255,9 @@ bool pa_metrics_containers_differ(const void *self)
         }
     return true;
 }
+
+bool pa_advisor_is_bounded(const void *self)
+{
+    const struct pa_advisor *a = self;
+    return (a->mode != PA_ADVISOR_BOUNDED && a->mode != PA_ADVISOR_APPROVAL) || a->has_max_replica_delta;
+}

@@ -50,4 +50,7 @@ bool pa_metrics_forecast_few(const void *self);
 bool pa_metrics_sources_differ(const void *self);
 bool pa_metrics_containers_differ(const void *self);
 
+/* struct pa_advisor */
+bool pa_advisor_is_bounded(const void *self);
+
 #endif

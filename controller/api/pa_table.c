@@ -150,6 +150,13 @@ static const struct schema_field spec_fields[] = {
      .doc = "What to do when another autoscaler owns the target. Refuse: write nothing, with condition Conflict, "
             "until it is gone.",
      AT(pa_spec, conflict_policy)},
+    {.name = "advisor",
+     .type = SCHEMA_OBJECT,
+     .object = &pa_advisor_schema,
+     .fallback = "{}",
+     .doc = "Whether an LLM is asked for advice, and what it may do. Scaling does not wait for it, and is the same "
+            "without it but for what advice may add.",
+     AT(pa_spec, advisor)},
 };
 static const struct schema_rule spec_rules[] = {
     {.cel = "self.minReplicas <= self.maxReplicas",

@@ -20,6 +20,7 @@ static const char *const condition_names[] = {
     [PA_FORECAST_TRUSTED] = "ForecastTrusted",
     [PA_FALLBACK_ACTIVE] = "FallbackActive",
     [PA_ANOMALY_DETECTED] = "AnomalyDetected",
+    [PA_ADVISOR_AVAILABLE] = "AdvisorAvailable",
     [PA_CONFLICT] = "Conflict",
     [PA_PAUSED] = "Paused",
     [PA_CONFIG_VALID] = "ConfigValid",
@@ -30,6 +31,22 @@ STATIC_ASSERT((int)PA_N_CONDITION_TYPES <= PA_STATUS_CONDITIONS);
 const char *pa_condition_name(enum pa_condition_type type)
 {
     return type < PA_N_CONDITION_TYPES ? condition_names[type] : "?";
+}
+
+void pa_advice_id_format(uint64_t id, char out[17])
+{
+    (void)snprintf(out, 17, "%016llx", (unsigned long long)id);
+}
+
+bool pa_advice_id_parse(const char *text, uint64_t *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+    *ret = 0;
+    if (strlen(text) != 16 || strspn(text, digits) != 16)
+        return false;
+    for (const char *c = text; *c; c++)
+        *ret = *ret << 4 | (uint64_t)(strchr(digits, *c) - digits);
+    return *ret != 0;
 }
 
 struct quantity pa_status_quantity(double value)

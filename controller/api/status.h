@@ -19,7 +19,7 @@
 #include "kube/meta.h"
 
 #define PA_STATUS_METRICS    8
-#define PA_STATUS_STAGES     12
+#define PA_STATUS_STAGES     14
 #define PA_STATUS_LIMITS     16
 #define PA_STATUS_POINTS     6
 #define PA_STATUS_CONDITIONS 12
@@ -36,6 +36,7 @@ enum pa_condition_type {
     PA_FORECAST_TRUSTED,
     PA_FALLBACK_ACTIVE,
     PA_ANOMALY_DETECTED,
+    PA_ADVISOR_AVAILABLE,
     PA_CONFLICT,
     PA_PAUSED,
     PA_CONFIG_VALID,
@@ -48,8 +49,8 @@ enum pa_metric_state { PA_NORMAL, PA_STALE, PA_MISSING, PA_FALLBACK };
 
 struct pa_proposals {
     /* else there is none: no metric, no forecast that is usable, no schedule that is active */
-    bool has_reactive, has_predicted, has_scheduled;
-    int32_t reactive, predicted, scheduled, final;
+    bool has_reactive, has_predicted, has_scheduled, has_advisor;
+    int32_t reactive, predicted, scheduled, advisor, final;
 };
 
 struct pa_decision {
@@ -124,12 +125,36 @@ struct pa_condition {
     char message[256];
 };
 
+/* The advice in hand, and who pays for it. */
+struct pa_advisor_status {
+    char id[17]; /* "": there is none */
+    char outcome[32], provider[64];
+    int64_t time_us, expire_us, last_call_us;
+    char action[16], risk[16], cost[16], timing[16];
+    bool has_target_replicas, has_need_replicas, has_confidence_percent;
+    int32_t target_replicas, need_replicas, confidence_percent;
+    char reasoning[512];
+    bool has_right_answers, has_scored_answers;
+    int32_t right_answers, scored_answers;
+    char situation[256];
+    bool has_budget;
+    struct pa_advisor_budget {
+        int64_t day_us;
+        int32_t charged, refunded;
+        char reserved_id[17]; /* "": none */
+        int64_t reserved_us;
+    } budget;
+};
+/* Ids of advice and calls: 16 hexadecimal digits, never 0. */
+void pa_advice_id_format(uint64_t id, char out[17]);
+bool pa_advice_id_parse(const char *text, uint64_t *ret); /* false: it is none, and *ret is 0 */
+
 struct pa_status {
     int64_t observed_generation;
     char selector[256]; /* cut where it is longer: it is for people */
     int32_t current_replicas, desired_replicas;
     int64_t last_scale_us; /* 0: never */
-    bool has_replica_proposals, has_last_decision, has_forecast;
+    bool has_replica_proposals, has_last_decision, has_forecast, has_advisor;
     struct pa_proposals replica_proposals;
     struct pa_decision last_decision;
     uint32_t n_current_metrics;
@@ -137,6 +162,7 @@ struct pa_status {
     struct pa_forecast_status forecast;
     bool has_anomaly;
     struct pa_anomaly_status anomaly;
+    struct pa_advisor_status advisor;
     uint32_t n_conditions;
     struct pa_condition conditions[PA_STATUS_CONDITIONS];
 };
@@ -150,7 +176,7 @@ void pa_condition_set(struct pa_status *s, enum pa_condition_type type, enum con
                       const char *reason, const char *fmt, ...) PRINTF_LIKE(5, 6);
 const struct pa_condition *pa_condition_get(const struct pa_status *s, enum pa_condition_type type); /* NULL: not set */
 
-/* When each condition last changed its status: kept per autoscaler, 80 bytes. Zeroed is "nothing known". */
+/* When each condition last changed its status: kept per autoscaler, 100 bytes. Zeroed is "nothing known". */
 struct pa_condition_times {
     uint8_t status[PA_N_CONDITION_TYPES]; /* enum condition_status + 1; 0: never set */
     int64_t us[PA_N_CONDITION_TYPES];

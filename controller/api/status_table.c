@@ -1,6 +1,7 @@
 /* The table of a PredictiveAutoscaler's status; see schema.h for the language and status.h for the structs.
  * `news` says which change is told at once, which now and then, and which never by itself. */
 #include "api/pa.h"
+#include "api/pa_tables.h"
 #include "api/status.h"
 
 /* ---- proposals and decision ---- */
@@ -18,6 +19,10 @@ static const struct schema_field proposal_fields[] = {
      .type = SCHEMA_INT32,
      .doc = "The floor of the schedules that are active. Absent when none is.",
      OPT(pa_proposals, scheduled)},
+    {.name = "advisor",
+     .type = SCHEMA_INT32,
+     .doc = "What the advice in hand asks for, inside of what it may. Absent when there is none that fits.",
+     OPT(pa_proposals, advisor)},
     {.name = "final",
      .type = SCHEMA_INT32,
      .doc = "What came out after stabilisation, policies and limits.",
@@ -268,7 +273,7 @@ static const struct schema_field condition_fields[] = {
      .format = &schema_reason,
      .news = SCHEMA_LOUD,
      .doc = "Ready, AbleToScale, ScalingActive, ScalingLimited, ForecastReady, ForecastTrusted, FallbackActive, "
-            "AnomalyDetected, Conflict, Paused or ConfigValid.",
+            "AnomalyDetected, AdvisorAvailable, Conflict, Paused or ConfigValid.",
      AT(pa_condition, type)},
     {.name = "status",
      .type = SCHEMA_ENUM,
@@ -364,6 +369,11 @@ static const struct schema_field status_fields[] = {
      .doc = "Whether the demand is unlike what is remembered. Absent with spec.anomaly.mode \"Off\", and without a "
             "forecast.",
      OPT(pa_status, anomaly)},
+    {.name = "advisor",
+     .type = SCHEMA_OBJECT,
+     .object = &pa_advisor_status_schema,
+     .doc = "The last advice of an LLM, what became of it, and what it cost.",
+     OPT(pa_status, advisor)},
     {.name = "conditions",
      .type = SCHEMA_LIST,
      .item = &condition_item,

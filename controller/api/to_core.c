@@ -129,6 +129,23 @@ static enum demand_seasonality seasonality_of(enum pa_seasonality_mode mode)
     }
 }
 
+static struct advice_config advice_of(const struct pa_advisor *a)
+{
+    static const enum advice_mode modes[] = {[PA_ADVISOR_OFF] = ADVICE_OFF,
+                                             [PA_ADVISOR_OBSERVE] = ADVICE_OBSERVE,
+                                             [PA_ADVISOR_BOUNDED] = ADVICE_BOUNDED,
+                                             [PA_ADVISOR_APPROVAL] = ADVICE_APPROVAL};
+    return (struct advice_config){
+        .mode = modes[a->mode],
+        .max_replica_delta =
+            a->has_max_replica_delta ? a->max_replica_delta : INT32_MAX, /* mode Observe: it shows all */
+        .min_interval_s = (uint32_t)a->min_interval_s,
+        .timeout_s = (uint32_t)a->timeout_s,
+        .cache_ttl_s = (uint32_t)a->cache_ttl_s,
+        .daily_call_budget = a->has_daily_call_budget ? (uint32_t)a->daily_call_budget : 0,
+    };
+}
+
 static struct demand_config prediction_of(const struct pa_prediction *p)
 {
     struct demand_config ret = {
@@ -181,6 +198,7 @@ void pa_to_core(const struct pa *pa, const struct operator_config *config, struc
     }
     core.prediction = prediction_of(&s->prediction);
     core.anomaly = anomaly_of(&s->anomaly);
+    core.advice = advice_of(&s->advisor);
     core.has_trusted_stabilization = s->prediction.has_trusted_down_window_s;
     core.trusted_stabilization_s =
         s->prediction.has_trusted_down_window_s ? (uint32_t)s->prediction.trusted_down_window_s : 0;

@@ -22,6 +22,7 @@ static const char *const reason_names[] = {
     [CORE_REASON_CONTENDED] = "Contended",
     [CORE_REASON_SCHEDULED] = "Scheduled",
     [CORE_REASON_FALLBACK] = "Fallback",
+    [CORE_REASON_ADVISED] = "Advised",
 };
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
@@ -41,6 +42,20 @@ static const char *const problem_texts[] = {
     [CORE_PROBLEM_NOT_READY] = "no ready pod has a sample",
     [CORE_PROBLEM_NO_REQUEST] = "a container has no request for it",
     [CORE_PROBLEM_ZERO_REQUEST] = "the pods' requests are 0",
+};
+/* Of advice that is looked at; what is expired or does not fit has no stage. */
+static const char *const advice_texts[ADVICE_N_OUTCOMES] = {
+    [ADVICE_NONE] = "there is none",
+    [ADVICE_APPLIED] = "the advisor asks for it",
+    [ADVICE_AGREES] = "the advisor agrees with the need",
+    [ADVICE_LOWER_SHOWN] = "the advisor asks for less: shown, not applied",
+    [ADVICE_OBSERVED] = "the advisor asks for it: mode Observe, not applied",
+    [ADVICE_AWAITS_APPROVAL] = "the advisor asks for it: waits for approval",
+    [ADVICE_EXPIRED] = "expired",
+    [ADVICE_MOVED_ON] = "the situation has changed since it was asked for",
+    [ADVICE_UNSURE] = "the advisor is not sure enough",
+    [ADVICE_WRONG_LATELY] = "its model has been wrong lately",
+    [ADVICE_NOT_ACTIVE] = "no advice is taken now",
 };
 STATIC_ASSERT(ARRAY_SIZE(reason_names) == CORE_N_REASONS);
 
@@ -171,6 +186,10 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         say(&t, "raised once: the forecast will ask for %d within ", plan->ahead);
         say_seconds(&t, OUTLOOK_RAISE_S);
     }
+    if (plan->advised >= 0) {
+        t = stage(plan, "Advised", plan->advised);
+        say(&t, "%s", advice_texts[plan->advice]);
+    }
     if (plan->stabilized >= 0) {
         t = stage(plan, "Stabilised", plan->stabilized);
         if (plan->limits & CORE_LIMIT_SCHEDULED && plan->stabilized > plan->raw) {
@@ -260,6 +279,9 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
         break;
     case CORE_REASON_FALLBACK:
         say_outage(t, spec, plan, metric);
+        break;
+    case CORE_REASON_ADVISED:
+        say(t, "the advisor asks for %d, where the need is %d", plan->advised, plan->raw);
         break;
     case CORE_REASON_SCALING_DISABLED:
     case CORE_REASON_OFF:
@@ -352,6 +374,8 @@ void core_rescale_reason(const struct core_spec *spec, const struct core_plan *p
     else if (plan->stabilized < 0)
         say(&t, "Current number of replicas %s",
             plan->direction == CORE_DOWN ? "above Spec.MaxReplicas" : "below Spec.MinReplicas");
+    else if (plan->reason == CORE_REASON_ADVISED)
+        say(&t, "advisor");
     else if (plan->raw < plan->current)
         say(&t, "All metrics below target");
     else if (plan->reason == CORE_REASON_FALLBACK)

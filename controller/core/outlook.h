@@ -20,23 +20,18 @@
 #ifndef CORE_OUTLOOK_H
 #define CORE_OUTLOOK_H
 
-#include "core/demand.h"
+#include "core/step.h"
 
 #define OUTLOOK_RAISE_S      1200
 #define OUTLOOK_HOLD_S       1800
 #define OUTLOOK_MOST_PERCENT 130
 #define OUTLOOK_SLACK        1.15
 
-struct outlook_metric {
-    struct demand *demand;
-    double target, capacity; /* of a pod, in the metric's unit; 0: not known */
-    double margin;           /* of the driving quantile over what is expected */
-};
-
-/* Replicas that `ahead_s` will ask for with an even chance; -1: not known. */
-int32_t outlook_need(const struct outlook_metric *metric, int64_t now_us, uint32_t lead_s, uint32_t ahead_s,
-                     bool with_margin);
-/* How far to raise, where `need` > `current` > 0; `ahead` as above, or -1. */
+/* Asks them, where `need` makes a change due: fills plan->ahead with the replicas that the time ahead will ask for with
+ * an even chance, -1 where nothing is known. The plan's bounds, metrics and anomaly are there already. */
+void outlook_ask(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
+                 int32_t need, struct core_plan *plan);
+/* How far to raise, where `need` > `current` > 0; `ahead` is plan->ahead. */
 int32_t outlook_raise(int32_t current, int32_t need, int32_t ahead);
 /* `count` is so near to `current`, or above it, that a reduction to it is not worth while. */
 bool outlook_nearly(int32_t current, int32_t count);

@@ -72,6 +72,8 @@ const char *core_spec_broken(const struct core_spec *spec)
         return "prediction out of range";
     if (!rules_ok(&spec->up) || !rules_ok(&spec->down))
         return "scaling rules out of range";
+    if (spec->advice.mode != ADVICE_OFF && spec->advice.max_replica_delta < 1)
+        return "advice may change at least one replica";
     if (spec->has_trusted_stabilization && spec->trusted_stabilization_s > CORE_MAX_STABILIZATION_S)
         return "a stabilisation window is at most an hour";
     return schedules_broken(spec);

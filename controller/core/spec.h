@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/tz.h"
+#include "core/advice.h"
 #include "core/anomaly.h"
 #include "core/cron.h"
 #include "core/demand.h"
@@ -126,6 +127,8 @@ struct core_spec {
 
     /* HPA constants; the defaults are kube-controller-manager's: 300 s and 30 s. */
     uint32_t cpu_initialization_s, initial_readiness_s;
+
+    struct advice_config advice; /* mode ADVICE_OFF: nobody is asked */
 
     uint32_t n_schedules;
     struct core_schedule schedules[CORE_MAX_SCHEDULES]; /* the last member: most specs have few */

@@ -24,7 +24,8 @@ enum tail_tag {
     TAG_DECISIONS = 4,
     TAG_METRIC = 5,
     TAG_OUTAGES = 6,
-    TAG_WATCH = 7 /* behind the metrics */
+    TAG_WATCH = 7, /* behind the metrics */
+    TAG_ADVICE = 8
 };
 enum history_tag { TAG_SEGMENT = 1 };
 
@@ -229,6 +230,12 @@ void core_state_encode_tail(const struct core_state *state, struct buf *out)
     outages_encode(&state->outages, &w);
     codec_section_end(&w, at);
 
+    if (advice_known(&state->advice)) {
+        at = codec_section(&w, TAG_ADVICE);
+        advice_encode(&state->advice, &w);
+        codec_section_end(&w, at);
+    }
+
     for (uint32_t i = 0; i < state->n_metrics; i++) {
         at = codec_section(&w, TAG_METRIC);
         put_name(&w, state->metrics[i].name);
@@ -381,6 +388,8 @@ static int read_tail(struct core_state *state, const struct core_spec *spec, str
             ok = decisions_decode(&state->decisions, &section) == 0;
         else if (tag == TAG_OUTAGES)
             ok = outages_decode(&state->outages, &section) == 0;
+        else if (tag == TAG_ADVICE)
+            ok = advice_decode(&state->advice, &section) == 0;
         else if (tag == TAG_METRIC)
             ok = get_metric(&section, spec, state);
         else if (tag == TAG_WATCH)

@@ -2,6 +2,7 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
+#include "core/advice.h"
 #include "core/behavior.h"
 #include "core/contention.h"
 #include "core/decisions.h"
@@ -22,6 +23,7 @@ struct core_state {
     struct decisions decisions;
     struct outages outages;
     struct watch watch;
+    struct advice_state advice;
     bool scaled_to_zero; /* the last write of ours was to 0: a count of 0 is not by hand (HPA: condition
                             ScaledToZero) */
 };

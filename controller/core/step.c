@@ -5,10 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/consult.h"
 #include "core/hpa.h"
 #include "core/measure.h"
 #include "core/outlook.h"
 #include "core/schedule.h"
+#include "core/situation.h"
 #include "core/state.h"
 
 #define STARTUP_DEFAULT_S 120
@@ -109,31 +111,6 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
     plan->forecast_trusted = forecasts > 0 && trusted == forecasts;
 }
 
-/* What trusted forecasts say beyond the lead: asked only where a change is due. */
-static void look_ahead(const struct core_spec *spec, struct core_state *state,
-                       const struct core_observation *observation, int32_t need, struct core_plan *plan)
-{
-    bool raise = need > plan->current;
-    if (plan->anomaly.sets_aside || need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
-        return;
-    for (uint32_t i = 0, forecasts = 0; i < spec->n_metrics; i++) {
-        if (!spec->metrics[i].forecast)
-            continue;
-        struct demand *demand = state->metrics[forecasts++].demand;
-        const struct core_metric_plan *m = &plan->metrics[i];
-        if (!m->trusted || m->drive < 0)
-            continue;
-        struct outlook_metric outlook = {
-            .demand = demand,
-            .target = measure_target(&spec->metrics[i], observation, &observation->metrics[i]),
-            .capacity = m->capacity,
-            .margin = m->margin,
-        };
-        uint32_t ahead_s = raise ? OUTLOOK_RAISE_S : OUTLOOK_HOLD_S;
-        plan->ahead = MAX(plan->ahead, outlook_need(&outlook, observation->time_us, plan->lead_s, ahead_s, !raise));
-    }
-}
-
 /* What metrics propose that have been unknown for too long. */
 static void fall_back(const struct core_spec *spec, struct core_state *state, struct core_plan *plan)
 {
@@ -192,14 +169,18 @@ struct question {
     int32_t ahead;                         /* outlook.h, -1: none */
     uint32_t down_window_s;
     bool contended;
-    bool on_hold; /* contended: no write yet */
-    bool odd;     /* an anomaly holds what would be lowered */
+    bool on_hold;                      /* contended: no write yet */
+    bool odd;                          /* an anomaly holds what would be lowered */
+    bool unknown;                      /* some metric is */
+    const struct advice_state *advice; /* NULL: there is no advisor */
+    enum advice_side side;
 };
 
 struct answer {
-    int32_t raw, raised, stabilized, limited, rated, replicas;
+    int32_t raw, raised, advised, stabilized, limited, rated, replicas;
+    struct advice_effect effect;
     unsigned limits;
-    bool recorded; /* `raised` enters the windows */
+    bool recorded; /* `advised` enters the windows */
     bool write;
 };
 
@@ -233,6 +214,30 @@ static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *
     return q->current;
 }
 
+/* What advice makes of the need: judged by D, and never less than a raise that goes further by itself. A need above
+ * maxReplicas is left as it is: the windows know it so. */
+static void take_advice(const struct question *q, struct answer *a)
+{
+    a->advised = a->raised;
+    if (!q->advice)
+        return;
+    const struct advice_bounds bounds = {.need = MIN(MAX(a->raw, q->min), q->max),
+                                         .reactive = q->reactive < 0 ? -1 : MAX(q->reactive, q->fallback),
+                                         .effective_min = q->min,
+                                         .max = q->max,
+                                         .side = q->side,
+                                         .active = q->reactive >= 0 && !q->unknown};
+    a->effect = advice_apply(&q->spec->advice, q->advice, &bounds, q->now_us);
+    if (a->effect.outcome == ADVICE_APPLIED)
+        a->advised = a->effect.replicas < bounds.need ? a->effect.replicas : MAX(a->raised, a->effect.replicas);
+}
+
+/* Whether it is a person's approval that lets the count be lower than without advice. */
+static bool lowered_by_approval(const struct question *q, const struct answer *a)
+{
+    return q->spec->advice.mode == ADVICE_APPROVAL && a->effect.outcome == ADVICE_APPLIED && a->advised < a->raised;
+}
+
 static void compute(const struct question *q, struct answer *a)
 {
     int32_t raise = MAX(tolerated(q, q->predicted, &a->limits), q->fallback);
@@ -244,10 +249,11 @@ static void compute(const struct question *q, struct answer *a)
     if (a->raw > q->current && q->current > 0)
         a->raised = outlook_raise(q->current, a->raw, q->ahead);
     a->recorded = true;
+    take_advice(q, a);
     /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
     int32_t min = q->current < q->min ? q->spec->min_replicas : q->min;
     struct behavior_answer b =
-        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->raised, min, q->max, q->down_window_s);
+        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->advised, min, q->max, q->down_window_s);
     static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
                                     [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
                                     [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
@@ -255,13 +261,14 @@ static void compute(const struct question *q, struct answer *a)
                                     [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
     a->limits |= bits[b.limit];
     /* An open schedule is in the window too; then it is the schedule that holds the count. */
-    if (b.stabilized != a->raised && b.stabilized == q->min && q->min > q->spec->min_replicas)
+    if (b.stabilized != a->advised && b.stabilized == q->min && q->min > q->spec->min_replicas)
         a->limits |= CORE_LIMIT_SCHEDULED;
-    else if (b.stabilized != a->raised)
-        a->limits |= a->raw >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP : CORE_LIMIT_STABILIZED_DOWN;
+    else if (b.stabilized != a->advised)
+        a->limits |= MAX(a->raw, a->advised) >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP
+                                                                                : CORE_LIMIT_STABILIZED_DOWN;
     a->stabilized = b.stabilized;
     a->limited = a->rated = b.replicas;
-    if (a->rated >= q->current)
+    if (a->rated >= q->current || lowered_by_approval(q, a))
         return;
     a->rated = outlook_hold(q->current, b.stabilized, b.replicas, q->ahead);
     if (a->rated > b.replicas)
@@ -285,7 +292,8 @@ static void snap_to_min(const struct question *q, struct answer *a)
 
 static void decide(const struct question *q, struct answer *a)
 {
-    *a = (struct answer){.raw = -1, .raised = -1, .stabilized = -1, .rated = q->current};
+    *a = (struct answer){
+        .raw = -1, .raised = -1, .advised = -1, .stabilized = -1, .rated = q->current, .effect = {.proposal = -1}};
     switch (q->way) {
     case WAY_DISABLED:
         a->replicas = 0;
@@ -330,8 +338,9 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->raised == b->raised && a->stabilized == b->stabilized && a->rated == b->rated &&
-           a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
+    return a->raw == b->raw && a->raised == b->raised && a->advised == b->advised && a->stabilized == b->stabilized &&
+           a->rated == b->rated && a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded &&
+           a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -344,9 +353,12 @@ static void assert_invariants(const struct question *q, const struct answer *a, 
         return;
     assert(a->replicas >= q->min && a->replicas <= q->max);           /* I1 */
     assert(!metric_failed || a->replicas >= MIN(q->current, q->max)); /* I2 */
+    struct question without = *q;
+    without.advice = NULL;
+    decide(&without, &plain);
+    assert(a->replicas >= plain.replicas || lowered_by_approval(q, a)); /* I9 */
     if (q->spec->has_trusted_stabilization)
         return; /* the user gave I8 up */
-    struct question without = *q;
     without.predicted = without.ahead = -1;
     without.odd = false;
     without.min = q->spec->min_replicas;
@@ -370,6 +382,8 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_SCHEDULED;
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
+    if (a->advised > MAX(a->raised, q->current) || lowered_by_approval(q, a))
+        return CORE_REASON_ADVISED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
     if (a->raw > q->current)
@@ -417,6 +431,8 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->reactive = need->replicas;
     plan->raw = a->raw;
     plan->raised = a->raised;
+    plan->advised = a->effect.proposal;
+    plan->advice = a->effect.outcome;
     plan->stabilized = a->stabilized;
     plan->limited = a->limits & CORE_LIMIT_HELD ? a->limited : a->rated;
     plan->rated = a->rated;
@@ -461,12 +477,14 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
     plan->hold_off_s = contention_hold_s(&state->contention, now_us);
 }
 
+/* ---- a step ---- */
+
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->set_aside = plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
-    plan->raw = plan->ahead = plan->raised = plan->stabilized = plan->metric = plan->schedule = plan->failed_metric =
-        -1;
+    plan->raw = plan->ahead = plan->raised = plan->advised = plan->stabilized = plan->metric = plan->schedule =
+        plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -496,7 +514,8 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         fall_back(spec, state, plan);
         struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
         take_floor(spec, plan);
-        look_ahead(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
+        consult_answers(spec, state, observation);
+        outlook_ask(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
@@ -512,14 +531,18 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .down_window_s = plan->down_window_s,
                                     .contended = plan->contended,
                                     .on_hold = plan->hold_off_s > 0,
-                                    .odd = plan->anomaly.holds};
+                                    .odd = plan->anomaly.holds,
+                                    .unknown = need.failed >= 0,
+                                    .advice = spec->advice.mode == ADVICE_OFF ? NULL : &state->advice,
+                                    .side = situation_side(spec, plan, need.metric)};
         struct answer answer;
         decide(&question, &answer);
         assert_invariants(&question, &answer, need.failed >= 0);
         fill_plan(&question, &answer, &need, plan);
         count_pods(spec, observation, proposals, plan);
         if (answer.recorded)
-            behavior_record(&state->behavior, spec, now_us, answer.raised);
+            behavior_record(&state->behavior, spec, now_us, answer.advised);
+        consult(spec, state, observation, need.metric, plan);
         int32_t held = MAX(plan->scheduled, plan->fallback);
         if (held >= 0 && question.way != WAY_DISABLED)
             behavior_hold(&state->behavior, now_us, held);

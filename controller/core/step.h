@@ -2,15 +2,16 @@
  *
  *     reactive (HPA v2) --+
  *     predicted ----------+
- *     fallback -----------+-> max = D -> raise ahead -> stabilise -> policies -> clamp -> hold -> mode, contention ->
- * plan schedules raise the lower bound of the clamp; an anomaly of the demand holds what would be lowered, or sets the
+ *     fallback -----------+-> max = D -> raise ahead -> advice -> stabilise -> policies -> clamp -> hold -> mode,
+ *                             contention -> plan
+ *     schedules raise the lower bound of the clamp; an anomaly of the demand holds what would be lowered, or sets the
  *     prediction aside, for half an hour at most
  *
  * Pure: no I/O, no clock (the observation carries the time), deterministic. The daemon, the simulator and the
  * tests call this same function. `struct core_state` is everything that survives a restart; its encoding is
  * the checkpoint, and encoding and decoding at any step changes no later plan, bit for bit.
  *
- * The invariants I1, I2, I3, I8 and I11 of the design are asserted at the end of core_step() and are tested
+ * The invariants I1, I2, I3, I8, I9 and I11 of the design are asserted at the end of core_step() and are tested
  * as properties; the header of each part (hpa.h, behavior.h, contention.h) says which is its own.
  *
  * A caller's sync:  core_step(); core_explain(); if (plan.write) { patch /scale; core_applied(); }
@@ -76,6 +77,11 @@ struct core_observation {
     struct core_metric_observation metrics[CORE_MAX_METRICS];
     uint32_t metric_age_s; /* typical age of a fresh sample, part of the lead */
     uint32_t startup_s;    /* measured pod start-up (p90), 0: not known (120 s is used) */
+
+    /* For the advisor, where the spec has one (core/advice.h). */
+    const struct advice *advice; /* an answer that came since the last step; NULL: none */
+    uint64_t approved_advice;    /* the id that a person approved; 0: none */
+    int32_t unschedulable;       /* pods that no node takes */
 };
 
 /* ---- plan ---- */
@@ -97,6 +103,7 @@ enum core_reason {
     CORE_REASON_CONTENDED = 9,  /* another writer keeps undoing ours, and that changed the plan */
     CORE_REASON_SCHEDULED = 10, /* the floor of a schedule is above the current count and the need */
     CORE_REASON_FALLBACK = 11,  /* the fallback of an unknown metric is above the current count and the other needs */
+    CORE_REASON_ADVISED = 12,   /* advice that was taken is above the current count and the need, or below the need */
     CORE_N_REASONS
 };
 
@@ -139,9 +146,10 @@ enum core_problem {
     CORE_PROBLEM_ZERO_REQUEST, /* the requests are 0 */
 };
 
-#define CORE_MAX_STAGES 12
+#define CORE_MAX_STAGES 14
 struct core_stage {
-    /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Stabilised Limited Held Anomaly Final */
+    /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Advised Stabilised Limited Held Anomaly Final
+     */
     char name[24];
     int32_t replicas;
     char note[120];
@@ -165,6 +173,7 @@ struct core_plan {
     int32_t ahead;      /* what a trusted forecast will ask for beyond the lead (outlook.h); -1: none, or not asked */
     int32_t raw;        /* D = max(reactive, predicted, fallback) */
     int32_t raised;     /* D, or where a raise goes further, to `ahead` */
+    int32_t advised;    /* what the advice in hand asks for, inside of what it may; -1: there is none that counts */
     int32_t stabilized; /* after the windows; -1: windows and policies were passed by */
     int32_t limited;    /* after policies and bounds */
     int32_t rated;      /* likewise, and a reduction held */
@@ -183,7 +192,10 @@ struct core_plan {
     uint32_t hold_off_s; /* contended: seconds until the next write; 0: may write */
 
     struct watch_finding anomaly;
-    int32_t set_aside; /* what the forecast would have asked for; -1: it was not set aside */
+    int32_t set_aside;                 /* what the forecast would have asked for; -1: it was not set aside */
+    enum advice_outcome advice;        /* what became of the advice in hand */
+    enum advice_trigger ask;           /* why the advisor should be asked now: core_asked() when it is */
+    struct advice_situation situation; /* what it would be told; filled where the spec has an advisor */
 
     uint32_t n_metrics;
     struct core_metric_plan {
@@ -236,6 +248,10 @@ void core_observe(const struct core_spec *spec, struct core_state *state, const 
 /* The executor wrote `to` at `time_us`, where `from` was: recorded as a scale event, and as ours. Every write
  * must be told, or the next step takes it for a foreign one. */
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to);
+
+/* The advisor is being asked about `situation`: begins the interval between two calls. */
+void core_asked(struct core_state *state, const struct advice_situation *situation, int64_t time_us);
+const struct advice_state *core_state_advice(const struct core_state *state); /* borrowed */
 
 /* The live count is taken as it is by the next step: nobody is suspected of having undone a write. For callers that
  * know why it differs (offline: the observation is authoritative). */

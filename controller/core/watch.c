@@ -27,6 +27,11 @@ static bool closing(struct demand *const *demands, uint32_t n, int64_t time_us, 
         values[i] = value;
         any = true;
     }
+    for (uint32_t i = 0; any && i < n; i++) {
+        const struct series *s = demand_series(demands[i]);
+        if (s->n > 0 && s->next > *ret_row)
+            return false; /* likewise, the other way round */
+    }
     return any;
 }
 
@@ -44,7 +49,7 @@ void watch_observe(struct watch *w, const struct core_spec *spec, struct demand 
 {
     const struct series *series[ANOMALY_MAX_METRICS];
     double values[ANOMALY_MAX_METRICS];
-    int64_t row;
+    int64_t row = 0;
     if (spec->anomaly.mode == ANOMALY_OFF) {
         watch_clear(w);
         return;

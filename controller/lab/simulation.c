@@ -12,16 +12,23 @@
 #define POD_MILLI                                                                                                      \
     1000000 /* a pod's capacity in the core's thousandths: its integers then round nothing that matters                \
              */
-#define POD_UNITS      1000.0
-#define FIRST_TARGET   40
-#define TARGET_STEP    5
-#define DEFAULT_TARGET 0.7
-#define PROGRESS_EVERY 8192
-#define TICK_MINUTES   (TRACE_TICK_S / 60.0)
+#define POD_UNITS        1000.0
+#define FIRST_TARGET     40
+#define TARGET_STEP      5
+#define DEFAULT_TARGET   0.7
+#define PROGRESS_EVERY   8192
+#define HOSTILE_REPLICAS 10000
+#define TICK_MINUTES     (TRACE_TICK_S / 60.0)
 
 double simulation_target(uint32_t i)
 {
     return FIRST_TARGET + TARGET_STEP * (double)i;
+}
+
+const char *simulation_advisor_name(enum simulation_advisor advisor)
+{
+    static const char *const names[] = {NULL, "hostile", "clairvoyant"};
+    return (size_t)advisor < ARRAY_SIZE(names) ? names[advisor] : NULL;
 }
 
 /* ---- specs ---- */
@@ -64,6 +71,7 @@ static struct core_spec plain_spec(const struct core_spec *own)
     plain.metrics[0].forecast = false;
     plain.metrics[0].fallback = (struct core_fallback){.after_s = 0};
     plain.n_schedules = 0;
+    plain.advice.mode = ADVICE_OFF;
     plain.has_trusted_stabilization = false;
     return plain;
 }
@@ -90,7 +98,40 @@ struct runner {
     struct lab_pods pods;
     struct simulation_run *out;
     uint64_t trusted;
+    bool answered; /* `advice` goes into the next sync */
+    struct advice advice;
 };
+
+/* ---- the advisor ---- */
+
+static int32_t clairvoyant(const struct runner *r, const struct advice_situation *asked)
+{
+    const struct trace *t = r->world.options.trace;
+    uint32_t end = MIN(r->world.tick + ADVICE_JUDGE_S / TRACE_TICK_S, t->n);
+    double highest = 0;
+    for (uint32_t i = r->world.tick; i < end; i++)
+        highest = MAX(highest, t->demand[i]);
+    return MAX(asked->need, (int32_t)world_need(highest, r->world.options.pod_capacity));
+}
+
+static void ask_advisor(struct runner *r, const struct core_plan *plan)
+{
+    const struct advice_situation *asked = &plan->situation;
+    core_asked(r->state, asked, plan->time_us);
+    r->advice = (struct advice){
+        .id = ++r->out->questions,
+        .sampled_us = plan->time_us,
+        .need = asked->need,
+        .current = asked->current,
+        .side = asked->side,
+        .target_replicas = r->options->advisor == SIMULATION_HOSTILE ? HOSTILE_REPLICAS : clairvoyant(r, asked),
+        .confidence_percent = 100,
+        .provider = 1,
+    };
+    r->answered = true;
+}
+
+/* ---- a sync ---- */
 
 static void keep(const struct runner *r, const struct core_plan *plan)
 {
@@ -123,7 +164,12 @@ static void sync(struct runner *r, struct core_plan *plan)
     seen.startup_s = world_startup_s(w);
     if (w->tick == 0)
         core_resume(r->state, r->spec, now_us, (int32_t)w->n);
+    if (r->answered)
+        seen.advice = &r->advice;
     core_step(r->spec, r->state, &seen, plan);
+    r->answered = false;
+    if (plan->ask != ADVICE_TRIGGER_NONE && r->options->advisor != SIMULATION_NO_ADVISOR)
+        ask_advisor(r, plan);
     if (plan->write) {
         world_scale(w, (uint32_t)plan->replicas);
         core_adopt(r->state, (int32_t)w->n);
@@ -132,6 +178,7 @@ static void sync(struct runner *r, struct core_plan *plan)
     if (w->tick < w->options.warmup_ticks)
         return;
     r->trusted += plan->forecast_trusted;
+    r->out->advised_syncs += plan->advice == ADVICE_APPLIED;
     r->out->limited_ticks += (plan->limits & CORE_LIMIT_MAX_REPLICAS) != 0;
     r->out->most_replicas = MAX(r->out->most_replicas, w->n);
 }
@@ -244,6 +291,7 @@ void simulate(const struct simulation_options *options, struct simulation *ret)
     struct core_spec own = own_spec(options->spec, options->world.pod_capacity), plain = plain_spec(&own);
     memset(ret, 0, sizeof *ret);
     ret->world = options->world;
+    ret->advisor = options->advisor;
     ret->metric = metric_of(options->spec);
     ret->compared = options->compare;
     ret->oracle_pod_hours = oracle_pod_hours(&options->world, (uint32_t)own.min_replicas);

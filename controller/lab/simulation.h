@@ -17,7 +17,15 @@
 
 #define SIMULATION_TARGETS 12 /* 40 .. 95 % */
 
+/* Who is asked for advice, where the spec has an advisor: its worst and its best case. An answer takes one sync. */
+enum simulation_advisor {
+    SIMULATION_NO_ADVISOR,
+    SIMULATION_HOSTILE,     /* asks for ten thousand pods, and is sure */
+    SIMULATION_CLAIRVOYANT, /* asks for the pods that the highest demand of the next 15 min needs */
+};
+
 struct simulation_options {
+    enum simulation_advisor advisor;
     struct world_options world;
     const struct core_spec *spec; /* borrowed */
     bool compare;                 /* with the HPA */
@@ -41,11 +49,14 @@ struct simulation_run {
     uint32_t most_replicas;
     uint64_t limited_ticks; /* scored ones at which maxReplicas held the count down */
     double trusted;         /* share of scored ticks with a trusted forecast */
+    uint64_t questions;     /* to the advisor, all of them */
+    uint64_t advised_syncs; /* at which its advice was applied */
     struct simulation_ticks ticks;
 };
 
 struct simulation {
     struct world_options world;
+    enum simulation_advisor advisor;
     uint32_t metric; /* of the spec, that the trace is of */
     double oracle_pod_hours;
     struct simulation_run own;
@@ -58,6 +69,7 @@ struct simulation {
     } match;
 };
 
+const char *simulation_advisor_name(enum simulation_advisor advisor); /* "hostile" "clairvoyant"; NULL: there is none */
 /* NULL, or why the spec can't be simulated. */
 const char *simulation_refuses(const struct core_spec *spec);
 void simulate(const struct simulation_options *options, struct simulation *ret);

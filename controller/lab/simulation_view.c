@@ -91,6 +91,10 @@ void simulation_view_table(const struct simulation_view *v, struct buf *out)
     table_write(t, out);
     table_free(t);
     (void)buf_printf(out, "\noracle that knows the future: %.0f pod-hours\n", s->oracle_pod_hours);
+    if (simulation_advisor_name(s->advisor))
+        (void)buf_printf(out, "a %s advisor was asked %llu times, and its advice applied at %llu syncs\n",
+                         simulation_advisor_name(s->advisor), (unsigned long long)s->own.questions,
+                         (unsigned long long)s->own.advised_syncs);
     if (s->own.limited_ticks)
         (void)buf_printf(out, "maxReplicas held the count down for %.0f min: a larger one would serve more\n",
                          (double)s->own.limited_ticks * TRACE_TICK_S / 60);
@@ -149,6 +153,13 @@ void simulation_view_json(const struct simulation_view *v, struct buf *out)
     json_open(&j, NULL, '{');
     emit_world(&j, v);
     emit_run(&j, "ai4k8s", s, &s->own, true);
+    if (simulation_advisor_name(s->advisor)) {
+        json_open(&j, "advisor", '{');
+        json_emit_str(&j, "name", simulation_advisor_name(s->advisor));
+        json_emit_int(&j, "questions", (int64_t)s->own.questions);
+        json_emit_int(&j, "appliedSyncs", (int64_t)s->own.advised_syncs);
+        json_close(&j, '}');
+    }
     if (s->compared) {
         emit_run(&j, "hpa", s, &s->hpa, false);
         json_open(&j, "frontier", '[');

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "kube/recorder.h"
 #include "kube/workqueue.h"
+#include "reconcile/advice_flow.h"
 #include "reconcile/annotated.h"
 #include "reconcile/backfill.h"
 #include "reconcile/checkpoint.h"
@@ -28,6 +29,7 @@ struct reconciler {
     struct rng *rng;
     const struct operator_config *config;
     struct recorder *recorder;
+    struct advisor *advisor; /* NULL: there is none */
 
     struct informer **autoscalers, **hpas; /* one each per namespace that is looked after */
     size_t n_namespaces;
@@ -55,7 +57,7 @@ struct reconciler {
     int64_t stop_by_us;
 
     struct metrics_family *replicas_desired, *replicas_current, *trusted, *forecast_error, *decisions, *reconciles;
-    struct metrics_family *scheduled, *fallback, *anomaly;
+    struct metrics_family *scheduled, *fallback, *anomaly, *advised, *advice_settled;
     struct metrics_series *reconcile_seconds, *shrinks_waiting;
 };
 
@@ -80,6 +82,11 @@ struct pa_object {
     struct pa_condition_times status_times;
     int64_t status_scaled_us;
     int32_t status_current, status_desired;
+    uint64_t approved_advice; /* as in struct pa */
+    bool has_ledger;          /* of the advisor's calls, as it is in status */
+    struct ledger ledger;
+    int64_t last_call_us;
+    struct pa_advisor_status *advice; /* as it is in status; NULL: there is none */
 };
 
 enum state_phase { STATE_NONE, STATE_LOADING, STATE_READY };
@@ -137,10 +144,11 @@ struct autoscaler {
         int32_t from, to;
     } unsure; /* a write whose answer was lost */
 
-    struct sync_work *work; /* NULL: no sync is under way */
-    bool writing;           /* op_target is the write of the scale: it may happen whatever we do now */
-    bool outdated;          /* the spec changed after the decision: it is made again, not carried out */
-    bool off;               /* not evaluated since mode Off: the windows know nothing of the time since */
+    struct advice_flow *flow; /* NULL: it never had an advisor */
+    struct sync_work *work;   /* NULL: no sync is under way */
+    bool writing;             /* op_target is the write of the scale: it may happen whatever we do now */
+    bool outdated;            /* the spec changed after the decision: it is made again, not carried out */
+    bool off;                 /* not evaluated since mode Off: the windows know nothing of the time since */
     int64_t op_target, op_checkpoint, op_writer;
     int64_t due_us;       /* CLOCK_BOOTTIME */
     int64_t last_time_us; /* Unix, of the last observation */

@@ -106,6 +106,7 @@ void observer_look(struct observer *o, const struct observe_input *in, struct co
         const struct pod_usage *usage =
             in->usage_failed ? NULL : pod_metrics_get(in->usage, in->namespace_, pod->object.meta.name);
         o->pods[i] = pod->core;
+        ret->unschedulable += pod->unschedulable && !pod->core.deleting;
         for (uint32_t m = 0; m < in->spec->n_metrics; m++)
             failed[m] |= !look_at(o, &in->observed[m], usage, i, &o->samples[m * n + i]);
     }

@@ -8,6 +8,7 @@
 #include "kube/client.h"
 #include "kube/leader.h"
 #include "kube/recorder.h"
+#include "reconcile/advisor_service.h"
 #include "reconcile/reconciler.h"
 
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct operator
     struct http *http;
     struct kube_client *client;
     struct recorder *recorder;
+    struct advisor_service *advisor;
     struct reconciler *reconciler;
     struct leader *leader; /* NULL: --leader-elect=false */
     struct httpd *probes, *exposition;
@@ -223,9 +225,14 @@ struct operator*
     if (make_client(o, options, err) < 0 || (options->leader_elect && make_leader(o, options, err) < 0) ||
         make_servers(o, options, err) < 0)
         return operator_free(o);
+    o->advisor = advisor_service_new(o->client, &o->config, log, o->metrics, &o->rng, err);
+    if (!o->advisor)
+        return operator_free(o);
     o->recorder = recorder_new(o->client, "ai4k8s.io/operator", o->identity, log_with(log, "events"), &o->rng);
-    const struct reconciler_config config = {
-        .namespaces = options->namespaces, .config = &o->config, .recorder = o->recorder};
+    const struct reconciler_config config = {.namespaces = options->namespaces,
+                                             .config = &o->config,
+                                             .recorder = o->recorder,
+                                             .advisor = advisor_service_advisor(o->advisor)};
     o->reconciler = reconciler_new(o->client, &config, log_with(log, "reconciler"), o->metrics, &o->rng);
     return o;
 }
@@ -240,6 +247,7 @@ struct operator* operator_free(struct operator* o)
     httpd_free(o->probes);
     httpd_free(o->exposition);
     reconciler_free(o->reconciler);
+    advisor_service_free(o->advisor);
     recorder_free(o->recorder);
     if (o->client)
         kube_client_set_fence(o->client, NULL, NULL);
@@ -258,6 +266,7 @@ void operator_start(struct operator* o)
              LOG_S("identity", o->identity), LOG_I("probePort", operator_probe_port(o)),
              LOG_I("metricsPort", operator_metrics_port(o)));
     loop_watchdog(o->loop);
+    advisor_service_start(o->advisor);
     reconciler_start(o->reconciler);
     loop_timer_arm(&o->readiness, 0);
     if (o->leader)

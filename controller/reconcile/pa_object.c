@@ -18,6 +18,7 @@ static void pa_object_free(struct object *o)
     free(pa->target.name);
     free(pa->problem);
     free(pa->ignored_schedule);
+    free(pa->advice);
     for (size_t m = 0; m < CORE_MAX_METRICS; m++)
         free(pa->containers[m]);
     free(pa->spec);
@@ -55,6 +56,25 @@ void pa_object_spec(const struct pa_object *pa, struct core_spec *ret)
     memcpy(ret->schedules, behind + bytes_behind(0), ret->n_schedules * sizeof(ret->schedules[0]));
 }
 
+/* The advisor's account, and the advice in hand: after a restart it is where the next leader goes on. */
+static void keep_ledger(struct pa_object *pa, const struct pa_advisor_status *stored)
+{
+    const struct pa_advisor_budget *b = &stored->budget;
+    pa->last_call_us = stored->last_call_us;
+    if (stored->id[0]) {
+        pa->advice = xcalloc(1, sizeof(*pa->advice));
+        *pa->advice = *stored;
+    }
+    pa->has_ledger = stored->has_budget && b->day_us >= 0 && b->charged >= 0 && b->refunded >= 0;
+    if (!pa->has_ledger)
+        return;
+    pa->ledger = (struct ledger){.day = (int32_t)(b->day_us / (86400 * USEC_PER_SEC)),
+                                 .charged = (uint32_t)b->charged,
+                                 .refunded = (uint32_t)b->refunded,
+                                 .reserved_us = b->reserved_us};
+    (void)pa_advice_id_parse(b->reserved_id, &pa->ledger.reserved_id);
+}
+
 static void keep_status(struct pa_object *pa, const json_t *root)
 {
     if (!json_is_object(json_at(root, "status")))
@@ -67,6 +87,7 @@ static void keep_status(struct pa_object *pa, const json_t *root)
     pa->status_current = stored->current_replicas;
     pa->status_desired = stored->desired_replicas;
     pa_conditions_seed(&pa->status_times, stored);
+    keep_ledger(pa, &stored->advisor);
     free(stored);
 }
 
@@ -101,6 +122,7 @@ static void keep_spec(struct pa_object *pa, const json_t *root, const struct rec
     pa->paused = decoded->paused;
     pa->paused_unclear = decoded->paused_unclear;
     pa->annotated = decoded->annotated;
+    pa->approved_advice = decoded->approved_advice;
     const struct pa_target_ref *ref = &decoded->spec.scale_target_ref;
     pa->target.api_version = xstrdup(pa->valid ? ref->api_version : "");
     pa->target.kind = xstrdup(pa->valid ? ref->kind : "");

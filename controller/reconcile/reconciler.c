@@ -45,6 +45,7 @@ static void record_free(void *value)
     if (a->watching_pods)
         pods_unwatch(r->pods, a->pa->object.meta.namespace_);
     report_done(a);
+    a->flow = advice_flow_free(a->flow);
     list_remove(&a->wait);
     core_state_free(a->state);
     object_unref((struct object *)(uintptr_t)&a->pa->object);
@@ -173,7 +174,9 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         a->scaled_us = pa->status_scaled_us;
         a->told_current = pa->status_current;
         a->told_desired = pa->status_desired;
+        advice_flow_seed(a, pa);
     }
+    advice_flow_seen(a, pa);
     if (pa->has_status)
         status_writer_seen(r->writer, key, &pa->status_digest);
     if (same_spec)
@@ -421,11 +424,17 @@ static void register_metrics(struct reconciler *r)
                        "1 while a metric is unknown for so long that its fallback counts.", "namespace,name", NULL, 0);
     r->anomaly = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_anomaly_active",
                                 "1 while the demand is unlike what is remembered.", "namespace,name", NULL, 0);
+    r->advised = metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_advised_replicas",
+                                "Replicas that the advice in hand asks for, inside of its limits; 0: there is none.",
+                                "namespace,name", NULL, 0);
+    r->advice_settled = metrics_family(r->metrics, METRICS_COUNTER, "ai4k8s_advisor_settled_calls_total",
+                                       "Calls of the advisor by how they were settled, charged or refunded, and why.",
+                                       "how,why", NULL, 0);
     r->shrinks_waiting = metrics_get(metrics_family(r->metrics, METRICS_GAUGE, "ai4k8s_shrinks_waiting",
                                                     "Targets that wait for room in the shrink budget.", "", NULL, 0),
                                      NULL);
     struct metrics_family *all[] = {r->replicas_desired, r->replicas_current, r->trusted, r->forecast_error,
-                                    r->scheduled,        r->fallback,         r->anomaly};
+                                    r->scheduled,        r->fallback,         r->anomaly, r->advised};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         metrics_limit(all[i], 10000);
 }
@@ -440,7 +449,8 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                              .metrics = metrics,
                              .rng = rng,
                              .config = config->config,
-                             .recorder = config->recorder};
+                             .recorder = config->recorder,
+                             .advisor = config->advisor};
     map_init(&r->records, record_free);
     list_init(&r->waiting);
     owners_init(&r->owners);

@@ -8,6 +8,7 @@
 #ifndef RECONCILE_RECONCILER_H
 #define RECONCILE_RECONCILER_H
 
+#include "advisor/advisor.h"
 #include "api/config.h"
 #include "kube/client.h"
 #include "kube/recorder.h"
@@ -16,6 +17,7 @@ struct reconciler_config {
     const char *const *namespaces; /* NULL: all */
     const struct operator_config *config;
     struct recorder *recorder;
+    struct advisor *advisor; /* NULL: none is configured */
 };
 
 struct reconciler;

@@ -374,6 +374,9 @@ static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
     tell_of_condition(a, s, PA_ANOMALY_DETECTED, CONDITION_TRUE, EVENT_WARNING, "AnomalyDetected");
     if (before(a, PA_ANOMALY_DETECTED) == CONDITION_TRUE)
         tell_of_condition(a, s, PA_ANOMALY_DETECTED, CONDITION_FALSE, EVENT_NORMAL, "AnomalyEnded");
+    tell_of_condition(a, s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, EVENT_WARNING, "AdvisorUnavailable");
+    if (before(a, PA_ADVISOR_AVAILABLE) == CONDITION_FALSE)
+        tell_of_condition(a, s, PA_ADVISOR_AVAILABLE, CONDITION_TRUE, EVENT_NORMAL, "AdvisorAvailable");
     if (a->pa->ignored_schedule)
         tell_of_condition(a, s, PA_READY, CONDITION_FALSE, EVENT_WARNING, NULL);
 }
@@ -392,6 +395,8 @@ static void set_gauges(struct autoscaler *a, const struct pa_status *s)
     const struct pa_condition *fallback = pa_condition_get(s, PA_FALLBACK_ACTIVE);
     metrics_set(metrics_get(r->fallback, m->namespace_, m->name, NULL), fallback && fallback->status == CONDITION_TRUE);
     metrics_set(metrics_get(r->anomaly, m->namespace_, m->name, NULL), s->anomaly.is_anomaly);
+    if (s->has_advisor)
+        metrics_set(metrics_get(r->advised, m->namespace_, m->name, NULL), s->replica_proposals.advisor);
     if (s->has_forecast && s->forecast.has_error_percent)
         metrics_set(metrics_get(r->forecast_error, m->namespace_, m->name, NULL),
                     (double)s->forecast.error_percent / 100);
@@ -458,6 +463,8 @@ bool report_sync(struct autoscaler *a)
         set_metrics(a, s);
         set_decision(a, s);
     }
+    if (a->pa->valid && !off)
+        advice_flow_report(a, s);
     set_ready(a, s);
     s->last_scale_us = a->scaled_us;
     tell_transitions(a, s);

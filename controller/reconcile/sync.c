@@ -216,9 +216,11 @@ static void decide(struct autoscaler *a)
                   &seen);
     a->work->finding.lacking = a->r->observer.lacking;
     note_metric_age(a, &seen);
+    advice_flow_observe(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);
     core_rest(a->state);
     core_explain(&a->work->spec, &a->work->plan);
+    advice_flow_ask(a);
     a->work->finding.ok = true;
     if (!a->work->plan.foreign_write) {
         act(a);

@@ -9,7 +9,8 @@ layers         := lab controller core kube base
 src_base       := $(sort $(wildcard kube/base/*.c))
 src_kube       := $(sort $(wildcard kube/*.c))
 src_core       := $(sort $(wildcard controller/core/*.c))
-src_controller := $(sort $(wildcard controller/api/*.c controller/sources/*.c controller/reconcile/*.c))
+src_controller := $(sort $(wildcard controller/api/*.c controller/sources/*.c controller/advisor/*.c \
+                    controller/reconcile/*.c))
 src_lab        := $(sort $(wildcard controller/lab/*.c))
 
 libs_base := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm

@@ -25,7 +25,8 @@ enum error_kind {
 
 struct error {
     enum error_kind kind;
-    int code;                /* errno for ERROR_IO, HTTP status for ERROR_API and ERROR_HTTP, else 0 */
+    int code;                /* errno for ERROR_IO, HTTP status for ERROR_API and ERROR_HTTP; http.h has
+                              * one for ERROR_TLS; else 0 */
     uint32_t retry_after_ms; /* what the peer asked for, 0 when it did not */
     char message[300];       /* one harmless line of UTF-8; truncated with "..." */
 };

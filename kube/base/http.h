@@ -7,7 +7,7 @@
  *
  * Errors name the peer and the remedy:
  *   ERROR_IO       name not known, connection refused, reset or closed early
- *   ERROR_TLS      a certificate or a handshake
+ *   ERROR_TLS      a certificate or a handshake; code HTTP_TLS_LASTING: it stays wrong until somebody changes something
  *   ERROR_TIMEOUT  connecting, the whole, or silence took too long
  *   ERROR_LIMIT    the answer is larger than it may be
  *   ERROR_HTTP     what came is not HTTP
@@ -26,6 +26,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/loop.h"
+
+#define HTTP_TLS_LASTING 1
 
 struct http;
 

@@ -76,17 +76,29 @@ static int describe_refused_client(const struct http_failure *f, struct error *e
                      o->place, o->cert.subject, date, own_words(f));
 }
 
+/* What stays wrong until somebody changes a certificate, a key or an address. */
+static int describe_lasting_tls(const struct http_failure *f, struct error *err)
+{
+    const char *place = f->origin->place;
+    if (f->problem)
+        (void)error_set(err, ERROR_TLS, "%s: %s", place, f->problem);
+    else if (is_refused_client(f))
+        (void)describe_refused_client(f, err);
+    else if (says(f, "wrong version number") || says(f, "http request") || says(f, "packet length too long"))
+        (void)error_set(err, ERROR_TLS, "%s does not speak TLS; is the port right, or is it an http:// server?", place);
+    else
+        return 0;
+    if (err)
+        err->code = HTTP_TLS_LASTING;
+    return -1;
+}
+
 static int describe_tls(const struct http_failure *f, struct error *err)
 {
     char hint[256];
     const char *place = f->origin->place;
-    if (f->problem)
-        return error_set(err, ERROR_TLS, "%s: %s", place, f->problem);
-    if (is_refused_client(f))
-        return describe_refused_client(f, err);
-    if (says(f, "wrong version number") || says(f, "http request") || says(f, "packet length too long"))
-        return error_set(err, ERROR_TLS, "%s does not speak TLS; is the port right, or is it an http:// server?",
-                         place);
+    if (describe_lasting_tls(f, err) < 0)
+        return -1;
     return error_set(err, ERROR_TLS, "TLS with %s failed: %s%s", place, own_words(f),
                      expiry_hint(f, hint, sizeof(hint)));
 }

@@ -148,6 +148,17 @@ class Generator:
             schedule[rng.choice(["start", "end", "timeZone"])] = rng.choice(BAD_SCHEDULE_TEXTS)
         return schedule
 
+    def advisor(self) -> JSON:
+        rng = self.rng
+        advisor: JSON = {"mode": rng.choice(["Off", "Observe", "Bounded", "Approval"])}
+        if (advisor["mode"] in ("Bounded", "Approval")) != (rng.random() < 0.1):
+            advisor["maxReplicaDelta"] = self.near(1, 2, 100000)
+        for name, low, high in (("timeoutSeconds", 5, 240), ("minIntervalSeconds", 30, 86400),
+                                ("cacheTTLSeconds", 0, 300), ("dailyCallBudget", 1, 100000)):
+            if rng.random() < 0.3:
+                advisor[name] = self.near(low, high)
+        return advisor
+
     def spec(self) -> JSON:
         rng = self.rng
         spec = self.object(self.schema)
@@ -160,6 +171,9 @@ class Generator:
             spec["prediction"] = self.prediction(sync)
         else:
             spec.pop("prediction", None)
+        spec.pop("advisor", None)
+        if rng.random() < 0.3:
+            spec["advisor"] = self.advisor()
         spec.pop("schedules", None)
         if rng.random() < 0.3:
             spec["schedules"] = [self.schedule(rng.choice(NAMES) if rng.random() < 0.2 else f"s{i}")

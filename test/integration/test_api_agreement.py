@@ -191,7 +191,9 @@ def test_numbers_and_nulls_one_by_one(api, namespace, schema):
                      "minHistorySeconds": 86400, "qualityGate": {"maxErrorPercent": 20, "minCoveragePercent": 90},
                      "trustedScaleDownStabilizationSeconds": 60},
       "schedules": [{"name": "day", "timeZone": "Europe/Berlin", "start": "0 8 * * mon-fri", "end": "0 18 * * *",
-                     "minReplicas": 5}]}""")
+                     "minReplicas": 5}],
+      "advisor": {"mode": "Bounded", "maxReplicaDelta": 2, "timeoutSeconds": 120, "minIntervalSeconds": 60,
+                  "cacheTTLSeconds": 300, "dailyCallBudget": 500}}""")
     missing = {f for f in schema["properties"]} - whole.keys()
     assert not missing, f"new fields belong into this test: {missing}"
     text = json.dumps(whole)

@@ -52,7 +52,7 @@ def test_pause_and_resume(api, namespace, plugin, idle):
     assert plugin("resume", idle, "-n", namespace).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["pause", "resume", "explain", "status"])
+@pytest.mark.parametrize("command", ["pause", "resume", "explain", "status", "approve"])
 def test_an_autoscaler_that_is_not_there(namespace, plugin, command):
     answer = plugin(command, "nobody", "-n", namespace)
     assert answer.returncode == 1 and answer.stdout == ""

@@ -22,6 +22,8 @@ struct ledger {
     bool forgotten;                /* the past is not known: I3 is not checked */
     bool seen;                     /* the target was seen before */
     bool zeroed;                   /* our last write was to zero */
+    struct advice advice;          /* the one in hand, id 0: none */
+    bool approved;                 /* by a person */
     struct ledger_list down, up;   /* what the windows have to remember */
     struct ledger_list ups, downs; /* our writes */
 };
@@ -34,7 +36,8 @@ static inline void ledger_add(struct ledger_list *list, int64_t time_us, int64_t
 
 static inline void ledger_clear(struct ledger *l)
 {
-    l->forgotten = l->seen = l->zeroed = false;
+    l->forgotten = l->seen = l->zeroed = l->approved = false;
+    l->advice.id = 0;
     l->down.n = l->up.n = l->ups.n = l->downs.n = 0;
 }
 
@@ -222,6 +225,44 @@ static inline const char *check_lowering(const struct ledger *l, const struct co
     return NULL;
 }
 
+/* ---- I9 ---- */
+
+/* What comes with an observation, before its plan. */
+static inline void ledger_advised(struct ledger *l, const struct core_spec *spec, const struct core_observation *seen)
+{
+    if (check_is_off(spec) || spec->advice.mode == ADVICE_OFF)
+        return;
+    if (seen->advice) {
+        l->advice = *seen->advice;
+        l->approved = false;
+    }
+    l->approved |= seen->approved_advice != 0 && seen->approved_advice == l->advice.id;
+}
+
+/* `alone` is the plan of the same state without advice. Advice in mode Bounded raises, by so much at most; a person's
+ * approval also lets it give back what only the forecast asked for. */
+static inline const char *check_advice(const struct ledger *l, const struct core_spec *spec, const struct core_plan *p,
+                                       const struct core_plan *alone)
+{
+    if (!check_is_active(spec, p))
+        return NULL;
+    if (p->advice != ADVICE_APPLIED)
+        return p->replicas == alone->replicas ? NULL : "I9: another count, and no advice was taken";
+    bool approved = spec->advice.mode == ADVICE_APPROVAL && l->approved;
+    if (spec->advice.mode != ADVICE_BOUNDED && !approved)
+        return "advice was taken that nobody allowed";
+    if (p->replicas < alone->replicas && !(approved && l->advice.target_replicas < alone->raw))
+        return "I9: fewer than without advice";
+    int64_t age_us = p->time_us - l->advice.sampled_us, need = MIN(MAX(alone->raw, p->min), spec->max_replicas);
+    if (age_us < 0 || age_us > 300 * INT64_C(1000000))
+        return "advice was taken that is too old";
+    if (p->advised > spec->max_replicas || p->advised > need + spec->advice.max_replica_delta)
+        return "advice asks for more than it may";
+    if (p->advised < (approved ? MAX(MIN(alone->reactive, need), p->min) : need))
+        return "advice asks for less than it may";
+    return NULL;
+}
+
 /* ---- all of it ---- */
 
 /* NULL, or what is wrong. `window_s` is the scale-down window that counts now. */
@@ -265,8 +306,9 @@ static inline void ledger_planned(struct ledger *l, const struct core_spec *spec
     if (p->reason == CORE_REASON_SCALING_DISABLED)
         return;
     if (p->raised >= 0) {
-        ledger_add(&l->down, p->time_us, p->raised);
-        ledger_add(&l->up, p->time_us, p->raised);
+        int32_t need = p->advice == ADVICE_APPLIED ? p->advised : p->raised;
+        ledger_add(&l->down, p->time_us, need);
+        ledger_add(&l->up, p->time_us, need);
     }
     int32_t held = MIN(check_floor(spec, p->time_us), spec->max_replicas);
     for (uint32_t i = 0; i < p->n_metrics; i++)

@@ -85,6 +85,31 @@ static inline void world_schedules(struct random_world *w, struct core_spec *spe
     }
 }
 
+static inline void world_advisor(struct random_world *w, struct core_spec *spec)
+{
+    spec->advice = (struct advice_config){.mode = (enum advice_mode)world_below(w, 4),
+                                          .max_replica_delta = (int32_t)WORLD_PICK(w, 1, 2, 10, INT32_MAX),
+                                          .min_interval_s = (uint32_t)WORLD_PICK(w, 10, 30, 300),
+                                          .timeout_s = 240,
+                                          .cache_ttl_s = 300};
+}
+
+/* What an advisor may answer: anything that a strict reader lets through. NULL: nothing came. */
+static inline const struct advice *world_advice(struct random_world *w, struct advice *out)
+{
+    if (world_below(w, 4) > 0)
+        return NULL;
+    *out = (struct advice){.id = 1 + world_below(w, 4),
+                           .sampled_us = w->time_us - WORLD_PICK(w, -60, 0, 0, 15, 299, 301) * WORLD_SECOND,
+                           .need = (int32_t)WORLD_PICK(w, 1, 3, 5, 20, INT32_MAX),
+                           .current = w->live,
+                           .side = (enum advice_side)world_below(w, 3),
+                           .target_replicas = (int32_t)WORLD_PICK(w, 1, 2, 5, 30, 10000, INT32_MAX),
+                           .confidence_percent = world_below(w, 101),
+                           .provider = world_below(w, 3)};
+    return out;
+}
+
 /* A changed specification; the prediction is left as it is. */
 static inline void world_spec(struct random_world *w, struct core_spec *spec)
 {
@@ -101,6 +126,7 @@ static inline void world_spec(struct random_world *w, struct core_spec *spec)
     world_rules(w, &spec->down);
     world_schedules(w, spec);
     spec->anomaly.mode = (enum anomaly_mode)world_below(w, 4);
+    world_advisor(w, spec);
     spec->has_trusted_stabilization = world_below(w, 8) == 0;
     spec->trusted_stabilization_s = (uint32_t)WORLD_PICK(w, 0, 15, 60, 3600);
 }
@@ -180,8 +206,9 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
         a->raw != b->raw || a->fallback != b->fallback || a->scheduled != b->scheduled || a->schedule != b->schedule ||
         a->min != b->min || a->down_window_s != b->down_window_s || a->stabilized != b->stabilized ||
         a->rated != b->rated || a->ahead != b->ahead || a->raised != b->raised || a->limited != b->limited ||
-        a->metric != b->metric || a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing ||
-        a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
+        a->advised != b->advised || a->advice != b->advice || a->ask != b->ask || a->metric != b->metric ||
+        a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored ||
+        a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
         a->scaling_active != b->scaling_active || a->failed_metric != b->failed_metric ||
         a->foreign_write != b->foreign_write || a->contended != b->contended || a->hold_off_s != b->hold_off_s ||
         a->set_aside != b->set_aside || a->anomaly.is_anomaly != b->anomaly.is_anomaly ||

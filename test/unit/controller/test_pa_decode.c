@@ -165,6 +165,11 @@ static void refuses(void **state UNUSED)
         {"!'scaleTargetRef':{'apiVersion':'apps/v1','kind':'DaemonSet','name':'web'},'maxReplicas':1",
          "spec.scaleTargetRef.kind",
          "has no replicas to scale: name a kind with a scale subresource, such as Deployment or StatefulSet"},
+        {"'advisor':{'mode':'Bounded'}", "spec.advisor.maxReplicaDelta", "is required in modes Bounded and Approval"},
+        {"'advisor':{'mode':'Approval','timeoutSeconds':60}", "spec.advisor.maxReplicaDelta",
+         "is required in modes Bounded and Approval"},
+        {"'advisor':{'minIntervalSeconds':29}", "spec.advisor.minIntervalSeconds", "must be 30 to 86400, not 29"},
+        {"'advisor':{'cacheTTLSeconds':301}", "spec.advisor.cacheTTLSeconds", "must be 0 to 300, not 301"},
         {UP("'tolerance':'1.01'"), "spec.behavior.scaleUp.tolerance", "must be 0 to 1"},
         {"'metrics':[" VALUE("a") ",'capacityPerPod':'2E'}]", "spec.metrics[0].capacityPerPod",
          "must be above 0 and at most 1E"},
@@ -412,7 +417,7 @@ static json_t *random_object(struct rng *rng, const struct schema_object *o, int
     for (size_t i = 0; i < o->n_fields; i++) {
         const struct schema_field *f = &o->fields[i];
         uint64_t how = rng_below(rng, 10);
-        if (how < 3)
+        if (how < 5)
             continue;
         json_t *value = NULL;
         if (how < 9 && f->type == SCHEMA_OBJECT) {
@@ -439,7 +444,7 @@ static void no_json_does_harm(void **state UNUSED)
     struct rng rng;
     rng_seed(&rng, 4711);
     unsigned accepted = 0;
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 8000; i++) {
         _json_cleanup_ json_t *value = i % 16 ? random_object(&rng, pa_resource.spec, 2) : random_value(&rng, 3);
         if (i % 3 == 0 && json_is_object(value)) {
             _json_cleanup_ json_t *head = parse("{" HEAD "}");

@@ -92,6 +92,50 @@ static void a_status_that_comes_back_is_no_news(void **state UNUSED)
     assert_int_equal(back.current_metrics[0].resource.current.average_value.nano / 1000000, 355);
 }
 
+/* The advisor's account comes back exactly, for it is money; a reservation and a verdict are written at once. */
+static void the_ledger_comes_back(void **state UNUSED)
+{
+    struct pa_status s = sample();
+    s.has_advisor = true;
+    s.advisor = (struct pa_advisor_status){.id = "00000000000000ff",
+                                           .outcome = "AwaitsApproval",
+                                           .provider = "local",
+                                           .time_us = NOW,
+                                           .has_target_replicas = true,
+                                           .target_replicas = 9,
+                                           .reasoning = "\"quoted\"",
+                                           .has_budget = true,
+                                           .budget = {.day_us = NOW / 86400000000 * 86400000000,
+                                                      .charged = 41,
+                                                      .refunded = 2,
+                                                      .reserved_id = "fedcba9876543210",
+                                                      .reserved_us = NOW}};
+    struct pa_status back = through_the_api(&s);
+    assert_true(back.has_advisor && back.advisor.has_budget);
+    assert_string_equal(back.advisor.id, s.advisor.id);
+    assert_string_equal(back.advisor.reasoning, "\"quoted\"");
+    assert_int_equal(back.advisor.budget.charged, 41);
+    assert_int_equal(back.advisor.budget.refunded, 2);
+    assert_int_equal(back.advisor.budget.day_us, s.advisor.budget.day_us);
+    uint64_t id;
+    assert_true(pa_advice_id_parse(back.advisor.budget.reserved_id, &id));
+    assert_true(id == UINT64_C(0xfedcba9876543210));
+    struct schema_digest was = pa_status_digest(&s);
+    s.advisor.budget.charged++;
+    struct schema_digest charged = pa_status_digest(&s);
+    assert_int_equal(pa_digest_compare(&was, &charged), PA_STATUS_TRANSITION);
+    s.advisor.budget.reserved_id[0] = '\0';
+    struct schema_digest settled = pa_status_digest(&s);
+    assert_int_equal(pa_digest_compare(&charged, &settled), PA_STATUS_TRANSITION);
+
+    static const char *const none[] = {
+        "", "0000000000000000", "ff", "00000000000000FF", "00000000000000ff0", "0x000000000000ff"};
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        assert_false(pa_advice_id_parse(none[i], &id));
+        assert_true(id == 0);
+    }
+}
+
 static void foreign_statuses_do_no_harm(void **state UNUSED)
 {
     static const char *const cases[] = {"{}",
@@ -331,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_is_left_out_and_nothing_is_null),
         cmocka_unit_test(a_status_that_comes_back_is_no_news),
+        cmocka_unit_test(the_ledger_comes_back),
         cmocka_unit_test(foreign_statuses_do_no_harm),
         cmocka_unit_test(conditions_keep_their_time_until_they_flip),
         cmocka_unit_test(messages_are_made_harmless_and_cut),

@@ -51,6 +51,29 @@ static void rules_equal(const struct core_rules *a, const struct core_rules *b)
     }
 }
 
+static void the_advisor(void **state UNUSED)
+{
+    struct core_spec off = core_of("", false);
+    assert_int_equal(off.advice.mode, ADVICE_OFF);
+    struct core_spec observe = core_of("'advisor':{'mode':'Observe'}", false);
+    assert_int_equal(observe.advice.mode, ADVICE_OBSERVE);
+    assert_int_equal(observe.advice.timeout_s, 240);
+    assert_int_equal(observe.advice.min_interval_s, 30);
+    assert_int_equal(observe.advice.cache_ttl_s, 300);
+    assert_int_equal(observe.advice.daily_call_budget, 0);
+    struct core_spec bounded = core_of("'advisor':{'mode':'Bounded','maxReplicaDelta':3,'timeoutSeconds':5,"
+                                       "'minIntervalSeconds':31,'cacheTTLSeconds':0,'dailyCallBudget':7}",
+                                       false);
+    assert_int_equal(bounded.advice.mode, ADVICE_BOUNDED);
+    assert_int_equal(bounded.advice.max_replica_delta, 3);
+    assert_int_equal(bounded.advice.timeout_s, 5);
+    assert_int_equal(bounded.advice.min_interval_s, 31);
+    assert_int_equal(bounded.advice.cache_ttl_s, 0);
+    assert_int_equal(bounded.advice.daily_call_budget, 7);
+    struct core_spec approval = core_of("'advisor':{'mode':'Approval','maxReplicaDelta':1}", false);
+    assert_int_equal(approval.advice.mode, ADVICE_APPROVAL);
+}
+
 /* The least that can be said is the core's own default. */
 static void defaults_are_the_cores(void **state UNUSED)
 {
@@ -239,9 +262,13 @@ static int drop_zones(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_cores),      cmocka_unit_test(an_empty_behavior_has_the_same_rules),
-        cmocka_unit_test(everything_is_carried_over),  cmocka_unit_test(modes_are_the_cores),
-        cmocka_unit_test(anomaly_modes_are_the_cores), cmocka_unit_test(schedules_and_fallbacks),
+        cmocka_unit_test(the_advisor),
+        cmocka_unit_test(defaults_are_the_cores),
+        cmocka_unit_test(an_empty_behavior_has_the_same_rules),
+        cmocka_unit_test(everything_is_carried_over),
+        cmocka_unit_test(modes_are_the_cores),
+        cmocka_unit_test(schedules_and_fallbacks),
+        cmocka_unit_test(anomaly_modes_are_the_cores),
     };
     return cmocka_run_group_tests(tests, load_zones, drop_zones);
 }

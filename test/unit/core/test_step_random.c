@@ -1,5 +1,5 @@
 /* A million random plans over adversarial worlds, with forecasts of any value and damaged states: the invariants as
- * plan_check.h computes them from outside, and the same questions asked without forecasts and schedules. */
+ * plan_check.h computes them from outside, and the same questions asked without forecasts, schedules and advice. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,12 +179,14 @@ static void damage(struct random_world *w, struct core_state *state)
 struct scene {
     struct random_world world;
     struct core_spec spec;
-    struct core_state *state, again, plain;
+    struct core_state *state, again, plain, alone;
     struct ledger ledger;
     bool calm;
     bool steady; /* the rules of behaviour stay as they are, and the clock only goes on */
     uint64_t seed;
-    uint32_t raised, lowered, snapped, unknown, held;
+    struct advice advice;
+    int32_t need; /* of the last plan */
+    uint32_t raised, lowered, snapped, unknown, held, advised;
 };
 
 static void specify(struct scene *s)
@@ -257,6 +259,14 @@ static const struct core_observation *look(struct scene *s, uint32_t step)
         w->observation.time_us = w->time_us;
         w->observation.spec_replicas = w->live;
     }
+    w->observation.advice = world_advice(w, &s->advice);
+    if (s->calm && s->need > 0) { /* advice about where things are, not about anything */
+        s->advice.need = s->need;
+        s->advice.side = ADVICE_WITHIN_TOLERANCE;
+        s->advice.target_replicas = (int32_t)MAX((int64_t)MIN(s->need, 1000) + WORLD_PICK(w, -3, -1, 1, 3, 100), 1);
+    }
+    w->observation.approved_advice = world_below(w, 5);
+    w->observation.unschedulable = world_below(w, 5) == 0;
     shake_forecasts(w, s->state);
     shake_anomaly(w, s->state);
     if (s->calm)
@@ -279,17 +289,20 @@ static void count(struct scene *s, const struct core_plan *p)
     s->snapped += p->replicas != p->current && p->stabilized < 0;
     s->unknown += p->failed_metric >= 0;
     s->held += p->raw >= 0 && p->replicas != p->raw;
+    s->advised += p->advice == ADVICE_APPLIED;
 }
 
 static void plan_one(struct scene *s, uint32_t step)
 {
-    static struct core_plan plan, again, plain;
+    static struct core_plan plan, again, plain, alone;
     const struct core_observation *seen = look(s, step);
     twin_copy(&s->again, s->state);
     twin_copy(&s->plain, s->state);
+    twin_copy(&s->alone, s->state);
     silence_forecasts(&s->plain);
     uint32_t down_window_s = window_s(&s->spec, s->state);
 
+    ledger_advised(&s->ledger, &s->spec, seen);
     core_step(&s->spec, s->state, seen, &plan);
     if (plan.anomaly.sets_aside) /* the forecast is, and with it what goes with trust in it */
         down_window_s = s->spec.down.stabilization_s;
@@ -300,6 +313,9 @@ static void plan_one(struct scene *s, uint32_t step)
     if (!world_same_plan(&plan, &again))
         refuse(s, step, &plan, "I11: another plan from the same state");
 
+    struct advice_config advice = s->spec.advice;
+    s->spec.advice.mode = ADVICE_OFF;
+    core_step(&s->spec, &s->alone, seen, &alone);
     uint32_t n_schedules = s->spec.n_schedules;
     enum anomaly_mode anomaly_mode = s->spec.anomaly.mode;
     s->spec.n_schedules = 0;
@@ -307,10 +323,17 @@ static void plan_one(struct scene *s, uint32_t step)
     core_step(&s->spec, &s->plain, seen, &plain);
     s->spec.n_schedules = n_schedules;
     s->spec.anomaly.mode = anomaly_mode;
+    s->spec.advice = advice;
+    wrong = check_advice(&s->ledger, &s->spec, &plan, &alone);
+    if (wrong)
+        refuse(s, step, &plan, wrong);
     if (check_is_active(&s->spec, &plan) && !s->spec.has_trusted_stabilization && plan.replicas < plain.replicas)
-        refuse(s, step, &plan, "I8: fewer than without forecasts, anomalies and schedules");
+        refuse(s, step, &plan, "I8: fewer than without forecasts, anomalies, schedules and advice");
+    if (plan.ask != ADVICE_TRIGGER_NONE)
+        core_asked(s->state, &plan.situation, seen->time_us);
     count(s, &plan);
 
+    s->need = plan.raw;
     ledger_planned(&s->ledger, &s->spec, &plan);
     if (plan.write) {
         core_applied(&s->spec, s->state, seen->time_us, plan.current, plan.replicas);
@@ -331,19 +354,21 @@ static void test_a_million_plans(void **state)
     static struct scene s;
     twin_init(&s.again);
     twin_init(&s.plain);
+    twin_init(&s.alone);
     for (uint32_t n = 0; n < PLANS; n++) {
         if (n % STEPS == 0)
             begin(&s, 1 + n / STEPS);
         plan_one(&s, n % STEPS);
     }
     /* Each happens often, or the generator has become tame. */
-    print_message("raised %u, lowered %u, snapped %u, unknown %u, held back %u of %d\n", s.raised, s.lowered, s.snapped,
-                  s.unknown, s.held, PLANS);
+    print_message("raised %u, lowered %u, snapped %u, unknown %u, held back %u, advised %u of %d\n", s.raised,
+                  s.lowered, s.snapped, s.unknown, s.held, s.advised, PLANS);
     assert_true(s.raised > PLANS / 50 && s.lowered > PLANS / 100 && s.snapped > PLANS / 100);
-    assert_true(s.unknown > PLANS / 10 && s.held > PLANS / 10);
+    assert_true(s.unknown > PLANS / 10 && s.held > PLANS / 10 && s.advised > PLANS / 200);
     s.state = core_state_free(s.state);
     twin_done(&s.again);
     twin_done(&s.plain);
+    twin_done(&s.alone);
 }
 
 /* States that pass the checksum and are nonsense: refused, or lived with inside the bounds. */

@@ -433,6 +433,37 @@ static void without_a_forecast_we_are_the_hpa(void **state)
     trace_done(&t);
 }
 
+/* The worst an advisor does is bounded by its delta, and its record ends it; one that knows the future helps; a mode
+ * without an advisor is the same as none. */
+static void advisors_worst_and_best(void **state)
+{
+    (void)state;
+    struct trace t = wave();
+    struct simulation s[3];
+    for (int i = 0; i < 3; i++) {
+        struct core_spec spec = spec_of(70);
+        spec.advice = (struct advice_config){.mode = ADVICE_BOUNDED, .max_replica_delta = 2, .min_interval_s = 30};
+        struct simulation_options o = {.advisor = (enum simulation_advisor)i, .spec = &spec};
+        o.world = (struct world_options){
+            .trace = &t, .pod_capacity = 2, .startup_min_s = 60, .startup_max_s = 60, .warmup_ticks = 0, .seed = 1};
+        simulate(&o, &s[i]);
+    }
+    struct simulation none;
+    struct core_spec spec = spec_of(70);
+    struct simulation_options o = {.spec = &spec, .world = s[0].world};
+    simulate(&o, &none);
+    assert_true(same_score(&s[0].own.score, &none.own.score));
+    assert_int_equal(s[0].own.questions, 0);
+    const struct simulation_run *hostile = &s[SIMULATION_HOSTILE].own, *clairvoyant = &s[SIMULATION_CLAIRVOYANT].own;
+    assert_true(hostile->questions > 10 && hostile->advised_syncs > 0);
+    assert_true(hostile->score.pod_hours <= none.own.score.pod_hours + 2 * DAYS * 24);
+    assert_true(hostile->advised_syncs < DAYS * 5760 / 20); /* found out */
+    assert_true(hostile->score.under_provisioned_min <= none.own.score.under_provisioned_min);
+    assert_true(clairvoyant->advised_syncs > 0);
+    assert_true(clairvoyant->score.under_provisioned_min < none.own.score.under_provisioned_min);
+    trace_done(&t);
+}
+
 /* Also a target that is an amount is one of the trace's unit, and is played at the scale of the trace. */
 static void the_unit_of_the_trace_does_not_matter(void **state)
 {
@@ -482,6 +513,7 @@ int main(void)
         cmocka_unit_test(the_frontier_is_geometric_between_its_runs),
         cmocka_unit_test(the_same_seed_is_the_same_simulation),
         cmocka_unit_test(without_a_forecast_we_are_the_hpa),
+        cmocka_unit_test(advisors_worst_and_best),
         cmocka_unit_test(the_unit_of_the_trace_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,26 @@
+/* Failures of one provider, remembered; see health.h. */
+#include "advisor/health.h"
+
+void health_note(struct health *h, enum advisor_class class, int64_t now_us)
+{
+    if (class == ADVISOR_CANCELLED)
+        return;
+    if (!advisor_class_system(class)) { /* it answers, whatever it says of the input */
+        h->class = ADVISOR_OK;
+        h->since_us = now_us;
+        return;
+    }
+    if (h->class != class) {
+        h->class = class;
+        h->since_us = now_us;
+    }
+    h->recent_us[h->next++ % HEALTH_REMEMBERS] = now_us;
+}
+
+uint32_t health_failures(const struct health *h, int64_t now_us)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < HEALTH_REMEMBERS; i++)
+        n += h->recent_us[i] != 0 && now_us - h->recent_us[i] < HEALTH_WINDOW_US;
+    return n;
+}

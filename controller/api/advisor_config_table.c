@@ -1,0 +1,262 @@
+/* The tables of the operator's configuration for the LLM advisor and for Alertmanager: which, in which order, where
+ * their secrets are. */
+#include "api/config.h"
+#include "api/config_tables.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+static bool is_url(const char *s)
+{
+    return (str_starts(s, "https://") && s[8]) || (str_starts(s, "http://") && s[7]);
+}
+static const struct schema_format url_format = {
+    .pattern = "^https?://.+$", .matches = is_url, .hint = "a URL such as https://api.example.com/v1"};
+
+static bool is_path(const char *s)
+{
+    return s[0] == '/';
+}
+static const struct schema_format path_format = {
+    .pattern = "^/.*$", .matches = is_path, .hint = "an absolute path of a file"};
+
+static const struct schema_quantity_bounds price = {.min = "0", .max = "1M"};
+
+/* ---- a secret's place ---- */
+
+static const struct schema_field secret_fields[] = {
+    {.name = "name",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 1,
+     .max = 253,
+     .format = &schema_dns_subdomain,
+     .doc = "Name of the Secret, in the operator's own namespace.",
+     AT(secret_ref, name)},
+    {.name = "key",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 1,
+     .max = 253,
+     .doc = "Key in it.",
+     AT(secret_ref, key)},
+};
+static const struct schema_object secret_ref = SCHEMA_OBJECT_OF(secret_fields);
+
+/* ---- providers ---- */
+
+static const char *const apis[] = {"OpenAI", "Groq", "Anthropic", NULL};
+static const char *const structures[] = {"JSONSchema", "ToolCall", "PlainJSON", NULL};
+static const struct schema_field provider_fields[] = {
+    {.name = "name",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 1,
+     .max = 63,
+     .format = &schema_dns_label,
+     .doc = "Name of the provider in status, metrics and alerts.",
+     AT(advisor_provider_config, name)},
+    {.name = "api",
+     .type = SCHEMA_ENUM,
+     .required = true,
+     .values = apis,
+     .doc = "The wire form: OpenAI (chat completions; also llama.cpp, Ollama, vLLM), Groq, or Anthropic (messages).",
+     AT(advisor_provider_config, flavor)},
+    {.name = "url",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 8,
+     .max = 511,
+     .format = &url_format,
+     .doc =
+         "Base URL, such as https://api.groq.com/openai/v1 or https://api.anthropic.com/v1. A key is sent over https "
+         "or to the machine itself only.",
+     AT(advisor_provider_config, url)},
+    {.name = "model",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 1,
+     .max = 127,
+     .doc = "The model, as the provider calls it.",
+     AT(advisor_provider_config, model)},
+    {.name = "keySecret",
+     .type = SCHEMA_OBJECT,
+     .object = &secret_ref,
+     .doc = "The Secret that holds the API key. Read again when it changes.",
+     OPT(advisor_provider_config, key_secret)},
+    {.name = "keyFile",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 511,
+     .format = &path_format,
+     .doc = "A file that holds the API key, instead of a Secret. Read again every minute.",
+     AT(advisor_provider_config, key_file)},
+    {.name = "caFile",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 511,
+     .format = &path_format,
+     .doc = "PEM file with the authorities to trust. Default: the system's.",
+     AT(advisor_provider_config, ca_file)},
+    {.name = "timeoutSeconds",
+     .type = SCHEMA_INT32,
+     .fallback = "60",
+     .min = 1,
+     .max = 240,
+     .doc = "Deadline of one attempt, in seconds.",
+     AT(advisor_provider_config, timeout_s)},
+    {.name = "maxTokens",
+     .type = SCHEMA_INT32,
+     .fallback = "600",
+     .min = 64,
+     .max = 8192,
+     .doc = "Cap of an answer, in tokens. A model that reasons first needs more.",
+     AT(advisor_provider_config, max_tokens)},
+    {.name = "maxTokensParameter",
+     .type = SCHEMA_STRING,
+     .fallback = "\"max_tokens\"",
+     .min = 1,
+     .max = 31,
+     .doc =
+         "Name of that cap in the request: max_tokens (Ollama, llama.cpp, Anthropic) or max_completion_tokens (OpenAI, "
+         "Groq).",
+     AT(advisor_provider_config, max_tokens_parameter)},
+    {.name = "structuredOutput",
+     .type = SCHEMA_ENUM,
+     .fallback = "\"JSONSchema\"",
+     .values = structures,
+     .doc =
+         "How the model is held to the answer's form: JSONSchema where the provider has it, ToolCall, or PlainJSON (by "
+         "the instruction alone). It is checked here in every case.",
+     AT(advisor_provider_config, structure)},
+    {.name = "inputPricePerMillionTokens",
+     .type = SCHEMA_QUANTITY,
+     .fallback = "0",
+     .bounds = &price,
+     .doc = "For the metric ai4k8s_advisor_cost_total.",
+     AT(advisor_provider_config, input_price)},
+    {.name = "outputPricePerMillionTokens",
+     .type = SCHEMA_QUANTITY,
+     .fallback = "0",
+     .bounds = &price,
+     .doc = "Likewise.",
+     AT(advisor_provider_config, output_price)},
+};
+
+static bool provider_one_key(const void *self)
+{
+    const struct advisor_provider_config *p = self;
+    return !(p->has_key_secret && p->key_file[0]);
+}
+
+static const struct schema_rule provider_rules[] = {
+    {.cel = "!(has(self.keySecret) && has(self.keyFile))",
+     .message = "and keySecret exclude each other",
+     .path = ".keyFile",
+     .holds = provider_one_key},
+};
+static const struct schema_object provider = SCHEMA_OBJECT_RULED(provider_fields, provider_rules);
+
+/* ---- advisor ---- */
+
+static const struct schema_field provider_item = {.type = SCHEMA_OBJECT, .object = &provider, .doc = "One provider."};
+static const struct schema_field advisor_fields[] = {
+    {.name = "providers",
+     .type = SCHEMA_LIST,
+     .item = &provider_item,
+     .list = SCHEMA_MAP,
+     .key = "name",
+     .max = CONFIG_MAX_PROVIDERS,
+     .doc = "Whom to ask, in this order: the next one is asked when one fails.",
+     LIST(advisor_settings, providers)},
+    {.name = "maxConcurrentCalls",
+     .type = SCHEMA_INT32,
+     .fallback = "4",
+     .min = 1,
+     .max = 64,
+     .doc = "Calls that may be under way at once, in the whole operator.",
+     AT(advisor_settings, max_concurrent_calls)},
+    {.name = "callsPerMinute",
+     .type = SCHEMA_INT32,
+     .fallback = "30",
+     .min = 1,
+     .max = 6000,
+     .doc = "Calls per minute, in the whole operator.",
+     AT(advisor_settings, calls_per_minute)},
+    {.name = "dailyCallBudget",
+     .type = SCHEMA_INT32,
+     .fallback = "0",
+     .max = 1000000,
+     .doc = "Calls that are charged per day (UTC), in the whole operator; 0 is no limit but those of the autoscalers. "
+            "A call "
+            "that failed by the system's fault is not charged.",
+     AT(advisor_settings, daily_call_budget)},
+};
+const struct schema_object config_advisor_schema = SCHEMA_OBJECT_OF(advisor_fields);
+
+/* ---- Alertmanager ---- */
+
+static const struct schema_field alertmanager_fields[] = {
+    {.name = "url",
+     .type = SCHEMA_STRING,
+     .required = true,
+     .min = 8,
+     .max = 511,
+     .format = &url_format,
+     .doc = "URL with its path prefix, such as https://alertmanager.monitoring:9093. Name every one of a cluster of "
+            "Alertmanagers, not a load balancer in front.",
+     AT(alertmanager_config, url)},
+    {.name = "caFile",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 511,
+     .format = &path_format,
+     .doc = "PEM file with the authorities to trust. Default: the system's.",
+     AT(alertmanager_config, ca_file)},
+    {.name = "tokenFile",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 511,
+     .format = &path_format,
+     .doc = "A file with a bearer token.",
+     AT(alertmanager_config, token_file)},
+    {.name = "username",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 127,
+     .doc = "For basic authentication, with passwordFile.",
+     AT(alertmanager_config, username)},
+    {.name = "passwordFile",
+     .type = SCHEMA_STRING,
+     .min = 1,
+     .max = 511,
+     .format = &path_format,
+     .doc = "A file with the password of username.",
+     AT(alertmanager_config, password_file)},
+};
+
+static bool one_authentication(const void *self)
+{
+    const struct alertmanager_config *a = self;
+    return !(a->token_file[0] && a->username[0]);
+}
+
+static bool both_of_basic(const void *self)
+{
+    const struct alertmanager_config *a = self;
+    return !a->username[0] == !a->password_file[0];
+}
+
+static const struct schema_rule alertmanager_rules[] = {
+    {.cel = "!(has(self.tokenFile) && has(self.username))",
+     .message = "and username exclude each other",
+     .path = ".tokenFile",
+     .holds = one_authentication},
+    {.cel = "has(self.username) == has(self.passwordFile)",
+     .message = "is required with username, and only then",
+     .path = ".passwordFile",
+     .holds = both_of_basic},
+};
+const struct schema_object config_alertmanager_schema = SCHEMA_OBJECT_RULED(alertmanager_fields, alertmanager_rules);

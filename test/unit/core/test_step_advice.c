@@ -1,0 +1,258 @@
+/* Advice inside of a decision: what it adds and for how long, what an approval gives back, when it is asked for, and
+ * the words for it. The demand is what it is: more pods only share it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "core/explain.h"
+#include "core/step.h"
+#include "test/support/fake_demand.h"
+
+#define SECOND INT64_C(1000000)
+#define START  (INT64_C(1700006400) * SECOND)
+#define DELTA  3
+#define WINDOW 60
+
+struct world {
+    struct core_spec spec;
+    struct core_state *state;
+    struct core_pod pods[64];
+    struct core_pod_sample samples[64];
+    struct core_plan plan;
+    double demand; /* cores */
+    double predicted;
+    int32_t live;
+    uint64_t approved;
+};
+
+static void world_init(struct world *w, enum advice_mode mode)
+{
+    memset(w, 0, sizeof *w);
+    w->spec = core_spec_default();
+    w->spec.min_replicas = 2;
+    w->spec.max_replicas = 50;
+    w->spec.behavior = true;
+    w->spec.down.stabilization_s = WINDOW;
+    w->spec.advice =
+        (struct advice_config){.mode = mode, .max_replica_delta = DELTA, .min_interval_s = 30, .timeout_s = 240};
+    w->state = core_state_new(&w->spec);
+    w->demand = 2.8; /* at 70 % of a core per pod: 4 */
+    w->predicted = -1;
+    w->live = 4;
+}
+
+static void reload(struct world *w)
+{
+    _cleanup_(buf_done) struct buf b = BUF_INIT(1 << 20);
+    core_state_encode(w->state, &b);
+    core_state_free(w->state);
+    w->state = core_state_decode(&w->spec, b.data, b.len, NULL);
+    assert_non_null(w->state);
+}
+
+/* `advice` NULL: none came. What is to be written is. */
+static const struct core_plan *sync_at(struct world *w, int64_t second, const struct advice *advice)
+{
+    reload(w);
+    int64_t now_us = START + second * SECOND;
+    struct core_observation seen = {.time_us = now_us,
+                                    .spec_replicas = w->live,
+                                    .status_replicas = w->live,
+                                    .pods = w->pods,
+                                    .n_pods = (uint32_t)w->live,
+                                    .n_metrics = 1,
+                                    .metrics = {{.kind = SAMPLE_VALUE, .pods = w->samples}},
+                                    .advice = advice,
+                                    .approved_advice = w->approved};
+    for (int32_t i = 0; i < w->live; i++) {
+        w->pods[i] = (struct core_pod){.phase = CORE_POD_RUNNING,
+                                       .ready = CORE_READY_TRUE,
+                                       .start_us = START - 3600 * SECOND,
+                                       .ready_transition_us = START - 3600 * SECOND};
+        w->samples[i] = (struct core_pod_sample){.present = true,
+                                                 .usage_milli = (int64_t)(w->demand * 1000 / w->live),
+                                                 .request_milli = 1000,
+                                                 .limit_milli = 1000,
+                                                 .time_us = now_us,
+                                                 .window_us = 15 * SECOND};
+    }
+    struct demand *d = core_state_demand(w->state, "cpu");
+    d->trusted = d->usable = w->predicted >= 0;
+    d->quantile = w->predicted;
+    core_step(&w->spec, w->state, &seen, &w->plan);
+    core_explain(&w->spec, &w->plan);
+    if (w->plan.write) {
+        core_applied(&w->spec, w->state, now_us, w->live, w->plan.replicas);
+        w->live = w->plan.replicas;
+    }
+    return &w->plan;
+}
+
+static struct advice advice_for(const struct world *w, int64_t second, int32_t target)
+{
+    return (struct advice){.id = 1 + (uint64_t)second,
+                           .sampled_us = START + second * SECOND,
+                           .need = w->plan.situation.need,
+                           .current = w->live,
+                           .side = w->plan.situation.side,
+                           .target_replicas = target,
+                           .confidence_percent = 90,
+                           .provider = 7};
+}
+
+static const struct core_stage *stage(const struct core_plan *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_stages; i++)
+        if (strcmp(p->stages[i].name, name) == 0)
+            return &p->stages[i];
+    return NULL;
+}
+
+/* One answer of the most hostile advisor costs at most DELTA pods for 300 s and the scale-down window. */
+static void test_worst_cost(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_BOUNDED);
+    (void)sync_at(&w, 0, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_CHANGED);
+    struct advice a = advice_for(&w, 0, INT32_MAX);
+    int64_t cost = 0, last = 0;
+    for (int64_t t = 15; t < 1200; t += 15) {
+        (void)sync_at(&w, t, t == 15 ? &a : NULL);
+        assert_in_range(w.live, 4, 4 + DELTA); /* never a pod too few, for whatever it says */
+        cost += 15 * (w.live - 4);
+        last = w.live > 4 ? t : last;
+    }
+    assert_true(cost > 0 && cost <= DELTA * (300 + WINDOW + 15));
+    assert_true(last <= 15 + 300 + WINDOW);
+    core_state_free(w.state);
+}
+
+/* However often it says it: relative to the need, so that it can't climb. */
+static void test_no_ratchet(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_BOUNDED);
+    (void)sync_at(&w, 0, NULL);
+    for (int64_t t = 15; t < 3600; t += 15) {
+        struct advice a = advice_for(&w, t, 10000);
+        (void)sync_at(&w, t, &a);
+        assert_in_range(w.live, 4, 4 + DELTA);
+    }
+    core_state_free(w.state);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_BOUNDED);
+    (void)sync_at(&w, 0, NULL);
+    assert_null(stage(&w.plan, "Advised"));
+    struct advice a = advice_for(&w, 0, 6);
+    (void)sync_at(&w, 15, &a);
+    assert_int_equal(w.plan.reason, CORE_REASON_ADVISED);
+    assert_string_equal(w.plan.message, "Scaling up 4 -> 6: the advisor asks for 6, where the need is 4.");
+    assert_int_equal(stage(&w.plan, "Advised")->replicas, 6);
+    assert_string_equal(stage(&w.plan, "Advised")->note, "the advisor asks for it");
+    char why[64];
+    core_rescale_reason(&w.spec, &w.plan, why, sizeof why);
+    assert_string_equal(why, "advisor");
+
+    core_state_free(w.state);
+    world_init(&w, ADVICE_OBSERVE);
+    (void)sync_at(&w, 0, NULL);
+    (void)sync_at(&w, 15, &a);
+    assert_int_equal(w.plan.replicas, 4);
+    assert_int_equal(w.plan.advice, ADVICE_OBSERVED);
+    assert_int_equal(stage(&w.plan, "Advised")->replicas, 6);
+    core_state_free(w.state);
+}
+
+/* Predicted pods go when a person said so, through the window, and not below what the metrics need. */
+static void test_approval(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_APPROVAL);
+    w.predicted = 8;
+    (void)sync_at(&w, 0, NULL);
+    assert_int_equal(w.live, 8);
+    (void)sync_at(&w, 15, NULL);
+    struct advice a = advice_for(&w, 15, 1);
+    (void)sync_at(&w, 30, &a);
+    assert_int_equal(w.plan.advice, ADVICE_AWAITS_APPROVAL);
+    assert_int_equal(w.plan.advised, 4);
+    w.approved = a.id + 1; /* of another one */
+    for (int64_t t = 45; t <= 150; t += 15)
+        (void)sync_at(&w, t, NULL);
+    assert_int_equal(w.live, 8);
+    w.approved = a.id;
+    for (int64_t t = 165; t < 150 + WINDOW; t += 15) { /* 8 was needed at 150 */
+        (void)sync_at(&w, t, NULL);
+        assert_int_equal(w.plan.advice, ADVICE_APPLIED);
+        assert_int_equal(w.live, 8);
+    }
+    for (int64_t t = 150 + WINDOW; t < 200 + WINDOW; t += 15)
+        (void)sync_at(&w, t, NULL);
+    assert_int_equal(w.live, 4);
+    /* What was approved ends with that advice. */
+    for (int64_t t = 300; t < 400; t += 15)
+        (void)sync_at(&w, t, NULL);
+    assert_int_equal(w.live, 8);
+    core_state_free(w.state);
+}
+
+/* Nothing is asked, taken or kept where there is no advisor; the state has no byte of it. */
+static void test_off(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_OFF);
+    const struct advice a = {.id = 1, .sampled_us = START, .target_replicas = 40, .confidence_percent = 100};
+    (void)sync_at(&w, 0, &a);
+    (void)sync_at(&w, 15, &a);
+    assert_int_equal(w.live, 4);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE);
+    assert_false(advice_known(core_state_advice(w.state)));
+    core_state_free(w.state);
+}
+
+/* Asked once, then when something is new; not again while the interval runs. */
+static void test_when_it_is_asked(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_BOUNDED);
+    (void)sync_at(&w, 0, NULL);
+    assert_int_equal(w.plan.situation.usage_percent, 100);
+    assert_int_equal(w.plan.situation.need, 4);
+    core_asked(w.state, &w.plan.situation, START);
+    (void)sync_at(&w, 60, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE);
+    w.demand = 5.6;
+    (void)sync_at(&w, 75, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_CHANGED);
+    core_asked(w.state, &w.plan.situation, START + 75 * SECOND);
+    w.demand = 50;
+    (void)sync_at(&w, 90, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE); /* 15 s after */
+    (void)sync_at(&w, 105, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NEAR_MAX);
+    core_state_free(w.state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_worst_cost), cmocka_unit_test(test_no_ratchet), cmocka_unit_test(test_words),
+        cmocka_unit_test(test_approval),   cmocka_unit_test(test_off),        cmocka_unit_test(test_when_it_is_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
