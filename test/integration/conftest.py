@@ -45,6 +45,7 @@ _SHARED = os.environ.get("AI4K8S_TEST_CP") or f"pytest-{_RUN}"
 def pytest_configure(config):
     config.addinivalue_line("markers", "disruptive: has control planes of its own")
     config.addinivalue_line("markers", "long: takes longer than every run may")
+    config.addinivalue_line("markers", "slow: takes minutes, so it is begun first")
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks select
@@ -52,6 +53,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "make_control_plane" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.disruptive)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(tryfirst=True)  # the status counts only if it is set before others report it

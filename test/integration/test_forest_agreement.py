@@ -11,11 +11,14 @@ import os
 import pathlib
 import subprocess
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CHECK = pathlib.Path(os.environ.get("AI4K8S_BUILD") or ROOT / "build-san") / "test" / "forest_check"
 COMPARE = pathlib.Path(__file__).with_name("forest_reference.py")
 
 
+@pytest.mark.slow
 def test_agrees_with_scikit_learn():
     found = subprocess.run([ROOT / "hack/deps", "--reference"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr

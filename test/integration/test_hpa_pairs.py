@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from autoscalers import JSON, autoscaler, condition, get, holds, path
 from support import deployment, eventually, replicas_of, wait_ready
 from traffic import Traffic
@@ -105,6 +107,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.slow
 def test_twenty_pairs(make_control_plane, make_operator):
     assert len(PAIRS) == 20 == len({pair.name for pair in PAIRS})
     plane = make_control_plane(hpa_sync_period="5s")

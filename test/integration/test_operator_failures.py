@@ -48,6 +48,7 @@ def web(plane, load, replicas=3, start=3, **options):
     await_condition(plane.client, "default", "web", "Ready", "True")
 
 
+@pytest.mark.slow
 def test_metrics_server_stopped(plane, load, log, make_operator):
     api = plane.client
     make_operator(plane).start()
@@ -104,6 +105,7 @@ def samples_of(api, name="web"):
     return int(message.split(" from ")[1].split()[0])
 
 
+@pytest.mark.slow
 def test_operator_killed_and_restarted(plane, load, log, make_operator):
     """What its last checkpoint held is there again, nothing is written for the restart, and the time
     without an operator is no data, not zero.

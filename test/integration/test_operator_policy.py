@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from zoneinfo import ZoneInfo
 
 from autoscalers import (autoscaler, await_condition, await_event, await_replicas, condition, create,
@@ -135,6 +138,7 @@ def test_the_metric_of_one_container(api, namespace, operator, traffic):
     assert replicas_of(api, namespace, "ours") == 3
 
 
+@pytest.mark.slow
 def test_few_targets_shrink_within_a_minute(make_control_plane, make_operator):
     """Seven that are idle at once: none in the first minute of an operator, then five, then the others;
     one that has to grow does not wait."""

@@ -10,6 +10,8 @@ import struct
 import subprocess
 import time
 
+import pytest
+
 from autoscalers import (autoscaler, await_condition, await_event, await_replicas, condition,
                          create, events, get, holds, path, scale_writes, touch)
 from support import create_deployment, deployment, eventually, hpa, replicas_of, wait_ready
@@ -29,6 +31,7 @@ def kubectl(control_plane, namespace, *arguments):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_count_as_the_hpa_after_every_step(api, namespace, operator, traffic):
     """Two twins with the same demand, one under the built-in autoscaler. Both lower after 30 s: at
     once would be before the samples show what the last change did, and lower than needed."""
