@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-
-from zoneinfo import ZoneInfo
 
 from autoscalers import (autoscaler, await_condition, await_event, await_replicas, condition, create,
                          get, holds, path, scale_writes, touch)
