@@ -262,6 +262,8 @@ static void attempt(struct call *c)
 
 static void report_attempt(struct call *c, const struct http_result *result)
 {
+    log_trace(c->client->log, "request", LOG_S("method", method_of(c->request.verb)), LOG_S("path", c->request.path),
+              LOG_I("code", result->got_response ? result->status : 0), LOG_I("ms", result->total_us / USEC_PER_MSEC));
     client_report_attempt(&c->client->report,
                           &(struct client_attempt){
                               .method = method_of(c->request.verb),

@@ -19,15 +19,18 @@ static const char doc[] =
     "and by nothing behind it.\v"
     "Output: CSV, one row for each of the input's and in their order, written as they are read:\n"
     "  timestamp,value  as they stand in the file\n"
-    "  score       0 to 1: above 0.8 stranger than everything remembered; 0.7 once before something was as strange,\n"
-    "              0.6 twice, 0.5 three or four times ...; 0.3 of that behind a row that was as strange within the\n"
-    "              last 144; 0 for the first 20 rows\n"
-    "  is_anomaly  1 where the score reaches the threshold: low 0.8, medium 0.5, high 0.35 (--sensitivity)\n"
+    "  score       0 to 1: above 0.8 stranger than everything remembered; 0.7 once\n"
+    "              before something was as strange, 0.6 twice, 0.5 three or four\n"
+    "              times ...; 0.3 of that behind a row that was as strange within\n"
+    "              the last 144; 0 for the first 20 rows\n"
+    "  is_anomaly  1 where the score reaches the threshold: low 0.8, medium 0.5,\n"
+    "              high 0.35 (--sensitivity)\n"
     "  severity    none, low, medium or high\n\n"
     "Examples:\n"
     "  kubectl-ai4k8s anomalies --series last-month.csv > scores.csv\n"
     "  kubectl-ai4k8s anomalies --series last-month.csv -o table\n"
-    "  kubectl-ai4k8s anomalies --series last-month.csv --sensitivity low -o svg > anomalies.svg\n";
+    "  kubectl-ai4k8s anomalies --series last-month.csv --sensitivity low -o svg \\\n"
+    "      > anomalies.svg\n";
 
 enum { KEY_SERIES = 300, KEY_INTERVAL, KEY_HISTORY, KEY_SENSITIVITY };
 
@@ -177,10 +180,7 @@ static int find(struct finding *f)
     (void)anomalies_free(f->anomalies);
     if (result < 0)
         return output_bad_input(&err);
-    if (counts.clipped)
-        output_note("%s:%llu: %llu value%s beyond +-%g taken as that; the detector knows no larger ones", f->file,
-                    (unsigned long long)counts.clipped_line, (unsigned long long)counts.clipped,
-                    counts.clipped == 1 ? " was" : "s were", SERIES_MAX);
+    output_clipped(f->file, counts.clipped, counts.clipped_line, "detector");
     if (counts.filled == 0)
         output_note("%s: no row has a value, so there is nothing to go by", f->file);
     return STATUS_OK;

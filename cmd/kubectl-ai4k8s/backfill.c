@@ -181,6 +181,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
 struct target {
     struct object_meta meta;
     uint32_t interval_s, slots;
+    int64_t history_s; /* what it remembers */
 };
 
 static int find_metric(const struct pa_spec *spec, const char *metric, struct error *err)
@@ -217,6 +218,7 @@ static int read_target(struct cluster *c, const struct backfilling *b, struct ta
         ret->interval_s = b->interval_s ? b->interval_s : (uint32_t)pa->spec.prediction.sample_interval_s;
         ret->slots = MIN((uint32_t)pa->spec.prediction.history_s / ret->interval_s, (uint32_t)PA_BACKFILL_MAX_SAMPLES);
         ret->slots = MAX(ret->slots, 1u);
+        ret->history_s = pa->spec.prediction.history_s;
     }
     json_decref(root);
     free(pa);
@@ -251,6 +253,20 @@ static void take_values(struct samples *s, const double *values, uint32_t n)
     }
 }
 
+/* The operator would take in none of it, and say so without a reason. */
+static int refuse_forgotten(const struct cluster *c, const struct backfilling *b, const struct target *t,
+                            const struct samples *s, struct error *err)
+{
+    int64_t until_us = (s->start_s + (int64_t)s->n * t->interval_s) * USEC_PER_SEC;
+    char until[RFC3339_CAP];
+    if (until_us > cluster_now_us(c) - t->history_s * USEC_PER_SEC)
+        return 0;
+    rfc3339_format(until, until_us);
+    return error_set(err, ERROR_CONFIG,
+                     "%s: it ends at %s, before the %lld h that %s remembers; --end now moves it to where it ends now",
+                     b->series, until, (long long)t->history_s / 3600, b->name);
+}
+
 static int from_file(const struct cluster *c, const struct backfilling *b, const struct target *t, struct samples *ret,
                      struct error *err)
 {
@@ -270,7 +286,7 @@ static int from_file(const struct cluster *c, const struct backfilling *b, const
     int64_t file_end_s = series_file_time_us(&file, file.n) / USEC_PER_SEC;
     ret->start_s = (b->has_end ? grid_floor(end_s(c, b), t->interval_s) : file_end_s) - (int64_t)n * t->interval_s;
     series_file_done(&file);
-    return result;
+    return result == 0 ? refuse_forgotten(c, b, t, ret, err) : result;
 }
 
 static int from_prometheus(struct cluster *c, const struct backfilling *b, const struct target *t, struct samples *ret,

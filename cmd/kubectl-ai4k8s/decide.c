@@ -12,19 +12,20 @@ static const char doc[] =
     "Decides as the operator would: reads one observation per line from standard input and answers each with one line, "
     "at "
     "once. Its answers are taken as applied, the next observation says what came of it.\v"
-    "Observation:\n"
-    "  {\"time\":\"2024-05-01T00:00:00Z\",\"replicas\":4,\"readyReplicas\":4,\"metrics\":{\"cpu\":1.25}}\n"
-    "  metrics are totals over all pods, by their names in the spec; null or absent is no data. Optional:\n"
-    "  \"error\":[\"cpu\"] (its query failed), \"podRequest\":{\"cpu\":0.5}, \"warmup\":true (history, not "
-    "answered).\n\n"
-    "Answer:\n"
-    "  {\"replicas\":5,\"proposals\":{\"reactive\":4,\"predicted\":5,\"scheduled\":null,\"advisor\":null},\n"
-    "   \"reason\":\"ForecastAboveCapacity\",\"limits\":[]}\n"
-    "  or {\"error\":\"line 7: ...\"} for a line that is not understood; it changes nothing. docs/decisions.md has "
-    "all\n"
-    "  reasons and limits.\n\n"
+    "Observation, one line:\n"
+    "  {\"time\":\"2024-05-01T00:00:00Z\",\"replicas\":4,\"readyReplicas\":4,\n"
+    "   \"metrics\":{\"cpu\":1.25}}\n"
+    "  metrics are totals over all pods, by their names in the spec; null or absent\n"
+    "  is no data. Optional: \"error\":[\"cpu\"] (its query failed),\n"
+    "  \"podRequest\":{\"cpu\":0.5}, \"warmup\":true (history, not answered).\n\n"
+    "Answer, one line:\n"
+    "  {\"replicas\":5,\"proposals\":{\"reactive\":4,\"predicted\":5,\"scheduled\":null,\n"
+    "   \"advisor\":null},\"reason\":\"ForecastAboveCapacity\",\"limits\":[]}\n"
+    "  or {\"error\":\"line 7: ...\"} for a line that is not understood; it changes\n"
+    "  nothing. docs/decisions.md has all reasons and limits.\n\n"
     "Examples:\n"
-    "  kubectl-ai4k8s decide --spec pa.yaml --pod-request cpu=500m < observations.jsonl\n"
+    "  kubectl-ai4k8s decide --spec pa.yaml --pod-request cpu=500m \\\n"
+    "      < observations.jsonl\n"
     "  my-simulator | kubectl-ai4k8s decide --spec pa.yaml > answers.jsonl\n";
 
 enum { KEY_SPEC = 300, KEY_POD_REQUEST };
@@ -95,7 +96,7 @@ static int converse(struct decide *d)
         else
             result = decide_line(d, number, buf_str(&line), line.len, &out, &err);
         output_text(&out);
-        taken = fflush(stdout) == 0;
+        taken = output_flush();
     }
     buf_done(&line);
     buf_done(&out);

@@ -72,7 +72,10 @@ static void write_stages(const struct shown *s, struct buf *out)
         struct buf bar = BUF_INIT(1024);
         plot_text_bar(d->stages[i].replicas, most, BAR_WIDTH, &bar);
         table_cell(t, "%s", d->stages[i].name);
-        table_cell(t, "%d", d->stages[i].replicas);
+        if (d->stages[i].replicas < 0) /* it has no answer, and says why */
+            table_cell(t, "-");
+        else
+            table_cell(t, "%d", d->stages[i].replicas);
         table_cell(t, "%s", buf_str(&bar));
         table_cell(t, "%s", d->stages[i].note);
         buf_done(&bar);

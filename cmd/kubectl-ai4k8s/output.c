@@ -3,6 +3,8 @@
 
 #include "command.h"
 
+#include "core/series.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,18 +37,41 @@ void output_note(const char *fmt, ...)
     va_end(args);
 }
 
+void output_clipped(const char *file, uint64_t n, uint64_t line, const char *model)
+{
+    if (n)
+        output_note("%s:%llu: %llu value%s beyond +-%g and taken as that; the %s knows no larger ones", file,
+                    (unsigned long long)line, (unsigned long long)n, n == 1 ? " was" : "s were", SERIES_MAX, model);
+}
+
+/* Right behind the write that failed, for errno tells its cause no longer than that. */
+static void tell_write_error(void)
+{
+    if (errno != EPIPE) /* a reader such as `head` that has enough is no news */
+        (void)fprintf(stderr, "kubectl-ai4k8s: writing standard output: %s\n", strerrordesc_np(errno));
+}
+
 void output_text(const struct buf *text)
 {
-    (void)fwrite(buf_str(text), 1, text->len, stdout);
+    if (ferror(stdout)) /* has been told; more would only follow what is missing */
+        return;
+    if (fwrite(buf_str(text), 1, text->len, stdout) < text->len)
+        tell_write_error();
+}
+
+bool output_flush(void)
+{
+    if (ferror(stdout))
+        return false;
+    if (fflush(stdout) == 0)
+        return true;
+    tell_write_error();
+    return false;
 }
 
 int output_end(int status)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    if (errno != EPIPE) /* a reader such as `head` that has enough is no news */
-        (void)fprintf(stderr, "kubectl-ai4k8s: writing standard output: %s\n", strerrordesc_np(errno));
-    return status == STATUS_OK ? STATUS_FAILED : status;
+    return output_flush() || status != STATUS_OK ? status : STATUS_FAILED;
 }
 
 bool output_is_terminal(void)

@@ -15,9 +15,15 @@ int output_bad_input(const struct error *err);
 /* A remark on standard error. */
 void output_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
-/* Writes all of it to standard output. */
+/* Remarks that `n` values of a series, the first of them in `line`, were out of the range of `model`; if any. */
+void output_clipped(const char *file, uint64_t n, uint64_t line, const char *model);
+
+/* Writes all of it to standard output; where that fails, says why, once. Behind a failure nothing is written any more.
+ */
 void output_text(const struct buf *text);
-/* At the very end: `status`, or STATUS_FAILED with a message when standard output could not take everything. */
+/* What is buffered goes out. False: not everything written so far has. */
+bool output_flush(void);
+/* At the very end: `status`, or STATUS_FAILED when standard output could not take everything. */
 int output_end(int status);
 
 bool output_is_terminal(void); /* standard output */

@@ -110,10 +110,7 @@ int series_options_read(const struct series_options *o, unsigned i, struct serie
     struct error err = ERROR_INIT;
     if (series_file_read(o->files[i], &o->file, ret, &err) < 0)
         return output_bad_input(&err);
-    if (ret->clipped)
-        output_note("%s:%llu: %llu value%s beyond +-%g taken as that; the model knows no larger ones", o->files[i],
-                    (unsigned long long)ret->clipped_line, (unsigned long long)ret->clipped,
-                    ret->clipped == 1 ? " was" : "s were", SERIES_MAX);
+    output_clipped(o->files[i], ret->clipped, ret->clipped_line, "model");
     if (ret->filled == 0)
         output_note("%s: no row has a value, so there is nothing to go by", o->files[i]);
     return STATUS_OK;

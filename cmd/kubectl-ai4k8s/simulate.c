@@ -21,8 +21,10 @@ static const char doc[] =
     "the count, and the mean utilisation.\n\n"
     "Examples:\n"
     "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml\n"
-    "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml --startup 240..300 --pod-capacity 500m\n"
-    "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml -o svg > worst-day.svg\n\n"
+    "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml \\\n"
+    "      --startup 240..300 --pod-capacity 500m\n"
+    "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml -o svg \\\n"
+    "      > worst-day.svg\n\n"
     "JSON: {\"trace\",\"ai4k8s\",\"hpa\",\"frontier\",\"hpaAtSameCost\",\"oracle\",...}; docs/offline.md has it all.\n";
 
 enum {
@@ -309,6 +311,7 @@ int command_simulate(int argc, char **argv)
         return output_bad_input(&err);
     int result = trace_read(s.trace, &trace, &err);
     if (result >= 0) {
+        output_clipped(s.trace, trace.clipped, trace.clipped_line, "model");
         result = play(&s, &spec.core, &trace, &err);
         trace_done(&trace);
     }

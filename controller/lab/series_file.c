@@ -107,17 +107,23 @@ static void close_open(struct reader *r)
     r->count = 0;
 }
 
+static const char *what_to_do(const struct series_file_options *o)
+{
+    if (o->too_long)
+        return o->too_long;
+    return o->grid == SERIES_FROM_FIRST ? "choose a larger --interval, or --rows to count rows instead of time"
+                                        : "choose a larger --interval";
+}
+
 /* Opens slot `slot`; those that are skipped are no data. */
 static int open_slot(struct reader *r, int64_t slot, struct error *err)
 {
     struct series_file *out = r->out;
     if (slot >= SERIES_FILE_MAX_SLOTS)
-        return error_set(
-            err, ERROR_LIMIT,
-            "%s:%llu: more than %u slots of %u s since the first row; is the time right? Otherwise choose a larger "
-            "--interval%s",
-            r->name, (unsigned long long)r->line, SERIES_FILE_MAX_SLOTS, out->interval_s,
-            r->options->grid == SERIES_FROM_FIRST ? ", or --rows to count rows instead of time" : "");
+        return error_set(err, ERROR_LIMIT,
+                         "%s:%llu: more than %u slots of %u s since the first row; is the time right? Otherwise %s",
+                         r->name, (unsigned long long)r->line, SERIES_FILE_MAX_SLOTS, out->interval_s,
+                         what_to_do(r->options));
     close_open(r);
     while (r->cap <= slot) {
         r->cap = r->cap ? 2 * r->cap : 4096;

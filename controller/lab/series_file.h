@@ -24,6 +24,7 @@ enum series_grid {
 struct series_file_options {
     uint32_t interval_s; /* 10..3600 */
     enum series_grid grid;
+    const char *too_long; /* what to do when there are too many slots; NULL: --interval and --rows */
 };
 
 struct series_file {

@@ -77,7 +77,8 @@ void trace_make(struct trace *ret, const double *values, uint32_t n, uint32_t in
 
 int trace_read(const char *path, struct trace *ret, struct error *err)
 {
-    static const struct series_file_options options = {.interval_s = TRACE_TICK_S, .grid = SERIES_FROM_FIRST};
+    static const struct series_file_options options = {
+        .interval_s = TRACE_TICK_S, .grid = SERIES_FROM_FIRST, .too_long = "cut the file into pieces of two years"};
     struct series_file s;
     if (series_file_read(path, &options, &s, err) < 0)
         return -1;
@@ -86,11 +87,16 @@ int trace_read(const char *path, struct trace *ret, struct error *err)
         result = error_set(err, ERROR_PARSE, "%s: no row has a value, so there is nothing to serve", path);
     else if (s.negative)
         result =
-            error_set(err, ERROR_PARSE, "%s:%llu: the demand is below 0", path, (unsigned long long)s.negative_line);
+            error_set(err, ERROR_PARSE, "%s:%llu: the demand is below 0; leave the value empty where there is no data",
+                      path, (unsigned long long)s.negative_line);
     else if (s.n > TRACE_MAX_TICKS)
-        result = error_set(err, ERROR_LIMIT, "%s: it covers more than two years; cut it into pieces", path);
+        result = error_set(err, ERROR_LIMIT, "%s: it covers more than two years; cut the file into pieces", path);
     else
         make(ret, s.value, s.n, (uint32_t)MIN(MAX(s.usual_spacing_us / USEC_PER_SEC, TRACE_TICK_S), 86400), s.start_us);
+    if (result == 0) {
+        ret->clipped = s.clipped;
+        ret->clipped_line = s.clipped_line;
+    }
     series_file_done(&s);
     return result;
 }

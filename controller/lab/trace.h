@@ -14,8 +14,9 @@ struct trace {
     double *demand; /* [n], >= 0, finite */
     uint32_t n;
     int64_t start_us;
-    uint32_t interval_s; /* the usual time between two rows */
-    double high;         /* the 99.9 % quantile of the rows */
+    uint32_t interval_s;            /* the usual time between two rows */
+    double high;                    /* the 99.9 % quantile of the rows */
+    uint64_t clipped, clipped_line; /* of the file: as in struct series_file */
 };
 
 /* 0, or -1: what series_file_read() says, and ERROR_PARSE where a demand is negative or there is none. */

@@ -260,7 +260,9 @@ def test_a_metric_that_saturates_stops_an_hpa_near_the_limit(tmp_path, spec):
     ("t,v\n0,1\n300,-1\n600,1\n", ":3: ", "below 0"),
     ("t,v\n0,\n300,\n", ": ", "no row has a value"),
     ("t,v\n0,1\nnonsense\n", ":3: ", "two columns"),
-    ("t,v\n0,0\n300,0\n86400000,0\n", ": ", "two years"),
+    ("t,v\n0,0\n300,0\n86400000,0\n", ": ", "two years; cut the file"),
+    ("t,v\n0,1\n300,-1\n", ":3: ", "leave the value empty"),
+    ("t,v\n0,1\n864000000,1\n", ":3: ", "is the time right? Otherwise cut the file into pieces of two years"),
     ("t,v\n" + "".join(f"{i * 300},0\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n0,1\n", " ", "shorter --warmup"),
 ])

@@ -19,7 +19,7 @@ BUILD = pathlib.Path(os.environ.get("AI4K8S_BUILD") or ROOT / "build-san")
 PROGRAM = BUILD / "kubectl-ai4k8s"
 NASA = ROOT / "test/data/nasa_jul95.csv"
 GOOGLE = ROOT / "test/data/google19_cpu.csv"
-COMMANDS = ["status", "explain", "pause", "resume", "backfill", "forecast", "backtest", "anomalies", "simulate", "decide"]
+COMMANDS = ["status", "explain", "pause", "resume", "backfill", "advise", "approve", "forecast", "backtest", "anomalies", "simulate", "decide"]
 LEVELS = ["0.025", "0.05", "0.1", "0.5", "0.9", "0.95", "0.975"]
 
 
@@ -56,6 +56,17 @@ def test_each_command_has_help_with_an_example(command):
     assert answer.returncode == 0 and answer.stderr == ""
     assert re.search(r"^Examples?:\n  kubectl.ai4k8s " + command, answer.stdout, re.M)
     assert run("help", command).stdout == answer.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_can_be_copied(command):
+    """The library that prints help breaks long lines, also those of examples."""
+    text = run(command, "--help").stdout
+    lines = re.search(r"^Examples?:\n((?:.+\n)+)", text, re.M)[1].splitlines()
+    for before, line in zip([""] + lines, lines):
+        start = "      " if before.endswith("\\") else "  "
+        assert re.match(start + r"\S", line) and len(line) < 80, line
+    assert not lines[-1].endswith("\\")
 
 
 def test_version():
@@ -134,7 +145,7 @@ def test_nothing_but_no_data(tmp_path):
 def test_huge_values_are_clipped_with_a_word(tmp_path):
     path = series(tmp_path / "huge.csv", [1, 2, "1e308", 2, "-1e308"] * 10)
     answer = run("forecast", "--series", path, "-o", "jsonl")
-    assert answer.returncode == 0 and f"{path}:4: 20 values were beyond" in answer.stderr
+    assert answer.returncode == 0 and f"{path}:4: 20 values were beyond +-1e+30 and taken" in answer.stderr
     check_line(json.loads(answer.stdout), 72)
 
 
@@ -158,6 +169,22 @@ def test_output_that_nobody_takes():
         answer = subprocess.run([PROGRAM, "forecast", "--series", NASA], stdout=full,
                                 stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert answer.returncode == 1 and "standard output" in answer.stderr
+
+
+@pytest.mark.parametrize("command", [["forecast", "--every", "8", "--series"], ["anomalies"], ["backtest"]])
+def test_why_output_is_not_taken(command):
+    """However much of it there is; and one who has enough, such as `head`, is no news."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        answer = subprocess.run([PROGRAM, *command, NASA], stdout=full, stderr=subprocess.PIPE, text=True,
+                                timeout=100, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr == "kubectl-ai4k8s: writing standard output: No space left on device\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer = subprocess.run([PROGRAM, *command, NASA], stdout=writer, stderr=subprocess.PIPE, text=True,
+                            timeout=100, check=False)
+    os.close(writer)
+    assert answer.returncode == 1 and answer.stderr == ""
 
 
 # ---- forecast ----

@@ -124,6 +124,7 @@ def test_explain_before_a_decision(namespace, plugin, idle):
     ("t,v\n0,1\n10,-1\n", 2, ":3: demand can't be negative"),
     ("t,v\n0,\n10,NaN\n", 2, "no row has a value"),
     ("t,v\n10,1\n0,1\n", 2, ":3: time runs backward"),
+    ("t,v\n0,1\n10,1\n", 2, "--end now moves it"),
     (None, 1, "No such file"),
 ])
 def test_backfill_refuses_bad_series(api, namespace, plugin, idle, tmp_path, text, status, word):
@@ -303,8 +304,8 @@ def test_backfill_that_nobody_takes_in(api, namespace, plugin, idle, series):
     assert answer.returncode == 1 and told["outcome"] == "Waiting", answer
     assert "is it running, and is the autoscaler Ready?" in told["message"]
     assert api.exists(path(namespace, "web-backfill", CHECKPOINTS)), "it stays for later"
-    again = plugin("backfill", idle, "-n", namespace, "--series", series, "--wait=false",
-                   "-o", "json")
+    again = plugin("backfill", idle, "-n", namespace, "--series", series, "--end", "now",
+                   "--wait=false", "-o", "json")
     assert again.returncode == 0 and json.loads(again.stdout)["outcome"] == "Left"
 
 

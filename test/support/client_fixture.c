@@ -39,7 +39,7 @@ int fixture_set_up(void **state)
         .metrics = f->metrics,
         .rng = &f->rng,
         .log = log_new(
-            &(struct log_config){.fd = f->log_fd, .format = LOG_JSON, .level = LOG_DEBUG, .clock = &f->clock.clock}),
+            &(struct log_config){.fd = f->log_fd, .format = LOG_JSON, .level = LOG_TRACE, .clock = &f->clock.clock}),
     };
     (void)snprintf(f->dir, sizeof(f->dir), "/tmp/test_client.XXXXXX");
     assert_non_null(mkdtemp(f->dir));

@@ -368,6 +368,8 @@ static void test_server_down(void **state)
     char *log = logged(f);
     assert_int_equal(count_in(log, "the API server does not answer"), 1);
     assert_int_equal(count_in(log, "the API server answers again"), 1);
+    assert_true(count_in(log, "\"msg\":\"request\"") >= 4); /* each attempt, also one without an answer */
+    assert_int_equal(count_in(log, "\"code\":200,\"ms\":"), 2);
     free(log);
 }
 
