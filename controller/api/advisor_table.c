@@ -55,7 +55,8 @@ static const struct schema_field advisor_fields[] = {
      OPT(pa_advisor, daily_call_budget)},
 };
 static const struct schema_rule advisor_rules[] = {
-    {.cel = "!(self.mode in ['Bounded', 'Approval']) || has(self.maxReplicaDelta)",
+    /* It looks at the number in every mode, so that 2.0 is refused in every mode. */
+    {.cel = "has(self.maxReplicaDelta) ? self.maxReplicaDelta >= 1 : !(self.mode in ['Bounded', 'Approval'])",
      .message = "is required in modes Bounded and Approval",
      .path = ".maxReplicaDelta",
      .holds = pa_advisor_is_bounded},

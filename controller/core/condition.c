@@ -1,7 +1,6 @@
 /* The conditions of an HPA, and ours; see condition.h. */
 #include "core/condition.h"
 
-#include "core/explain.h"
 #include "core/words.h"
 
 static void condition(struct core_condition *out, bool status, const char *reason, const char *message)

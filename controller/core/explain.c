@@ -33,16 +33,7 @@ static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
                                           [CORE_METRIC_STALE] = "Stale",
                                           [CORE_METRIC_MISSING] = "Missing",
                                           [CORE_METRIC_FALLBACK] = "Fallback"};
-static const char *const problem_texts[] = {
-    [CORE_PROBLEM_NONE] = "no problem",
-    [CORE_PROBLEM_QUERY] = "the query failed",
-    [CORE_PROBLEM_EMPTY] = "no metrics returned",
-    [CORE_PROBLEM_STALE] = "all samples are too old",
-    [CORE_PROBLEM_NO_PODS] = "the target has no pods",
-    [CORE_PROBLEM_NOT_READY] = "no ready pod has a sample",
-    [CORE_PROBLEM_NO_REQUEST] = "a container has no request for it",
-    [CORE_PROBLEM_ZERO_REQUEST] = "the pods' requests are 0",
-};
+
 /* Of advice that is looked at; what is expired or does not fit has no stage. */
 static const char *const advice_texts[ADVICE_N_OUTCOMES] = {
     [ADVICE_NONE] = "there is none",
@@ -72,11 +63,6 @@ const char *core_reason_name(enum core_reason reason)
 const char *core_metric_state_name(enum core_metric_state state)
 {
     return state_names[state];
-}
-
-const char *core_problem_text(enum core_problem problem)
-{
-    return problem_texts[problem];
 }
 
 const char *core_limit_name(enum core_limit limit)

@@ -5,7 +5,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/explain.h"
+static const char *const problem_texts[] = {
+    [CORE_PROBLEM_NONE] = "no problem",
+    [CORE_PROBLEM_QUERY] = "the query failed",
+    [CORE_PROBLEM_EMPTY] = "no metrics returned",
+    [CORE_PROBLEM_STALE] = "all samples are too old",
+    [CORE_PROBLEM_NO_PODS] = "the target has no pods",
+    [CORE_PROBLEM_NOT_READY] = "no ready pod has a sample",
+    [CORE_PROBLEM_NO_REQUEST] = "a container has no request for it",
+    [CORE_PROBLEM_ZERO_REQUEST] = "the pods' requests are 0",
+};
+
+const char *core_problem_text(enum core_problem problem)
+{
+    return problem_texts[problem];
+}
 
 void say(struct text *t, const char *fmt, ...)
 {

@@ -19,6 +19,7 @@ void say_metric(struct text *t, const struct core_spec *spec, const struct core_
 void say_forecast(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i);
 void say_outage(struct text *t, const struct core_spec *spec, const struct core_plan *plan, uint32_t i);
 
+const char *core_problem_text(enum core_problem problem);  /* "no ready pod has a sample" ... */
 uint32_t fallen_back_metric(const struct core_plan *plan); /* whose fallback counts */
 
 #endif

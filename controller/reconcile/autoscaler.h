@@ -45,6 +45,9 @@ struct reconciler {
     struct tz_cache *zones; /* of the schedules; specs borrow from it */
     struct shrink shrink;
     struct workqueue *queue;
+    /* A sync is over: schedules the next one. `again_us` < 0: at the next due time. After the last write of a process
+     * that ends: goes on to the checkpoints. */
+    void (*sync_done)(struct autoscaler *a, int64_t again_us);
     struct map records;       /* key -> struct autoscaler */
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
     struct loop_timer look;   /* for sync of the caches, and housekeeping */
@@ -169,15 +172,13 @@ void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
-/* reconciler.c: the sync is over; schedules the next one. `again_us` < 0: at the next due time. The last write of a
- * process that ends: goes on to the checkpoints. */
-void reconciler_sync_done(struct autoscaler *a, int64_t again_us);
 
 /* report.c: status, conditions, events and metrics of the finding and the plan in `work`. False: too many statuses wait
  * for their turn; the next report tells it. */
 bool report_sync(struct autoscaler *a);
 void report_done(struct autoscaler *a); /* forgets its metrics */
 
+/* autoscaler.c: borrow from the object */
 struct target_ref autoscaler_target(const struct autoscaler *a);
 struct object_ref autoscaler_object(const struct autoscaler *a);
 

@@ -18,22 +18,6 @@
 #define USAGE_INTERVAL_US (15 * USEC_PER_SEC)
 #define LAST_WRITES_US    (4 * USEC_PER_SEC) /* the time limit of a fenced write (client.h) */
 
-struct target_ref autoscaler_target(const struct autoscaler *a)
-{
-    const struct pa_object_target *ref = &a->in_force->target;
-    return (struct target_ref){.api_version = ref->api_version,
-                               .kind = ref->kind,
-                               .namespace_ = a->pa->object.meta.namespace_,
-                               .name = ref->name};
-}
-
-struct object_ref autoscaler_object(const struct autoscaler *a)
-{
-    const struct object_meta *m = &a->pa->object.meta;
-    return (struct object_ref){
-        .api_version = PA_API_VERSION, .kind = PA_KIND, .namespace_ = m->namespace_, .name = m->name, .uid = m->uid};
-}
-
 /* ---- records ---- */
 
 static void record_free(void *value)
@@ -260,7 +244,7 @@ static void process(void *data, const char *key)
 
 static void save_when_written(struct reconciler *r);
 
-void reconciler_sync_done(struct autoscaler *a, int64_t again_us)
+static void sync_done(struct autoscaler *a, int64_t again_us)
 {
     struct reconciler *r = a->r;
     int64_t now = loop_now_us(r->loop), period = (int64_t)a->work->spec.sync_period_s * USEC_PER_SEC;
@@ -454,6 +438,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     map_init(&r->records, record_free);
     list_init(&r->waiting);
     owners_init(&r->owners);
+    r->sync_done = sync_done;
     shrink_init(&r->shrink, (uint32_t)config->config->shrinks_per_minute);
     r->zones = tz_cache_new(NULL);
     loop_timer_init(&r->look, r->loop, LOOP_NORMAL, look, r);

@@ -23,7 +23,7 @@
 static void finish(struct autoscaler *a, int64_t again_us)
 {
     (void)report_sync(a); /* what is not taken is told at the next sync */
-    reconciler_sync_done(a, again_us);
+    a->r->sync_done(a, again_us);
     free(TAKE_PTR(a->work));
 }
 

@@ -17,6 +17,7 @@
 #include "core/condition.h"
 #include "core/explain.h"
 #include "core/step.h"
+#include "core/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -192,6 +192,7 @@ def test_numbers_and_nulls_one_by_one(api, namespace, schema):
                      "trustedScaleDownStabilizationSeconds": 60},
       "schedules": [{"name": "day", "timeZone": "Europe/Berlin", "start": "0 8 * * mon-fri", "end": "0 18 * * *",
                      "minReplicas": 5}],
+      "anomaly": {"mode": "HoldScaleDown", "sensitivity": "High"},
       "advisor": {"mode": "Bounded", "maxReplicaDelta": 2, "timeoutSeconds": 120, "minIntervalSeconds": 60,
                   "cacheTTLSeconds": 300, "dailyCallBudget": 500}}""")
     missing = {f for f in schema["properties"]} - whole.keys()
