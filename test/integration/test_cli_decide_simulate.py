@@ -279,8 +279,8 @@ def test_the_table_and_the_plot(tmp_path, spec):
     assert table[0] == "wave: 1 days from 1970-01-03T00:00:00Z, after 2 of warm-up"
     assert [row.split("  ")[0] for row in table[5:8]] == ["AI4K8s", "HPA, same target", "HPA at the same cost"]
     assert sum(row.startswith("HPA  ") for row in table) == 12
-    for startup, title in [("60..120", "highest demand"), ("1700..1800", "HPA's greatest shortage")]:
-        drawing = run(*arguments, "--startup", startup, "-o", "svg")
+    for capacity, title in [("2", "highest demand"), ("0.01", "HPA's greatest shortage")]:
+        drawing = run(*arguments, "--pod-capacity", capacity, "-o", "svg")
         root = xml.etree.ElementTree.fromstring(drawing.stdout)
         words = "".join(root.itertext())
         assert f"wave: the day of the {title}" in words
