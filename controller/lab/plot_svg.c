@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define WIDTH        960
 #define LEFT         64.0
@@ -136,14 +137,18 @@ static void draw_line(const struct frame *f, const struct plot_item *item, bool 
 static void draw_area(const struct frame *f, const struct plot_item *item, struct buf *out)
 {
     (void)buf_printf(out, "<path class=\"%s\" d=\"", classes[item->role]);
-    for (uint32_t i = 0; i < item->n; i++)
-        if (isfinite(item->y[i]) && isfinite(item->upper[i]))
-            (void)buf_printf(out, "%s%.1f %.1f", i ? "L" : "M", x_of(f, (double)item->first + i + 0.5),
-                             y_of(f, item->upper[i]));
+    bool open = false;
+    for (uint32_t i = 0; i < item->n; i++) {
+        if (!isfinite(item->y[i]) || !isfinite(item->upper[i]))
+            continue;
+        (void)buf_printf(out, "%s%.1f %.1f", open ? "L" : "M", x_of(f, (double)item->first + i + 0.5),
+                         y_of(f, item->upper[i]));
+        open = true;
+    }
     for (uint32_t i = item->n; i-- > 0;)
         if (isfinite(item->y[i]) && isfinite(item->upper[i]))
             (void)buf_printf(out, "L%.1f %.1f", x_of(f, (double)item->first + i + 0.5), y_of(f, item->y[i]));
-    (void)buf_puts(out, "Z\"/>\n");
+    (void)buf_puts(out, open ? "Z\"/>\n" : "\"/>\n");
 }
 
 /* Steps down to the axis, one shape for each stretch that is not empty. */
@@ -198,12 +203,27 @@ static void draw_item(const struct frame *f, const struct plot_item *item, struc
         draw_line(f, item, item->role == PLOT_REPLICAS || item->role == PLOT_BASELINE, out);
 }
 
+/* About how wide a label is, by the wider ones of the fonts in use. */
+static double label_width(const char *s)
+{
+    double width = 0;
+    for (; *s; s++) {
+        if (strchr("iljtf.,:;'|!()[] ", *s))
+            width += 4.4;
+        else if (strchr("mwMW%", *s))
+            width += 11.6;
+        else
+            width += (unsigned char)*s >= 'A' && *s <= 'Z' ? 8.4 : 7.5;
+    }
+    return width;
+}
+
 static void draw_legend(const struct frame *f, const struct plot_panel *panel, struct buf *out)
 {
     double x = WIDTH - RIGHT, y = f->top - 12;
     for (unsigned i = panel->n_items; i-- > 0;) {
         const struct plot_item *item = &panel->items[i];
-        x -= 6.3 * (double)__builtin_strlen(item->label) + 6;
+        x -= label_width(item->label);
         svg_text(out, x, y + 4, "start", "label", item->label);
         x -= 26;
         if (is_dots(item->role))

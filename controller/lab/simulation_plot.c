@@ -16,6 +16,7 @@ enum line { DEMAND, FORECAST, OWN, HPA, OWN_SHORT, HPA_SHORT, OWN_PODS, HPA_PODS
 
 struct day {
     uint32_t first, slots;
+    bool any_short; /* something was not served */
     double *y[LINES];
 };
 
@@ -78,8 +79,10 @@ static struct day make_day(const struct simulation *s)
     d.slots = MAX(MIN(DAY_TICKS, s->world.trace->n - d.first) / SLOT_TICKS, 1u);
     for (unsigned k = 0; k < LINES; k++)
         d.y[k] = xcalloc(d.slots, sizeof *d.y[k]);
-    for (uint32_t i = 0; i < d.slots; i++)
+    for (uint32_t i = 0; i < d.slots; i++) {
         fill_slot(s, &d, i);
+        d.any_short |= d.y[OWN_SHORT][i] > 0 || d.y[HPA_SHORT][i] > 0;
+    }
     return d;
 }
 
@@ -90,18 +93,21 @@ static void add(struct plot_panel *p, const struct day *d, enum plot_role role, 
 
 static void fill_panels(const struct simulation *s, const struct day *d, const char *forecast, struct plot *p)
 {
-    struct plot_panel *demand = &p->panels[0], *missing = &p->panels[1], *pods = &p->panels[2];
-    p->n_panels = 3;
+    struct plot_panel *demand = &p->panels[p->n_panels++];
     demand->title = "demand, and what ready pods can serve";
     if (s->compared)
         add(demand, d, PLOT_BASELINE, "HPA", HPA);
     add(demand, d, PLOT_REPLICAS, "AI4K8s", OWN);
     add(demand, d, PLOT_FORECAST, forecast, FORECAST);
     add(demand, d, PLOT_OBSERVED, "demand", DEMAND);
-    missing->title = "unserved";
-    if (s->compared)
-        add(missing, d, PLOT_BASELINE_AREA, "HPA", HPA_SHORT);
-    add(missing, d, PLOT_REPLICAS_AREA, "AI4K8s", OWN_SHORT);
+    if (d->any_short) {
+        struct plot_panel *missing = &p->panels[p->n_panels++];
+        missing->title = "unserved";
+        if (s->compared)
+            add(missing, d, PLOT_BASELINE_AREA, "HPA", HPA_SHORT);
+        add(missing, d, PLOT_REPLICAS_AREA, "AI4K8s", OWN_SHORT);
+    }
+    struct plot_panel *pods = &p->panels[p->n_panels++];
     pods->title = "pods, ready or not";
     if (s->compared)
         add(pods, d, PLOT_BASELINE, "HPA", HPA_PODS);
@@ -123,8 +129,9 @@ void simulation_view_svg(const struct simulation_view *v, struct buf *out)
         (void)snprintf(subtitle + at, sizeof subtitle - (size_t)at,
                        "; HPA at the same target %.4g min with %.0f; HPA at the same pod-hours %.4g min",
                        s->hpa.score.under_provisioned_min, s->hpa.score.pod_hours, s->match.under_provisioned_min);
-    (void)snprintf(title, sizeof title, "%.80s: the day of %s greatest shortage, pods that start in %u to %u s", name,
-                   s->compared ? "the HPA's" : "our", s->world.startup_min_s, s->world.startup_max_s);
+    const char *what = !d.any_short ? "highest demand" : s->compared ? "HPA's greatest shortage" : "greatest shortage";
+    (void)snprintf(title, sizeof title, "%.80s: the day of the %s, pods that start in %u to %u s", name, what,
+                   s->world.startup_min_s, s->world.startup_max_s);
     struct plot plot = {.title = title,
                         .subtitle = subtitle,
                         .start_us = s->world.trace->start_us + (int64_t)d.first * TRACE_TICK_S * 1000000,

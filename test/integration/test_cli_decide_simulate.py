@@ -281,12 +281,15 @@ def test_the_table_and_the_plot(tmp_path, spec):
     assert table[0] == "wave: 1 days from 1970-01-03T00:00:00Z, after 2 of warm-up"
     assert [row.split("  ")[0] for row in table[5:8]] == ["AI4K8s", "HPA, same target", "HPA at the same cost"]
     assert sum(row.startswith("HPA  ") for row in table) == 12
-    drawing = run(*arguments, "-o", "svg")
-    root = xml.etree.ElementTree.fromstring(drawing.stdout)
-    words = "".join(root.itertext())
-    assert "demand, and what ready pods can serve" in words and "unserved" in words and "pods, ready or not" in words
-    width = float(root.get("width"))
-    assert all(0 <= float(t.get("x")) <= width for t in root.iter("{http://www.w3.org/2000/svg}text"))
+    for capacity, title in [("2", "highest demand"), ("0.01", "HPA's greatest shortage")]:
+        drawing = run(*arguments, "--pod-capacity", capacity, "-o", "svg")
+        root = xml.etree.ElementTree.fromstring(drawing.stdout)
+        words = "".join(root.itertext())
+        assert f"wave: the day of the {title}" in words
+        assert "demand, and what ready pods can serve" in words and "pods, ready or not" in words
+        assert ("unserved" in words) == ("shortage" in title)  # a panel that would be empty is left out
+        width = float(root.get("width"))
+        assert all(0 <= float(t.get("x")) <= width for t in root.iter("{http://www.w3.org/2000/svg}text"))
 
 
 def test_one_metric_is_played(tmp_path, spec):
