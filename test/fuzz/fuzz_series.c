@@ -1,6 +1,5 @@
 /* Any bytes as a series file: one byte chooses grid and interval, the rest is the file. What is accepted is what the
  * header promises; what is refused is so with a place. */
-#define _GNU_SOURCE
 #include <math.h>
 #include <string.h>
 #include <sys/mman.h>
