@@ -154,7 +154,7 @@ def test_min_and_max_changed(api, namespace, operator, traffic):
     api.patch(path(namespace, "web"), {"spec": {"minReplicas": 4}})
     await_replicas(api, namespace, "web", 4, 20)
     api.patch(path(namespace, "web"), {"spec": {"minReplicas": 1, "maxReplicas": 2}})
-    await_replicas(api, namespace, "web", 2, 20)
+    await_replicas(api, namespace, "web", 2)
     await_condition(api, namespace, "web", "ScalingLimited", "True", "TooManyReplicas")
     api.patch(path(namespace, "web"), {"spec": {"maxReplicas": 10}})
     await_replicas(api, namespace, "web", 3)
