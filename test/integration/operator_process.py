@@ -138,9 +138,25 @@ class Operator:
         """Its exit status; None when it was started by another process."""
         assert not process.wait_gone([(self.pid, self.started)] if not self._child else [], timeout)
         if self._child:
-            self.status = self._child.wait(timeout)
+            try:
+                self.status = self._child.wait(timeout)
+            except subprocess.TimeoutExpired:
+                doing = self._threads()
+                self._child.kill()
+                raise AssertionError(f"{self.name} has not ended in {timeout:g} s:\n{doing}\n{self.log_tail()}") from None
         self.pid = 0
         return self.status
+
+    def _threads(self) -> str:
+        """What each of its threads waits for in the kernel."""
+        said = []
+        for task in sorted(pathlib.Path(f"/proc/{self.pid}/task").glob("*")):
+            for name in ("comm", "wchan", "syscall"):
+                try:
+                    said.append((task / name).read_text(encoding="ascii").strip())
+                except OSError as error:
+                    said.append(str(error))
+        return " | ".join(said)
 
     def stop(self) -> int | None:
         """SIGTERM, as a kubelet sends it."""
