@@ -84,8 +84,12 @@ def test_demo_has_capacity_when_the_ramp_arrives(tmp_path, trace):
     assert len(ramp) >= 30, f"{len(ramp)} samples of the ramp"
     assert max(s["demandCores"] for s in ramp) > 3 * min(s["demandCores"] for s in ramp)
     assert ramp[0]["trusted"], "the forecast was not trusted when the ramp came"
-    late = [s for s in ramp if s["capacityCores"]["web-ai4k8s"] < s["demandCores"]]
+    # A predicted raise inside the tolerance of 10 % is ignored (docs/decisions.md), so that by so much, and for no longer
+    # than the reactive part takes, capacity may be short.
+    late = [s for s in ramp if s["capacityCores"]["web-ai4k8s"] * 1.1 < s["demandCores"]]
     assert not late, f"{late}\n{output}"
+    short = [s for s in ramp if s["capacityCores"]["web-ai4k8s"] < s["demandCores"]]
+    assert len(short) <= len(ramp) / 20, f"{short}\n{output}"
 
     # The summary says what the samples say.
     assert abs(summary["traceMinutes"] - MINUTES) < 3
