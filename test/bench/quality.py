@@ -6,10 +6,9 @@
 
 Series are CSV files of the folder or of its subfolder "series"; a series.json beside them may name those that count for
 forecasts. Forecasts are scored here, from the lines that `forecast --every` writes, so that `backtest` has a second opinion.
-Scaling is `simulate` with one setting for all traces, the default one being that which meets the goals on
-all of them. Anomalies are scored where a labels.json beside the series says when
-there were some: as the Numenta Anomaly Benchmark does (nab.py), at the program's own threshold, one for all series, and at
-the threshold that would have been best.
+Scaling is `simulate` with one setting for all traces, the default one being that which meets the goals of minutes on all of
+them. Anomalies are scored where a labels.json beside the series says when there were some: as the Numenta Anomaly Benchmark
+does (nab.py), at the program's own threshold, one for all series, and at the threshold that would have been best.
 """
 from __future__ import annotations
 
