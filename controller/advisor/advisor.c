@@ -345,7 +345,7 @@ static void on_attempt(void *data, struct provider *p, const struct verdict *v, 
     size_t i = 0;
     while (a->providers[i] != p)
         i++;
-    health_note(&a->health[i], v->class, loop_real_us(a->deps.loop));
+    health_note(&a->health[i], v->class, loop_now_us(a->deps.loop));
     metrics_add(metrics_get(a->call_count, provider_name(p), advisor_class_name(v->class), NULL), 1);
     metrics_observe(metrics_get(a->seconds, provider_name(p), NULL), (double)took_us / 1e6);
     count_tokens(a, &a->deps.config->advisor.providers[i], usage);
@@ -481,7 +481,7 @@ size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_
         out[i] = (struct advisor_health){
             .provider = provider_name(a->providers[i]),
             .class = a->health[i].class,
-            .failures = health_failures(&a->health[i], loop_real_us(a->deps.loop)),
+            .failures = health_failures(&a->health[i], loop_now_us(a->deps.loop)),
             .since_us = a->health[i].since_us,
         };
     return n;

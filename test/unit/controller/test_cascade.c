@@ -241,14 +241,42 @@ static void test_breaker(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* Health lasts from the first success on, not from the newest: else an alert would never end while calls go on. */
+static void test_health_lasts(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    server_on(f->servers[0], "POST", CHAT, json(500, "{}"));
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct advice_situation s = situation;
+    struct advisor_health h[2];
+    for (int i = 0; i < 2; i++) {
+        s.usage_percent += 5;
+        struct asked q = {.f = f};
+        put(f, &q, &s);
+        wait_for(f, &q);
+        assert_int_equal(advisor_health(f->advisor, &h[i], 1), 1);
+        assert_int_equal(h[i].class, ADVISOR_OK);
+        pass(f, 60 * S);
+    }
+    assert_int_equal(h[1].since_us, h[0].since_us);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_an_answer),      T(test_cascade_in_order),         T(test_all_fail),
-        T(test_deadline),       T(test_bad_answers_are_not_used), T(test_too_large),
-        T(test_without_schema), T(test_mends_what_it_can),        T(test_retry_after),
+        T(test_an_answer),
+        T(test_cascade_in_order),
+        T(test_all_fail),
+        T(test_deadline),
+        T(test_bad_answers_are_not_used),
+        T(test_too_large),
+        T(test_without_schema),
+        T(test_mends_what_it_can),
+        T(test_retry_after),
         T(test_breaker),
+        T(test_health_lasts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
