@@ -33,7 +33,7 @@ struct ask {
     size_t order[CONFIG_MAX_PROVIDERS], at; /* which provider; those that are degraded come last */
     uint32_t tries;                         /* with this provider */
     struct provider_attempt attempt;
-    bool again_shorter, again_longer; /* each only once */
+    bool again_longer; /* only once */
 
     struct cascade_outcome outcome;
     cascade_done done;
@@ -139,7 +139,7 @@ static void next_provider(struct ask *a)
     a->at++;
     a->tries = 0;
     a->attempt = (struct provider_attempt){.max_tokens = 0};
-    a->again_longer = a->again_shorter = false;
+    a->again_longer = false;
     if (a->at < a->c->deps.n_providers) {
         loop_timer_arm(&a->next, 0);
         return;
@@ -176,8 +176,8 @@ static void after_failure(struct ask *a, const struct verdict *v)
     a->outcome.class = v->class;
     a->outcome.provider = current(a);
     a->outcome.retry_in_ms = v->retry_after_ms;
-    if (v->too_long && !a->again_shorter) {
-        a->again_shorter = a->attempt.shrink = true;
+    if (v->too_long) {
+        a->attempt.shrink = true;
         loop_timer_arm(&a->next, 0);
         return;
     }
@@ -201,7 +201,8 @@ static void on_answer(void *data, const struct http_result *result, const struct
     struct ask *a = data;
     a->exchange = 0;
     struct wire_usage usage;
-    struct verdict v = provider_answer(current(a), result, err, &a->situation, &a->outcome.decision, &usage);
+    struct verdict v =
+        provider_answer(current(a), &a->attempt, result, err, &a->situation, &a->outcome.decision, &usage);
     tell_attempt(a, &v, &usage);
     if (v.class != ADVISOR_OK) {
         after_failure(a, &v);

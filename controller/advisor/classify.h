@@ -5,7 +5,8 @@
  *   Throttled       provider      no       yes            counts; waits Retry-After
  *   Quota           administrator no       yes            open for an hour, or until its reset
  *   Authentication  administrator no       yes            open until the key changes
- *   Configuration   administrator no       yes            open for an hour, then one probe
+ *   Configuration   administrator no       yes            open for an hour, then one probe; a context that is too
+ *                                                         small for our prompt is this: no object makes it longer
  *   InvalidRequest  the input     yes      no             -      (the object's parameter is named)
  *   InvalidAnswer   model         no       yes            5 in a row degrade the provider
  *   Refused         model         no       yes            -

@@ -28,7 +28,8 @@ struct provider {
     struct http_origin *origin;
     uint64_t digest;
     bool local;
-    char *key; /* to see that it changed */
+    char *key;       /* to see that it changed */
+    uint32_t n_keys; /* so far: which one an attempt was made with */
 
     bool without_schema;
     uint32_t unusable; /* in a row */
@@ -121,6 +122,7 @@ int provider_set_key(struct provider *p, const char *key, struct error *err)
         return error_wrap(err, "key of advisor provider %s", p->config->name);
     secret_free(p->key);
     p->key = key ? xstrdup(key) : NULL;
+    p->n_keys++;
     if (p->breaker.why == ADVISOR_AUTHENTICATION || p->breaker.why == ADVISOR_QUOTA)
         p->breaker.open_until_us = 0;
     return 0;
@@ -143,7 +145,7 @@ uint64_t provider_digest(const struct provider *p)
 
 void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out)
 {
-    const struct provider_attempt first = {.max_tokens = 0};
+    struct provider_attempt first = {.max_tokens = 0};
     struct http_request request = {.method = NULL};
     _cleanup_(buf_done) struct buf body = BUF_INIT(64 * 1024);
     provider_request(p, situation, &first, &request, &body);
@@ -271,8 +273,8 @@ void provider_note(struct provider *p, const struct verdict *v)
     } else if (v->class == ADVISOR_QUOTA) {
         open_for(p, v->class,
                  v->retry_after_ms > 0 ? MIN(v->retry_after_ms, 86400000) * USEC_PER_MSEC : OPEN_LASTING_US);
-    } else if (v->without_schema && !p->without_schema) {
-        p->without_schema = true; /* the next attempt does without */
+    } else if (v->without_schema || v->too_long) { /* the next attempt is made so that it fits */
+        p->without_schema |= v->without_schema;
         p->breaker.probing = false;
     } else if (v->class == ADVISOR_AUTHENTICATION) {
         open_for(p, v->class, NEVER);
@@ -295,8 +297,10 @@ bool provider_degraded(const struct provider *p)
 /* ---- wire ---- */
 
 void provider_request(const struct provider *p, const struct advice_situation *situation,
-                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
+                      struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
 {
+    attempt->without_schema = p->without_schema || p->config->structure != ADVISOR_JSON_SCHEMA;
+    attempt->key = p->n_keys;
     const struct wire_options options = {
         .flavor = p->config->flavor,
         .structure = p->config->structure,
@@ -314,7 +318,8 @@ void provider_request(const struct provider *p, const struct advice_situation *s
     ret->body_len = body->len;
 }
 
-struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
+struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
+                               const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
                                struct wire_usage *usage)
 {
@@ -322,7 +327,12 @@ struct verdict provider_answer(const struct provider *p, const struct http_resul
     struct verdict v = advisor_classify(p->config->flavor, result, err);
     if (v.class == ADVISOR_OK)
         v = wire_answer(p->config->flavor, result->body, result->body_len, asked, decision, usage);
-    if (v.without_schema && !p->without_schema)
-        v.retry = true;
+    /* What the attempt did already mends nothing any more. */
+    v.without_schema &= !attempt->without_schema;
+    v.too_long &= !attempt->shrink;
+    v.retry |= v.without_schema;
+    if (v.class == ADVISOR_AUTHENTICATION && attempt->key != p->n_keys)
+        v = (struct verdict){
+            .class = ADVISOR_TRANSIENT, .retry = true, .retry_after_ms = -1, .evidence = "its key was just replaced"};
     return v;
 }

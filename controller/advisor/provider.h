@@ -43,11 +43,14 @@ bool provider_degraded(const struct provider *p);
 struct provider_attempt {
     bool shrink;        /* the prompt was too long */
     int32_t max_tokens; /* 0: the configured cap */
+    /* Filled by provider_request(): what the provider has learnt or been given since does not explain its answer. */
+    bool without_schema;
+    uint32_t key;
 };
 /* The request of one attempt: method, path, headers, body (appended to `body`, which must outlive http_start()). What
  * else a request has is the caller's. No name, label or key is in it. */
 void provider_request(const struct provider *p, const struct advice_situation *situation,
-                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
+                      struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
 /* The request of a first attempt, for people: method and URL, headers without secrets, body. */
 void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out);
 struct http_origin *provider_origin(struct provider *p); /* borrowed */
@@ -55,7 +58,8 @@ bool provider_is_local(const struct provider *p);        /* loopback: other dead
 int32_t provider_timeout_s(const struct provider *p);    /* of one attempt */
 int32_t provider_max_tokens(const struct provider *p);
 /* What came of it; `decision` is filled when the verdict is ADVISOR_OK. */
-struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
+struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
+                               const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
                                struct wire_usage *usage);
 

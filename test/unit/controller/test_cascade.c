@@ -241,6 +241,78 @@ static void test_breaker(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* A question whose provider holds its answer back until answer_held(). */
+static void put_held(struct fixture *f, struct asked *q, int32_t usage_percent)
+{
+    struct advice_situation s = situation;
+    struct script *held = script_new();
+    script_hold(held);
+    server_on(f->servers[0], "POST", CHAT, held);
+    s.usage_percent = usage_percent;
+    size_t seen = server_seen(f->servers[0]);
+    put(f, q, &s);
+    for (int i = 0; i < 5000 && server_seen(f->servers[0]) == seen; i++)
+        (void)loop_turn(f->loop, 2000);
+}
+
+static void answer_held(struct fixture *f, int status, const char *body)
+{
+    struct server_request *r = server_take(f->servers[0], 1000);
+    assert_non_null(r);
+    struct script *reply = script_new();
+    script_reply(reply, status, "Connection: close\r\n", body);
+    server_append(f->servers[0], r->id, reply);
+    server_request_free(r);
+}
+
+/* Two that were under way when the model turned out to have no structured output: both learn, neither condemns it. */
+static void test_two_without_schema(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct asked a = {.f = f}, b = {.f = f};
+    put_held(f, &a, 50);
+    put_held(f, &b, 55);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    for (int i = 0; i < 2; i++)
+        answer_held(f, 400, "{\"error\":{\"message\":\"does not support response format `json_schema`\"}}");
+    wait_for(f, &a);
+    wait_for(f, &b);
+    assert_int_equal(a.answer.kind, ADVISOR_ANSWERED);
+    assert_int_equal(b.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* What an old key is refused for says nothing of the new one, which came meanwhile. */
+static void test_key_changes_under_way(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct asked q = {.f = f};
+    put_held(f, &q, 50);
+    assert_int_equal(advisor_set_key(f->advisor, "local", KEY "-2", NULL), 0);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    answer_held(f, 401, "{}");
+    wait_for(f, &q);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    check_key(f, 0, "Authorization", "Bearer " KEY "-2");
+}
+
+/* Not even the short prompt fits: the model is too small for us. No question is at fault, so the next one is asked. */
+static void test_context_too_small(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 2);
+    server_default(f->servers[0], "POST", CHAT, json(400, "{\"error\":{\"code\":\"context_length_exceeded\"}}"));
+    server_default(f->servers[1], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    assert_string_equal(q.answer.provider_is, "groq");
+    assert_int_equal(server_seen(f->servers[0]), 2);
+    struct advisor_health h[2];
+    assert_int_equal(advisor_health(f->advisor, h, 2), 2);
+    assert_int_equal(h[0].class, ADVISOR_CONFIGURATION);
+}
+
 /* Health lasts from the first success on, not from the newest: else an alert would never end while calls go on. */
 static void test_health_lasts(void **state)
 {
@@ -277,6 +349,9 @@ int main(void)
         T(test_retry_after),
         T(test_breaker),
         T(test_health_lasts),
+        T(test_two_without_schema),
+        T(test_key_changes_under_way),
+        T(test_context_too_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
