@@ -345,7 +345,8 @@ static void on_attempt(void *data, struct provider *p, const struct verdict *v, 
     size_t i = 0;
     while (a->providers[i] != p)
         i++;
-    health_note(&a->health[i], v->class, loop_now_us(a->deps.loop));
+    if (!v->impatient)
+        health_note(&a->health[i], v->class, loop_now_us(a->deps.loop));
     metrics_add(metrics_get(a->call_count, provider_name(p), advisor_class_name(v->class), NULL), 1);
     metrics_observe(metrics_get(a->seconds, provider_name(p), NULL), (double)took_us / 1e6);
     count_tokens(a, &a->deps.config->advisor.providers[i], usage);

@@ -48,6 +48,7 @@ struct verdict {
     bool without_schema;    /* the model knows no structured output: once more in plain JSON, and remember it */
     bool too_long;          /* the prompt is: shrink once */
     bool cut;               /* the answer was, at its cap of tokens: once more with a larger one */
+    bool impatient;         /* the question's time was up before the provider's was: nothing is held against it */
     int64_t retry_after_ms; /* -1: not said */
     const char *evidence;   /* static text: what it was recognised by ("HTTP 429 insufficient_quota") */
 };

@@ -17,6 +17,7 @@
 #define OPEN_FIRST_US       (30 * USEC_PER_SEC)
 #define OPEN_LONGEST_US     (600 * USEC_PER_SEC)
 #define OPEN_LASTING_US     (3600 * USEC_PER_SEC)
+#define LONGEST_WISH_MS     86400000
 #define LOADING_GRACE_US    (300 * USEC_PER_SEC)
 #define UNUSABLE_TO_DEGRADE 5
 #define DEGRADED_US         (600 * USEC_PER_SEC)
@@ -242,6 +243,11 @@ static void note_transient(struct provider *p, const struct verdict *v)
     bool half = p->breaker.calls >= CALLS_TO_JUDGE && 2 * p->breaker.failures >= p->breaker.calls;
     if (p->breaker.probing || many || half)
         open_transient(p, v->class);
+    if (v->retry_after_ms > 0) { /* what it asked for holds for every question, not for this one alone */
+        int64_t wish_us = MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC;
+        if (p->breaker.open_until_us < now + wish_us)
+            open_for(p, v->class, wish_us);
+    }
 }
 
 static void close_breaker(struct provider *p)
@@ -260,7 +266,7 @@ static void note_unusable(struct provider *p)
 
 void provider_note(struct provider *p, const struct verdict *v)
 {
-    if (v->class == ADVISOR_CANCELLED) {
+    if (v->class == ADVISOR_CANCELLED || v->impatient) {
         p->breaker.probing = false; /* found nothing out */
         return;
     }
@@ -272,7 +278,7 @@ void provider_note(struct provider *p, const struct verdict *v)
         note_transient(p, v);
     } else if (v->class == ADVISOR_QUOTA) {
         open_for(p, v->class,
-                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, 86400000) * USEC_PER_MSEC : OPEN_LASTING_US);
+                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC : OPEN_LASTING_US);
     } else if (v->without_schema || v->too_long) { /* the next attempt is made so that it fits */
         p->without_schema |= v->without_schema;
         p->breaker.probing = false;

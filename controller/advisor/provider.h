@@ -5,7 +5,8 @@
  * forced tool call or plain JSON elsewhere; always validated by decision.h.
  *
  * A provider keeps to itself: key (bound to the URL's origin by http_origin, wiped, never printed), circuit breaker
- * (open after 5 transient failures within 60 s, or half of at least 10 calls; 30 s, doubling to 10 min; one probe), and
+ * (open after 5 transient failures within 60 s, or half of at least 10 calls; 30 s, doubling to 10 min; for as long as
+ * Retry-After says; one probe), and
  * what it learnt (no schema support), and how often its answers were of no use: five in a row, and it is asked last for
  * ten minutes (degraded).
  */

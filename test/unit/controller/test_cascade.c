@@ -313,6 +313,58 @@ static void test_context_too_small(void **state)
     assert_int_equal(h[0].class, ADVISOR_CONFIGURATION);
 }
 
+/* What Retry-After says holds for every question; one that comes meanwhile is not sent. */
+static void test_retry_after_for_all(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct script *s = script_new();
+    script_reply(s, 429, "Retry-After: 600\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, s);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_in_range(q.answer.outcome.retry_in_ms, 590000, 600000);
+    pass(f, 590 * S);
+    q = ask(f);
+    assert_int_equal(q.reserved, 0);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_int_equal(server_seen(f->servers[0]), 1);
+    pass(f, 11 * S);
+    q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* A question that waits for less than the provider may take says nothing of the provider, however often. */
+static void test_impatience(void **state)
+{
+    struct fixture *f = *state;
+    f->config.advisor.calls_per_minute = 100;
+    start(f, 1);
+    for (int i = 0; i < 8; i++) {
+        struct script *silent = script_new();
+        script_hold(silent);
+        server_on(f->servers[0], "POST", CHAT, silent);
+        struct advice_situation s = situation;
+        s.usage_percent = 5 * i;
+        struct asked q = {.f = f};
+        q.id = advisor_ask(f->advisor,
+                           &(struct advisor_question){
+                               .situation = &s, .timeout_s = 5, .reserve = on_reserve, .done = on_done, .data = &q});
+        turn(f);
+        assert_true(server_wait_seen(f->servers[0], (size_t)i + 1, 2000));
+        pass(f, 6 * S);
+        assert_int_equal(q.done, 1);
+        assert_int_equal(q.answer.outcome.class, ADVISOR_TRANSIENT);
+    }
+    struct advisor_health h;
+    assert_int_equal(advisor_health(f->advisor, &h, 1), 1);
+    assert_int_equal(h.class, ADVISOR_OK);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
 /* Health lasts from the first success on, not from the newest: else an alert would never end while calls go on. */
 static void test_health_lasts(void **state)
 {
@@ -349,6 +401,8 @@ int main(void)
         T(test_retry_after),
         T(test_breaker),
         T(test_health_lasts),
+        T(test_retry_after_for_all),
+        T(test_impatience),
         T(test_two_without_schema),
         T(test_key_changes_under_way),
         T(test_context_too_small),
