@@ -136,16 +136,27 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
 
 /* ---- what it may do ---- */
 
+/* NULL: there is none. What waits for its score keeps its place: whoever is asked every 30 s would else never get one.
+ * What would wait for longer than anything can is of a clock that was ahead. */
+static struct advice_pending *free_pending(struct advice_state *state, int64_t sampled_us)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
+        struct advice_pending *p = &state->pending[i];
+        if (p->until_us == 0 || p->until_us - sampled_us > (ADVICE_JUDGE_S + ADVICE_TTL_S) * SECOND_US)
+            return p;
+    }
+    return NULL;
+}
+
 void advice_take(struct advice_state *state, const struct advice *advice)
 {
     state->advice = *advice;
     state->approved_id = 0;
     if (advice->target_replicas == advice->need)
         return;
-    struct advice_pending *slot = &state->pending[0];
-    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++)
-        if (state->pending[i].until_us < slot->until_us)
-            slot = &state->pending[i]; /* a free one, else the one that is due first */
+    struct advice_pending *slot = free_pending(state, advice->sampled_us);
+    if (!slot)
+        return;
     *slot = (struct advice_pending){
         .until_us = advice->sampled_us + ADVICE_JUDGE_S * SECOND_US,
         .advised = advice->target_replicas,

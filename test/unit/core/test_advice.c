@@ -248,6 +248,33 @@ static void test_record(void **unused)
     assert_int_equal(n, 0);
 }
 
+/* Asked far more often than answers come due: some of them are scored all the same, and the model is found out. */
+static void test_record_of_a_busy_model(void **unused)
+{
+    (void)unused;
+    struct advice_state state = {0};
+    uint32_t n;
+    for (int i = 0; i < 120; i++) {
+        struct advice a = advice_of(8, 11);
+        a.sampled_us = START + i * 30 * SECOND;
+        advice_take(&state, &a);
+        advice_score(&state, 8, a.sampled_us);
+    }
+    assert_int_equal(advice_record(&state, 42, &n), 0);
+    assert_int_equal(n, ADVICE_RECORD);
+
+    /* Scores that wait for a time that will not come, because the clock was set back, make room. */
+    struct advice ahead = advice_of(8, 11), now = advice_of(8, 12);
+    state = (struct advice_state){0};
+    ahead.sampled_us = START + 86400 * SECOND;
+    for (int i = 0; i < 4; i++)
+        advice_take(&state, &ahead);
+    advice_take(&state, &now);
+    advice_score(&state, 8, START + ADVICE_JUDGE_S * SECOND);
+    advice_record(&state, 42, &n);
+    assert_int_equal(n, 1);
+}
+
 static int32_t number(struct rng *rng, int32_t low, int32_t high)
 {
     return (int32_t)(low + (int64_t)rng_below(rng, (uint64_t)((int64_t)high - low + 1)));
@@ -366,10 +393,15 @@ static void test_key(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_taken), cmocka_unit_test(test_when_it_lapses),
-        cmocka_unit_test(test_no_ratchet),    cmocka_unit_test(test_triggers),
-        cmocka_unit_test(test_record),        cmocka_unit_test(test_any_advice_is_bounded),
-        cmocka_unit_test(test_encoding),      cmocka_unit_test(test_key),
+        cmocka_unit_test(test_what_is_taken),
+        cmocka_unit_test(test_when_it_lapses),
+        cmocka_unit_test(test_no_ratchet),
+        cmocka_unit_test(test_triggers),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_record_of_a_busy_model),
+        cmocka_unit_test(test_any_advice_is_bounded),
+        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
