@@ -177,12 +177,22 @@ static void take_decision(struct advice_flow *f, const struct advisor_answer *an
     f->arrived = true;
 }
 
+/* Not what a model that was reached made of the question: that would be the same again. */
+static bool may_be_answered_later(const struct advisor_answer *answer)
+{
+    enum advisor_class class = answer->outcome.class;
+    return answer->kind == ADVISOR_LIMITED || (answer->kind == ADVISOR_FAILED && advisor_class_system(class) &&
+                                               class != ADVISOR_INVALID_ANSWER && class != ADVISOR_REFUSED);
+}
+
 static void on_answer(void *data, const struct advisor_answer *answer)
 {
     struct advice_flow *f = data;
     enum advisor_class class = answer->outcome.class;
     f->question = 0;
-    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: asked again when the step says so */
+    if (may_be_answered_later(answer) && f->a->state)
+        core_unanswered(f->a->state);
+    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: no verdict of anybody's */
         return;
     f->answered = true;
     f->trouble = TROUBLE_NONE;

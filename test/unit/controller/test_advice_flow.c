@@ -386,11 +386,35 @@ static void test_advice_survives(void **state)
     die(f);
 }
 
+/* A question that our own limits or a provider's outage left without an answer is asked again; one that the model
+ * answered with nonsense is not. */
+static void test_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum outcome outcome;
+        double tokens;
+        bool again;
+    } cases[] = {{ERROR_500, 100, true}, {NOT_JSON, 100, false}, {INVALID_REQUEST, 100, false}, {ANSWER, 0, true}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        f->config.advisor.calls_per_minute = cases[i].tokens > 0 ? 100 : 1;
+        atomic_store(&f->outcome, cases[i].outcome);
+        lead(f);
+        if (cases[i].tokens <= 0) /* the one of this minute */
+            advisor_restore_call(f->r.advisor, loop_real_us(f->loop));
+        play(f, NO_CRASH);
+        assert_int_equal(core_state_advice(f->a.state)->unanswered, cases[i].again);
+        die(f);
+        clock_fake_advance(&f->clock, 3600 * S);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_daily_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_asked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
