@@ -82,7 +82,7 @@ static void refund(struct advice_flow *f, const char *why)
 
 static void charge(struct advice_flow *f, const char *why)
 {
-    if (f->call != 0 && ledger_charge(&f->ledger, f->call, now_us(f)))
+    if (f->call != 0 && ledger_charge(&f->ledger, f->call))
         count_settled(f, "charged", why);
     f->call = 0;
     f->awaits = false;
@@ -114,7 +114,7 @@ static bool operator_has_spent(const struct reconciler *r, int64_t now)
     for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
         const struct advice_flow *f = ((const struct autoscaler *)e->value)->flow;
         if (f)
-            spent += (f->ledger.day == (int32_t)(now / DAY_US) ? f->ledger.charged : 0) + (f->ledger.reserved_id != 0);
+            spent += ledger_spent(&f->ledger, now) + (f->ledger.reserved_id != 0);
     }
     return r->config->advisor.daily_call_budget > 0 && spent >= (uint64_t)r->config->advisor.daily_call_budget;
 }
