@@ -2,8 +2,8 @@
  *
  * A question is in one of four places: nowhere (`question` 0); with the advisor; reserved and not yet seen on the
  * object
- * (`awaits`); called. The ledger moves in memory first and reaches the object with the next status, always together
- * with what it is about. */
+ * (`awaits`); called. The ledger moves in memory first, by the step that takes the advice, and reaches the object with
+ * the next status, always together with what it is about; nothing new is asked before that has been seen there. */
 #include "reconcile/advice_flow.h"
 
 #include <stdlib.h>
@@ -34,6 +34,7 @@ struct advice_flow {
     struct pa_advisor_status *left; /* by the leader before us: the advice that is on the object; NULL: none */
 
     bool arrived; /* `advice` goes into the next step */
+    bool untold;  /* what was charged has not been seen on the object */
     struct advice advice;
     struct decision decision; /* of the advice that is in hand */
     char provider[64];        /* who gave it */
@@ -84,6 +85,7 @@ static void charge(struct advice_flow *f, const char *why)
 {
     if (f->call != 0 && ledger_charge(&f->ledger, f->call))
         count_settled(f, "charged", why);
+    f->untold |= f->call != 0;
     f->call = 0;
     f->awaits = false;
 }
@@ -93,6 +95,7 @@ static void take_back(struct advice_flow *f)
     if (f->question != 0)
         advisor_cancel(advisor_of(f), f->question);
     f->question = 0;
+    f->arrived = false;
     refund(f, "Cancelled");
 }
 
@@ -199,10 +202,6 @@ static void on_answer(void *data, const struct advisor_answer *answer)
     f->class = class;
     if (answer->kind != ADVISOR_FAILED) {
         take_decision(f, answer);
-        if (answer->kind == ADVISOR_ANSWERED)
-            charge(f, advisor_class_name(class));
-        else
-            refund(f, "Cached");
         return;
     }
     f->trouble = TROUBLE_CLASS;
@@ -235,7 +234,11 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
 {
     struct advice_flow *f = a->flow;
-    if (!f || !f->awaits || !pa->has_ledger || pa->ledger.reserved_id != f->call)
+    if (!f || !pa->has_ledger || pa->ledger.reserved_id != f->ledger.reserved_id)
+        return;
+    if (pa->ledger.day == f->ledger.day && pa->ledger.charged == f->ledger.charged)
+        f->untold = false;
+    if (!f->awaits)
         return;
     f->awaits = false;
     advisor_go(advisor_of(f), f->question, true);
@@ -280,11 +283,15 @@ static void recover(struct advice_flow *f)
     if (f->recovered)
         return;
     f->recovered = true;
-    if (ledger_recover(&f->ledger, now_us(f)))
+    const struct advice_state *state = core_state_advice(f->a->state);
+    if (f->ledger.reserved_id != 0 && f->ledger.reserved_id == state->advice.id) {
+        f->call = f->ledger.reserved_id; /* its advice is in the checkpoint: it delivered */
+        charge(f, "Restart");
+    } else if (ledger_recover(&f->ledger, now_us(f))) {
         count_settled(f, "refunded", "Restart");
+    }
     if (advisor_of(f) && f->last_call_us > now_us(f) - RESTORE_CALLS_US)
         advisor_restore_call(advisor_of(f), f->last_call_us);
-    const struct advice_state *state = core_state_advice(f->a->state);
     if (state->asked_us < f->last_call_us)
         core_asked(f->a->state, &state->asked, MIN(f->last_call_us, f->a->last_time_us));
     if (f->left)
@@ -304,8 +311,10 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
     f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
-    if (f->arrived)
+    if (f->arrived) {
         seen->advice = &f->advice;
+        charge(f, advisor_class_name(ADVISOR_OK)); /* nothing, when it came from the cache */
+    }
     f->arrived = false;
     if (f->awaits && loop_now_us(a->r->loop) - f->awaits_since_us > SEEN_IN_TIME_US) {
         take_back(f);
@@ -318,7 +327,7 @@ void advice_flow_ask(struct autoscaler *a)
 {
     struct advice_flow *f = a->flow;
     struct core_plan *plan = &a->work->plan;
-    if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || !advisor_of(f) ||
+    if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || f->untold || !advisor_of(f) ||
         !advisor_configured(advisor_of(f)))
         return;
     const struct advice_config *config = &a->work->spec.advice;

@@ -38,6 +38,6 @@ bool ledger_charge(struct ledger *l, uint64_t id);
 bool ledger_refund(struct ledger *l, uint64_t id, int64_t now_us);
 /* After a start: gives true when there was a reservation, which is refunded. */
 bool ledger_recover(struct ledger *l, int64_t now_us);
-uint32_t ledger_spent(const struct ledger *l, int64_t now_us);                 /* charged on the day that it is now */
+uint32_t ledger_spent(const struct ledger *l, int64_t now_us); /* charged on the day that it is now */
 
 #endif

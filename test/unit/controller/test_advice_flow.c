@@ -211,6 +211,14 @@ static void await_answer(struct fixture *f)
     }
 }
 
+/* The object comes by. */
+static void echo(struct fixture *f)
+{
+    const struct pa_object *pa = read_object(f);
+    advice_flow_seen(&f->a, pa);
+    drop_object(pa);
+}
+
 static void play(struct fixture *f, enum crash crash)
 {
     struct pa_status *told = xcalloc(1, sizeof *told);
@@ -228,9 +236,7 @@ static void play(struct fixture *f, enum crash crash)
     if (crash == BEFORE_THE_CALL)
         goto end;
     size_t seen = server_seen(f->server);
-    const struct pa_object *echo = read_object(f);
-    advice_flow_seen(&f->a, echo);
-    drop_object(echo);
+    echo(f);
     if (crash == AFTER_DISPATCH && reserved) {
         for (int i = 0; i < 5000 && server_seen(f->server) == seen; i++)
             (void)loop_turn(f->loop, 500);
@@ -243,6 +249,7 @@ static void play(struct fixture *f, enum crash crash)
         goto end;
     write_status(f, told);
     assert_int_equal(f->stored.reserved_id, 0);
+    echo(f);
 end:
     free(told);
 }
@@ -409,12 +416,93 @@ static void test_asked_again(void **state)
     }
 }
 
+/* What a sync tells that ended before its step: the target could not be read. */
+static void report_only(struct fixture *f, struct pa_status *told)
+{
+    struct autoscaler *a = &f->a;
+    a->work = xcalloc(1, sizeof(*a->work));
+    pa_object_spec(a->in_force, &a->work->spec);
+    *told = (struct pa_status){.observed_generation = 1};
+    advice_flow_report(a, told);
+    free(TAKE_PTR(a->work));
+}
+
+/* As far as the answer, which is on no object yet. */
+static void play_to_the_answer(struct fixture *f, struct pa_status *told)
+{
+    atomic_store(&f->outcome, ANSWER);
+    f->situation++;
+    sync_once(f, true, told);
+    turn(f);
+    sync_once(f, false, told);
+    write_status(f, told);
+    assert_int_not_equal(f->stored.reserved_id, 0);
+    echo(f);
+    await_answer(f);
+}
+
+/* The charge is told with the advice, not by a sync that comes before the step that takes it; and nothing is asked
+ * before both have been seen on the object. */
+static void test_charged_with_its_advice(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    lead(f);
+    play_to_the_answer(f, told);
+    report_only(f, told);
+    write_status(f, told);
+    assert_int_equal(f->stored.charged, 0);
+    assert_int_not_equal(f->stored.reserved_id, 0);
+    sync_once(f, false, told);
+    assert_int_equal(told->advisor.budget.charged, 1);
+    assert_int_equal(told->advisor.target_replicas, 6);
+    for (int written = 0; written < 2; written++) {
+        clock_fake_advance(&f->clock, ROUND);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        sync_once(f, false, told);
+        assert_int_equal(told->advisor.budget.reserved_id[0] != 0, written);
+        write_status(f, told);
+        echo(f);
+    }
+    die(f);
+    free(told);
+}
+
+/* A leader that ended between its checkpoint and its status: the advice lives on in the state, so it is paid for. */
+static void test_verdict_in_the_checkpoint(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    _cleanup_(buf_done) struct buf checkpoint = BUF_INIT(1 << 20);
+    lead(f);
+    play_to_the_answer(f, told);
+    sync_once(f, false, told);
+    core_state_encode(f->a.state, &checkpoint);
+    die(f);
+    lead(f);
+    struct core_spec spec;
+    pa_object_spec(f->a.in_force, &spec);
+    core_state_free(f->a.state);
+    f->a.state = core_state_decode(&spec, checkpoint.data, checkpoint.len, NULL);
+    assert_non_null(f->a.state);
+    sync_once(f, false, told);
+    write_status(f, told); /* which looks whether charge and verdict agree */
+    assert_int_equal(f->stored.charged, 1);
+    assert_int_equal(f->stored.reserved_id, 0);
+    die(f);
+    free(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_daily_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verdict_in_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
