@@ -28,7 +28,8 @@ struct advice_flow {
     int64_t question; /* of the advisor; 0: none */
     uint64_t call;    /* the reservation that is ours; 0: none */
     bool awaits;
-    int64_t sampled_us, awaits_since_us;
+    struct loop_timer unseen; /* while it awaits */
+    int64_t sampled_us;
     struct advice_situation asked;
 
     struct pa_advisor_status *left; /* by the leader before us: the advice that is on the object; NULL: none */
@@ -36,8 +37,9 @@ struct advice_flow {
     bool arrived; /* `advice` goes into the next step */
     bool untold;  /* what was charged has not been seen on the object */
     struct advice advice;
-    struct decision decision; /* of the advice that is in hand */
-    char provider[64];        /* who gave it */
+    struct advice_situation advised; /* what it answers */
+    struct decision decision;        /* of the advice that is in hand */
+    char provider[64];               /* who gave it */
 
     bool answered; /* there was a verdict since we lead */
     enum trouble trouble;
@@ -47,11 +49,14 @@ struct advice_flow {
     int64_t last_call_us; /* Unix */
 };
 
+static void on_unseen(void *data);
+
 static struct advice_flow *flow_of(struct autoscaler *a)
 {
     if (!a->flow) {
         a->flow = xcalloc(1, sizeof *a->flow);
         a->flow->a = a;
+        loop_timer_init(&a->flow->unseen, a->r->loop, LOOP_IDLE, on_unseen, a->flow);
     }
     return a->flow;
 }
@@ -73,12 +78,18 @@ static void count_settled(struct advice_flow *f, const char *how, const char *wh
 
 /* ---- the ledger ---- */
 
+static void settled(struct advice_flow *f)
+{
+    f->call = 0;
+    f->awaits = false;
+    loop_timer_disarm(&f->unseen);
+}
+
 static void refund(struct advice_flow *f, const char *why)
 {
     if (f->call != 0 && ledger_refund(&f->ledger, f->call, now_us(f)))
         count_settled(f, "refunded", why);
-    f->call = 0;
-    f->awaits = false;
+    settled(f);
 }
 
 static void charge(struct advice_flow *f, const char *why)
@@ -86,8 +97,7 @@ static void charge(struct advice_flow *f, const char *why)
     if (f->call != 0 && ledger_charge(&f->ledger, f->call))
         count_settled(f, "charged", why);
     f->untold |= f->call != 0;
-    f->call = 0;
-    f->awaits = false;
+    settled(f);
 }
 
 static void take_back(struct advice_flow *f)
@@ -99,20 +109,44 @@ static void take_back(struct advice_flow *f)
     refund(f, "Cancelled");
 }
 
+/* A reservation that does not reach the object must not keep others from asking. */
+static void on_unseen(void *data)
+{
+    struct advice_flow *f = data;
+    take_back(f);
+    if (f->a->state)
+        core_unanswered(f->a->state);
+    log_warn(f->a->r->log, "a call to the advisor could not be put on the object, and was not made",
+             LOG_S("autoscaler", f->a->key));
+}
+
+/* Of an autoscaler that goes away: who makes it anew has not got the operator's money back. */
+static void keep_what_was_spent(struct advice_flow *f)
+{
+    struct reconciler *r = f->a->r;
+    const struct ledger *l = &f->ledger;
+    if (l->day > r->gone_day)
+        r->gone_calls = 0;
+    r->gone_day = MAX(r->gone_day, l->day);
+    if (l->day == r->gone_day)
+        r->gone_calls += l->charged;
+}
+
 struct advice_flow *advice_flow_free(struct advice_flow *f)
 {
     if (!f)
         return NULL;
     take_back(f);
+    keep_what_was_spent(f);
     free(f->left);
     free(f);
     return NULL;
 }
 
-/* The operator's budget is the sum of the ledgers. */
+/* The operator's budget is the sum of the ledgers, also of those that went away since we lead. */
 static bool operator_has_spent(const struct reconciler *r, int64_t now)
 {
-    uint64_t spent = 0;
+    uint64_t spent = r->gone_day == (int32_t)(now / DAY_US) ? r->gone_calls : 0;
     struct map_iter it = map_iter(&r->records);
     for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
         const struct advice_flow *f = ((const struct autoscaler *)e->value)->flow;
@@ -152,7 +186,7 @@ static void on_reserve(void *data, int64_t id)
     enum trouble trouble = reserve_on_ledger(f);
     if (trouble == TROUBLE_NONE) {
         f->awaits = true;
-        f->awaits_since_us = loop_now_us(f->a->r->loop);
+        loop_timer_arm(&f->unseen, SEEN_IN_TIME_US);
         return;
     }
     f->question = 0;
@@ -177,6 +211,7 @@ static void take_decision(struct advice_flow *f, const struct advisor_answer *an
         .confidence_percent = f->decision.confidence_percent,
         .provider = answer->provider,
     };
+    f->advised = f->asked;
     f->arrived = true;
 }
 
@@ -218,7 +253,7 @@ static void on_answer(void *data, const struct advisor_answer *answer)
 
 void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
 {
-    if (!pa->has_ledger)
+    if (!pa->has_ledger && !pa->advice)
         return;
     struct advice_flow *f = flow_of(a);
     f->ledger = pa->ledger;
@@ -241,13 +276,19 @@ void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
     if (!f->awaits)
         return;
     f->awaits = false;
+    loop_timer_disarm(&f->unseen);
     advisor_go(advisor_of(f), f->question, true);
 }
 
 /* ---- a step ---- */
 
-/* What stands on the object is in hand again, and in the cache: unless a newer question has been asked since, whose
- * situation is the one that is told. */
+void advice_flow_rest(struct autoscaler *a)
+{
+    if (a->flow)
+        take_back(a->flow);
+}
+
+/* What stands on the object is in hand again, and in the cache. */
 static void restore_advice(struct advice_flow *f)
 {
     const struct pa_advisor_status *left = f->left;
@@ -262,6 +303,7 @@ static void restore_advice(struct advice_flow *f)
     (void)decision_clean_text(left->reasoning, strlen(left->reasoning), d.reasoning, sizeof d.reasoning);
     advisor_restore(advisor_of(f), &situation, &d, provider, left->time_us);
     f->decision = d;
+    f->advised = situation;
     (void)str_copy(f->provider, sizeof f->provider, left->provider);
     f->advice = (struct advice){.id = id,
                                 .sampled_us = left->time_us,
@@ -300,15 +342,18 @@ static void recover(struct advice_flow *f)
     f->left = NULL;
 }
 
+static bool is_consulted(const struct autoscaler *a)
+{
+    return a->pa->valid && a->work->spec.mode != CORE_OFF && a->work->spec.advice.mode != ADVICE_OFF;
+}
+
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
-    struct advice_flow *f = a->flow;
-    if (a->work->spec.advice.mode == ADVICE_OFF) {
-        if (f)
-            take_back(f);
+    if (!is_consulted(a)) {
+        advice_flow_rest(a);
         return;
     }
-    f = flow_of(a);
+    struct advice_flow *f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
     if (f->arrived) {
@@ -316,11 +361,6 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
         charge(f, advisor_class_name(ADVISOR_OK)); /* nothing, when it came from the cache */
     }
     f->arrived = false;
-    if (f->awaits && loop_now_us(a->r->loop) - f->awaits_since_us > SEEN_IN_TIME_US) {
-        take_back(f);
-        log_warn(a->r->log, "a call to the advisor could not be put on the object, and was not made",
-                 LOG_S("autoscaler", a->key));
-    }
 }
 
 void advice_flow_ask(struct autoscaler *a)
@@ -350,12 +390,12 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
 {
     const struct advice_flow *f = a->flow;
     char text[400];
-    if (!f || !advisor_of(f) || !advisor_configured(advisor_of(f))) {
+    if (!a->r->advisor || !advisor_configured(a->r->advisor)) {
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "NotConfigured",
                          "no provider is configured: name one under advisor.providers in the operator's configuration");
         return;
     }
-    if (!f->answered) { /* a restart is no transition */
+    if (!f || !f->answered) { /* a restart is no transition */
         uint8_t before = a->times.status[PA_ADVISOR_AVAILABLE];
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, before ? (enum condition_status)(before - 1) : CONDITION_UNKNOWN,
                          "NotAsked", "there was no reason to ask since the operator started");
@@ -427,7 +467,7 @@ static void report_advice(const struct advice_flow *f, const struct advice *advi
 void advice_flow_report(struct autoscaler *a, struct pa_status *s)
 {
     struct advice_flow *f = a->flow;
-    if (a->work->spec.advice.mode != ADVICE_OFF)
+    if (is_consulted(a))
         set_condition(a, s);
     if (!f)
         return;
@@ -435,10 +475,15 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     s->has_advisor = true;
     out->last_call_us = f->last_call_us;
     report_budget(f, out);
-    if (!a->state || a->work->spec.advice.mode == ADVICE_OFF)
+    if (!a->state || !is_consulted(a))
         return;
     const struct advice_state *state = core_state_advice(a->state);
-    if (state->asked.max > 0)
+    /* While advice lasts, what it answers, whatever was asked since: the next leader goes on with the two. */
+    bool lasts = f->advice.id != 0 && f->advice.id == state->advice.id &&
+                 now_us(f) <= f->advice.sampled_us + ADVICE_TTL_S * USEC_PER_SEC;
+    if (lasts)
+        advice_situation_key(&f->advised, out->situation);
+    else if (state->asked.max > 0)
         advice_situation_key(&state->asked, out->situation);
     if (state->advice.id != 0)
         report_advice(f, &state->advice, out);

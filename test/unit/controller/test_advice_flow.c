@@ -495,12 +495,148 @@ static void test_verdict_in_the_checkpoint(void **state)
     free(told);
 }
 
+/* An object that rests, because it is switched off or its spec has become invalid, holds up nobody: its question is
+ * taken back, and what it was charged stays on it. One whose reservation is never seen gives it back by itself. */
+static void test_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    f->config.advisor.max_concurrent_calls = 1;
+    atomic_store(&f->outcome, ANSWER);
+    lead(f);
+    play(f, NO_CRASH);
+    for (int by_itself = 0; by_itself < 2; by_itself++) {
+        size_t seen = server_seen(f->server);
+        clock_fake_advance(&f->clock, ROUND);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        if (by_itself) {
+            clock_fake_advance(&f->clock, 121 * S);
+            turn(f);
+        } else {
+            advice_flow_rest(&f->a);
+        }
+        f->a.work = xcalloc(1, sizeof(*f->a.work));
+        pa_object_spec(f->a.in_force, &f->a.work->spec);
+        f->a.work->spec.mode = CORE_OFF;
+        *told = (struct pa_status){.observed_generation = 1};
+        advice_flow_report(&f->a, told);
+        free(TAKE_PTR(f->a.work));
+        assert_int_equal(told->n_conditions, 0);
+        assert_int_equal(told->advisor.budget.charged, by_itself + 1);
+        assert_string_equal(told->advisor.budget.reserved_id, "");
+        clock_fake_advance(&f->clock, ROUND);
+        play(f, NO_CRASH); /* there is room for a call */
+        assert_int_equal(server_seen(f->server), seen + 1);
+    }
+    die(f);
+    free(told);
+}
+
+/* To delete an object and make it anew gives the operator's budget nothing back. */
+static void test_deleted_and_made_anew(void **state)
+{
+    struct fixture *f = *state;
+    f->config.advisor.daily_call_budget = 2;
+    atomic_store(&f->outcome, ANSWER);
+    lead(f);
+    size_t seen = server_seen(f->server);
+    for (int i = 0; i < 4; i++) {
+        clock_fake_advance(&f->clock, ROUND);
+        play(f, NO_CRASH);
+        f->a.flow = advice_flow_free(f->a.flow);
+        free(TAKE_PTR(f->status));
+        f->stored = (struct ledger){0};
+    }
+    assert_int_equal(server_seen(f->server), seen + 2);
+    die(f);
+}
+
+/* Before its first step, as where the target does not exist, an object says nothing untrue of the operator. */
+static void test_before_the_first_step(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    lead(f);
+    report_only(f, told);
+    const struct pa_condition *c = pa_condition_get(told, PA_ADVISOR_AVAILABLE);
+    assert_string_equal(c->reason, "NotAsked");
+    assert_int_equal(c->status, CONDITION_UNKNOWN);
+    die(f);
+    free(told);
+}
+
+/* The object names the question that its advice answers, also when another one has been asked since and a leader ends:
+ * else the next one would take the advice for an answer to that. */
+static void test_advice_survives_with_its_question(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told), *newer = xcalloc(1, sizeof *newer);
+    lead(f);
+    atomic_store(&f->outcome, ANSWER);
+    play(f, NO_CRASH);
+    clock_fake_advance(&f->clock, 40 * S);
+    sync_once(f, false, told);
+    f->situation++;
+    sync_once(f, true, newer);
+    assert_string_equal(newer->advisor.id, told->advisor.id);
+    assert_string_equal(newer->advisor.situation, told->advisor.situation);
+    write_status(f, newer);
+    size_t seen = server_seen(f->server);
+    die(f);
+    lead(f);
+    f->situation--;
+    play(f, NO_CRASH); /* the newer one is asked anew, not taken from the cache */
+    assert_int_equal(server_seen(f->server), seen + 1);
+    die(f);
+    free(told);
+    free(newer);
+}
+
+/* Advice that came from the cache, on an object that never made a call. */
+static void test_free_advice_survives(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    lead(f);
+    atomic_store(&f->outcome, ANSWER);
+    play(f, NO_CRASH);
+    f->a.flow = advice_flow_free(f->a.flow); /* another object */
+    free(TAKE_PTR(f->status));
+    f->stored = (struct ledger){0};
+    core_state_free(f->a.state);
+    struct core_spec spec;
+    pa_object_spec(f->a.in_force, &spec);
+    f->a.state = core_state_new(&spec);
+    sync_once(f, true, told);
+    turn(f);
+    sync_once(f, false, told);
+    write_status(f, told);
+    assert_int_equal(told->advisor.target_replicas, 6);
+    assert_false(told->advisor.has_budget);
+    die(f);
+    lead(f);
+    struct pa_status *after = xcalloc(1, sizeof *after);
+    sync_once(f, false, after);
+    assert_string_equal(after->advisor.id, told->advisor.id);
+    assert_int_equal(after->advisor.target_replicas, 6);
+    die(f);
+    free(told);
+    free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_daily_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deleted_and_made_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_before_the_first_step, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_advice_survives_with_its_question, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_free_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verdict_in_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
