@@ -61,7 +61,7 @@ struct advice_situation {
     int32_t reactive, predicted; /* -1: none */
     int32_t usage_percent;       /* of the target, of the deciding metric */
     int32_t peak_percent;        /* the forecast's highest demand within the horizon, of the present one */
-    int32_t growth_percent;      /* of demand over the last 30 min, signed */
+    int32_t growth_percent;      /* of demand over the last 30 min, signed; as -1 is no multiple of 5: not known */
     int32_t error_percent;       /* of the forecast */
     bool trusted;
     enum advice_side side;
