@@ -183,6 +183,42 @@ static void test_payer_leaves(void **state)
     assert_int_equal(other.answer.outcome.attempts, 0);
 }
 
+/* Where clouds keep credentials no request goes, however the address is written; and what only begins like this machine
+ * is another one. */
+static void test_places(void **state)
+{
+    struct fixture *f = *state;
+    enum { REFUSED, LOCAL, REMOTE };
+    static const struct {
+        const char *url;
+        int what;
+    } cases[] = {{"http://169.254.169.254/v1", REFUSED},
+                 {"http://2852039166/v1", REFUSED},
+                 {"http://0xA9FEA9FE/v1", REFUSED},
+                 {"http://0251.0376.169.254/v1", REFUSED},
+                 {"http://[::ffff:169.254.169.254]/v1", REFUSED},
+                 {"http://[FE80::1]:80/v1", REFUSED},
+                 {"http://[fd00:ec2::254]/v1", REFUSED},
+                 {"HTTP://Metadata.Google.Internal./v1", REFUSED},
+                 {"http://127.0.0.1:11434/v1", LOCAL},
+                 {"http://[::1]:11434/v1", LOCAL},
+                 {"http://LocalHost:11434/v1", LOCAL},
+                 {"http://127.0.0.1.example.com/v1", REMOTE},
+                 {"http://localhost.example.com/v1", REMOTE},
+                 {"http://10.0.0.1/v1", REMOTE}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error err = ERROR_INIT;
+        struct advisor_provider_config *c = &f->config.advisor.providers[0];
+        (void)str_copy(c->url, sizeof c->url, cases[i].url);
+        struct provider *p = provider_new(c, &f->clock.clock, &err);
+        int what = !p ? REFUSED : provider_is_local(p) ? LOCAL : REMOTE;
+        if (what != cases[i].what)
+            fail_msg("%s: %d", cases[i].url, what);
+        assert_int_equal(err.kind, p ? ERROR_NONE : ERROR_CONFIG);
+        provider_free(p);
+    }
+}
+
 static void test_describe(void **state)
 {
     struct fixture *f = *state;
@@ -200,9 +236,10 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_cache),    T(test_restored_cache),      T(test_single_flight),
-        T(test_who_pays), T(test_cancel_aborts),       T(test_limits),
-        T(test_describe), T(test_limits_are_of_calls), T(test_payer_leaves),
+        T(test_cache),        T(test_restored_cache), T(test_single_flight),
+        T(test_who_pays),     T(test_cancel_aborts),  T(test_limits),
+        T(test_describe),     T(test_places),         T(test_limits_are_of_calls),
+        T(test_payer_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
