@@ -55,6 +55,22 @@ static void test_asked_again(void **state)
     }
 }
 
+/* A question whose answer was lost with its leader is open. */
+static void test_asked_again_by_the_next_leader(void **state)
+{
+    struct fixture *f = *state;
+    atomic_store(&f->outcome, ANSWER);
+    lead(f);
+    play(f, AFTER_DISPATCH);
+    die(f);
+    lead(f);
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    sync_once(f, false, told);
+    assert_true(core_state_advice(f->a.state)->unanswered);
+    free(told);
+    die(f);
+}
+
 /* What a sync tells that ended before its step: the target could not be read. */
 static void report_only(struct fixture *f, struct pa_status *told)
 {
@@ -270,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_asked_again_by_the_next_leader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verdict_in_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
