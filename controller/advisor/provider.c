@@ -169,11 +169,6 @@ const char *provider_name(const struct provider *p)
     return p->config->name;
 }
 
-const char *provider_model(const struct provider *p)
-{
-    return p->config->model;
-}
-
 uint64_t provider_digest(const struct provider *p)
 {
     return p->digest;

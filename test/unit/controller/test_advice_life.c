@@ -189,6 +189,28 @@ static void test_rest(void **state)
     free(told);
 }
 
+/* An object that goes away at any point of its question takes the call along; nobody is told afterwards. */
+static void test_deleted_under_way(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    atomic_store(&f->outcome, ANSWER);
+    static const enum crash points[] = {BEFORE_RESERVE, BEFORE_THE_RESERVATION_IS_WRITTEN, BEFORE_THE_CALL,
+                                        AFTER_DISPATCH, AFTER_THE_ANSWER};
+    for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+        lead(f);
+        play(f, points[i]);
+        f->a.flow = advice_flow_free(f->a.flow);
+        assert_int_equal(http_active(f->http), 0);
+        clock_fake_advance(&f->clock, ROUND);
+        turn(f);
+        sync_once(f, false, told); /* another one under the same name */
+        assert_string_equal(told->advisor.budget.reserved_id, "");
+        die(f);
+    }
+    free(told);
+}
+
 /* To delete an object and make it anew gives the operator's budget nothing back. */
 static void test_deleted_and_made_anew(void **state)
 {
@@ -290,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verdict_in_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_deleted_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deleted_and_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_before_the_first_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives_with_its_question, set_up, tear_down),

@@ -222,14 +222,18 @@ static void test_places(void **state)
 static void test_describe(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1);
+    struct error err = ERROR_INIT;
+    struct provider *p = provider_new(&f->config.advisor.providers[0], &f->clock.clock, &err);
+    assert_non_null(p);
+    assert_int_equal(provider_set_key(p, KEY, &err), 0);
     struct buf out = BUF_INIT(65536);
-    assert_int_equal(advisor_describe(f->advisor, &situation, &out, NULL), 0);
+    provider_describe(p, &situation, &out);
     assert_int_equal(strncmp(out.data, "POST http://127.0.0.1:", 22), 0);
     assert_non_null(strstr(out.data, "/v1/chat/completions\n"));
     assert_non_null(strstr(out.data, "\\\"needReplicas\\\":4"));
     assert_null(strstr(out.data, "s3cret"));
     buf_done(&out);
+    provider_free(p);
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
