@@ -15,7 +15,8 @@
 #include "reconcile/autoscaler.h"
 
 #define DAY_US           (86400 * USEC_PER_SEC)
-#define SEEN_IN_TIME_US  (120 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define SEEN_IN_TIME_US  (180 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define LONGEST_PERIOD_S 120 /* the reservation waits for one sync, the advice for another: it lasts for 300 s */
 #define RESTORE_CALLS_US (60 * USEC_PER_SEC)
 
 enum trouble { TROUBLE_NONE, TROUBLE_CLASS, TROUBLE_SPENT, TROUBLE_OPERATOR_SPENT, TROUBLE_REFUNDS };
@@ -376,6 +377,8 @@ void advice_flow_ask(struct autoscaler *a)
     if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || f->untold || !advisor_of(f) ||
         !advisor_configured(advisor_of(f)))
         return;
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S)
+        return;
     const struct advice_config *config = &a->work->spec.advice;
     situation_complete(&a->work->spec, a->state, plan, &plan->situation);
     core_asked(a->state, &plan->situation, plan->time_us);
@@ -399,6 +402,13 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
     if (!a->r->advisor || !advisor_configured(a->r->advisor)) {
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "NotConfigured",
                          "no provider is configured: name one under advisor.providers in the operator's configuration");
+        return;
+    }
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S) {
+        pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "SyncPeriodTooLong",
+                         "nobody is asked: advice would be over before a sync could take it; set "
+                         "spec.syncPeriodSeconds to %d or less",
+                         LONGEST_PERIOD_S);
         return;
     }
     if (!f || !f->answered) { /* a restart is no transition */
