@@ -8,7 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#define DAY_US (86400 * USEC_PER_SEC)
+#define DAY_US     (86400 * USEC_PER_SEC)
+#define LEAST_ROOM 1e-290 /* its steps are numbers of full precision */
 
 static void widen(const double *y, uint32_t n, double *low, double *high)
 {
@@ -45,7 +46,7 @@ struct plot_axis plot_value_axis(const struct plot_panel *panel, unsigned max_ti
     if (high < 0 && high > 0.7 * low)
         high = 0;
     double room = high - low;
-    if (!(room > 1e-9 * fmax(fabs(low), fabs(high))))
+    if (!(room > 1e-9 * fmax(fabs(low), fabs(high))) || room < LEAST_ROOM)
         room = fmax(fabs(high), 1);
     struct plot_axis axis = {.step = round_step(room / MAX(max_ticks - 1, 1u))};
     axis.low = floor(low / axis.step + 1e-9) * axis.step;
