@@ -45,9 +45,9 @@ static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const
 /* A scale-down that certainly did not happen takes no room in the budget. */
 static void give_back(struct autoscaler *a, bool maybe_applied)
 {
-    if (a->work->finding.shrink_granted && !maybe_applied)
-        shrink_refund(&a->r->shrink);
-    a->work->finding.shrink_granted = false;
+    if (a->work->finding.shrink_granted_us && !maybe_applied)
+        shrink_refund(&a->r->shrink, a->work->finding.shrink_granted_us);
+    a->work->finding.shrink_granted_us = 0;
 }
 
 static void on_written(void *data, const struct target_result *result, const struct error *err)
@@ -152,13 +152,14 @@ static bool has_room(struct autoscaler *a)
     struct sync_work *work = a->work;
     bool lowers = work->plan.write && !work->finding.other_owner && work->plan.direction == CORE_DOWN;
     bool room = true;
+    int64_t now_us = loop_now_us(r->loop);
     if (!lowers)
         shrink_leave(&r->shrink, a->key);
     else
-        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop),
-                          2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC, r->records.count);
+        room = shrink_ask(&r->shrink, a->key, now_us, 2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC,
+                          r->records.count);
     metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
-    work->finding.shrink_granted = lowers && room;
+    work->finding.shrink_granted_us = lowers && room ? now_us : 0;
     if (!room) {
         core_plan_postpone(&work->plan);
         core_explain(&work->spec, &work->plan);
