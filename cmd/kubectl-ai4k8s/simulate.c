@@ -72,7 +72,8 @@ struct simulating {
 };
 
 #define MAX_STARTUP_S 3600
-#define DEFAULT_PODS  28 /* 40 at 70 % */
+#define MIN_CAPACITY  1e-9 /* what is less can't be counted in */
+#define DEFAULT_PODS  28   /* 40 at 70 % */
 
 /* ---- arguments ---- */
 
@@ -123,7 +124,7 @@ static void take_capacity(struct simulating *s, struct argp_state *state, const 
     struct quantity q;
     if (!str_to_double(text, &s->pod_capacity))
         s->pod_capacity = quantity_parse(text, &q) && !q.saturated ? quantity_double(q) : 0;
-    if (!(s->pod_capacity >= 1e-9) || !(s->pod_capacity <= 1e30))
+    if (!(s->pod_capacity >= MIN_CAPACITY) || !(s->pod_capacity <= 1e30))
         argp_error(state, "--pod-capacity takes a number or quantity above 0, such as 0.5 or 500m, not \"%s\"", text);
 }
 
@@ -241,7 +242,7 @@ static int make_world(const struct simulating *s, const struct trace *trace, str
         return error_set(err, ERROR_CONFIG, "%s is %.3g days long, all of which is warm-up; choose a shorter --warmup",
                          s->trace, trace->n * (double)TRACE_TICK_S / 86400);
     double capacity = s->pod_capacity > 0 ? s->pod_capacity : trace->high / DEFAULT_PODS;
-    if (!(capacity > 0))
+    if (!(capacity >= MIN_CAPACITY))
         return error_set(err, ERROR_CONFIG, "%s has hardly a demand above 0; say what a pod serves with --pod-capacity",
                          s->trace);
     *ret = (struct world_options){.trace = trace,
@@ -290,6 +291,8 @@ static int play(const struct simulating *s, const struct core_spec *spec, const 
     if (make_world(s, trace, &options.world, err) < 0)
         return -1;
     simulate(&options, &result);
+    if (spec->mode != CORE_AUTO || spec->paused)
+        output_note("%s: it is not in mode Auto, or paused; played is what mode Auto would do", s->spec);
     if (spec->n_metrics > 1)
         output_note("%s: the trace is the demand of %s; the other metrics are left out", s->spec,
                     spec->metrics[result.metric].name);

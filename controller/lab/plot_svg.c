@@ -3,6 +3,7 @@
 #include "lab/plot_svg.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,19 +49,24 @@ static const char *const classes[PLOT_ROLES] = {
 
 /* ---- pieces ---- */
 
+/* Names of files are any bytes, and titles made of them are cut anywhere: what is no character of XML, or would change
+ * how the rest is shown, is replaced. */
 static void escape(struct buf *out, const char *s)
 {
-    for (; *s; s++) {
-        if (*s == '&')
+    for (size_t left = strlen(s), n; left > 0; s += n, left -= n) {
+        uint32_t c = str_code_point(s, left, &n);
+        if (c == '&')
             (void)buf_puts(out, "&amp;");
-        else if (*s == '<')
+        else if (c == '<')
             (void)buf_puts(out, "&lt;");
-        else if (*s == '>')
+        else if (c == '>')
             (void)buf_puts(out, "&gt;");
-        else if (*s == '"')
+        else if (c == '"')
             (void)buf_puts(out, "&quot;");
+        else if (c == STR_INVALID || c == 0xFFFE || c == 0xFFFF || str_is_unsafe(c))
+            (void)buf_puts(out, "\uFFFD");
         else
-            (void)buf_putc(out, (unsigned char)*s < ' ' ? ' ' : *s);
+            (void)buf_append(out, s, n);
     }
 }
 

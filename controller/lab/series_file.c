@@ -257,8 +257,8 @@ static int check_header(const struct reader *r, char *line, struct error *err)
 static int take_line(struct reader *r, char *line, struct error *err)
 {
     struct series_row row;
-    if (r->line == 1)
-        return check_header(r, line, err);
+    if (r->line == 1) /* a byte order mark would hide that the header is missing */
+        return check_header(r, str_starts(line, "\xEF\xBB\xBF") ? line + 3 : line, err);
     if (*trim(line) == '\0') {
         r->empty_line = r->empty_line ? r->empty_line : r->line;
         return 0;

@@ -107,9 +107,9 @@ struct finding {
     struct error write_error; /* kind NONE: nothing was written, or it went well */
     bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
-    bool shrink_granted; /* a place in the shrink budget is taken */
-    int32_t from, to;    /* of the write */
-    bool other_owner;    /* another autoscaler owns the target */
+    int64_t shrink_granted_us; /* a place in the shrink budget was taken then; 0: none is */
+    int32_t from, to;          /* of the write */
+    bool other_owner;          /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };

@@ -16,9 +16,10 @@
 
 #define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
 #define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
-#define PARALLEL_LOADS  16                 /* answers of some 20 KiB, each copied while it is decoded */
-#define METRIC_AGE_S    30.0               /* until some were seen */
-#define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
+#define CLOCK_SLEW_US   (5 * USEC_PER_SEC)
+#define PARALLEL_LOADS  16   /* answers of some 20 KiB, each copied while it is decoded */
+#define METRIC_AGE_S    30.0 /* until some were seen */
+#define METRIC_AGE_STEP 15   /* the lead must not jitter with every sample */
 
 static void finish(struct autoscaler *a, int64_t again_us)
 {
@@ -44,9 +45,9 @@ static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const
 /* A scale-down that certainly did not happen takes no room in the budget. */
 static void give_back(struct autoscaler *a, bool maybe_applied)
 {
-    if (a->work->finding.shrink_granted && !maybe_applied)
-        shrink_refund(&a->r->shrink);
-    a->work->finding.shrink_granted = false;
+    if (a->work->finding.shrink_granted_us && !maybe_applied)
+        shrink_refund(&a->r->shrink, a->work->finding.shrink_granted_us);
+    a->work->finding.shrink_granted_us = 0;
 }
 
 static void on_written(void *data, const struct target_result *result, const struct error *err)
@@ -151,13 +152,14 @@ static bool has_room(struct autoscaler *a)
     struct sync_work *work = a->work;
     bool lowers = work->plan.write && !work->finding.other_owner && work->plan.direction == CORE_DOWN;
     bool room = true;
+    int64_t now_us = loop_now_us(r->loop);
     if (!lowers)
         shrink_leave(&r->shrink, a->key);
     else
-        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop),
-                          2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC, r->records.count);
+        room = shrink_ask(&r->shrink, a->key, now_us, 2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC,
+                          r->records.count);
     metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
-    work->finding.shrink_granted = lowers && room;
+    work->finding.shrink_granted_us = lowers && room ? now_us : 0;
     if (!room) {
         core_plan_postpone(&work->plan);
         core_explain(&work->spec, &work->plan);
@@ -190,12 +192,20 @@ static void on_writer(void *data, const char *manager)
     act(a);
 }
 
+/* Increasing while the wall clock is slewed. One that was set back was wrong before, and the core knows what to do with
+ * that; a time that stood still until the clock has come back would make every sample too old to count. */
+static int64_t take_time(struct autoscaler *a)
+{
+    int64_t real = loop_real_us(a->r->loop);
+    bool set_back = a->last_time_us - real > CLOCK_SLEW_US;
+    a->last_time_us = set_back ? real : MAX(real, a->last_time_us + 1);
+    return a->last_time_us;
+}
+
 static void decide(struct autoscaler *a)
 {
     struct reconciler *r = a->r;
-    /* Strictly increasing, also when the wall clock is set back. */
-    int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
-    a->last_time_us = now;
+    int64_t now = take_time(a);
     sync_take_spec(a);
     a->outdated = false;
     struct core_observation seen;
@@ -265,8 +275,7 @@ static void state_ready(struct autoscaler *a, struct core_state *state)
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
-    a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
-    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
+    core_resume(a->state, &a->work->spec, take_time(a), a->scale.spec_replicas);
     backfill_ready(a->r->backfill, a->key);
 }
 
@@ -333,8 +342,7 @@ static void need_state(struct autoscaler *a)
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
         if (a->off)
-            core_resume(a->state, &a->work->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
-                        a->scale.spec_replicas);
+            core_resume(a->state, &a->work->spec, take_time(a), a->scale.spec_replicas);
         a->off = false;
         need_usage(a);
         return;

