@@ -83,6 +83,7 @@ class Operator:
         self.pid = self.started = 0
         self.status: int | None = None
         self.token = ""
+        self.api_port = 0  # of a proxy (api_proxy.py) in front of the API server; 0: straight to it
         self.arguments = [
             "--leader-elect-namespace", NAMESPACE, "--log-format=json", "-v1",
             "--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"]
@@ -110,6 +111,8 @@ class Operator:
         account = pathlib.Path(self.plane.account_dir(ACCOUNT, NAMESPACE))
         self.token = (account / "token").read_text(encoding="ascii").strip()
         environment[process.MARKER] = self.plane.directory
+        if self.api_port:
+            environment["KUBERNETES_SERVICE_PORT"] = environment["KUBERNETES_SERVICE_PORT_HTTPS"] = str(self.api_port)
         environment.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         with open(self.log, "ab") as output:
