@@ -1,12 +1,11 @@
-"""The LLM advisor with the real control plane and a provider of its own: what advice does, what it may not do, what
-failures cost, and that a crash neither charges nor loses a call."""
+"""The LLM advisor with the real control plane and a provider of its own: what advice does, what it may not do, and what
+failures cost. That a crash neither charges nor loses a call is in test_operator_accounting.py."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import signal
 import subprocess
 
 import pytest
@@ -146,35 +145,6 @@ def test_approval(plane, load, mock, make_operator):
     assert done.returncode == 0, done.stderr
     assert re.search(r"advice [0-9a-f]{16} approved", done.stdout), done.stdout
     await_replicas(api, "default", "web", 6)
-
-
-@pytest.mark.parametrize("point", ["reserved", "called"])
-def test_a_crash_neither_charges_nor_loses_a_call(plane, load, mock, make_operator, point):
-    api = plane.client
-    operator = make_operator(plane, advisor={"providers": [provider(mock)]}).start()
-    mock.answer(decision("scale_up", 5))
-    mock.slow(25)
-    web(plane, load, mode="Observe")
-    reserved = eventually(lambda: budget(plane).get("reservedID"), 60)
-    if point == "called":
-        eventually(mock.is_being_asked, 15)  # for 25 s
-    operator.send(signal.SIGKILL)
-    operator.wait()
-    assert budget(plane).get("reservedID") == reserved, "settled without a verdict"
-    mock.slow(0)
-    operator.start()
-
-    def refunded():
-        now = budget(plane)
-        assert now.get("refunded") == 1 and now.get("reservedID") != reserved, now
-        return True
-
-    eventually(refunded, 60)
-    # And goes on: one verdict on the object is one call that was charged.
-    eventually(lambda: budget(plane).get("charged") == 1, 120, message="the next call to be charged")
-    told = advice(plane)
-    assert told["outcome"] == "Observed" and told["id"], told
-    assert replicas_of(api, "default", "web") == 3
 
 
 def test_without_a_provider(plane, load, make_operator):
