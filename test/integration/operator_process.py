@@ -14,6 +14,7 @@ however the test ended.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -70,6 +71,19 @@ def install(plane: ControlPlane) -> None:
 def _may_list(plane: ControlPlane) -> bool:
     role = plane.client.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/ai4k8s-operator")
     return bool(role.get("rules"))
+
+
+def allow_secret(plane: ControlPlane, name: str, key: str) -> None:
+    """A Secret with that key under "token", and what docs/advisor.md says: the right to read this one."""
+    api, role = plane.client, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
+    api.post(f"/api/v1/namespaces/{NAMESPACE}/secrets", {
+        "metadata": {"name": name}, "data": {"token": base64.b64encode(key.encode()).decode()}})
+    api.post(f"{role}/roles", {"metadata": {"name": name}, "rules": [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]})
+    api.post(f"{role}/rolebindings", {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}]})
 
 
 class Operator:

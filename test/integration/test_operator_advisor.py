@@ -11,13 +11,12 @@ import subprocess
 import pytest
 from autoscalers import (await_condition, await_event, await_replicas, condition, create, get, holds, path)
 from llm_mock import LlmMock, decision
-from operator_process import BUILD, NAMESPACE
+from operator_process import BUILD, allow_secret
 from support import create_deployment, eventually, replicas_of
 from traffic import Traffic
 
 PER_POD = 0.05
 KEY = "sk-s3cret-0123456789abcdef"
-ROLE = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
 
 
 @pytest.fixture
@@ -39,19 +38,6 @@ def mock(tmp_path):
 
 def provider(mock, **changed):
     return {"name": "local", "api": "OpenAI", "url": f"{mock.url}/v1", "model": "model-1", **changed}
-
-
-def allow_secret(plane, name):
-    """What docs/advisor.md says: the right to read this one Secret."""
-    api = plane.client
-    api.post(f"/api/v1/namespaces/{NAMESPACE}/secrets", {
-        "metadata": {"name": name}, "data": {"token": base64.b64encode(KEY.encode()).decode()}})
-    api.post(f"{ROLE}/roles", {"metadata": {"name": name}, "rules": [
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]})
-    api.post(f"{ROLE}/rolebindings", {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": "ai4k8s-operator", "namespace": NAMESPACE}]})
 
 
 def web(plane, load, replicas=3, **advisor):
@@ -78,7 +64,7 @@ def test_bounded_advice_raises_by_its_delta_and_no_more(plane, load, mock, make_
     operator = make_operator(plane, advisor={"providers": [
         provider(mock, keySecret={"name": "groq", "key": "token"})]})
     operator.install()
-    allow_secret(plane, "groq")
+    allow_secret(plane, "groq", KEY)
     operator.start()
     mock.answer(decision("scale_up", 9))
     web(plane, load, mode="Bounded", maxReplicaDelta=2)

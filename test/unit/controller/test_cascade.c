@@ -128,6 +128,27 @@ static void test_bad_answers_are_not_used(void **state)
     }
 }
 
+/* Its reasoning is for everybody who reads the object: one that repeats the key, or its beginning, is not shown. */
+static void test_a_key_told_back(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const reasons[] = {"called with " KEY, "called with sk-s3cret-key-012", "sk-s3cret, they say"};
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        start(f, 1);
+        _cleanup_(freep) char *body =
+            xasprintf("{\"choices\":[{\"message\":{\"content\":\"{\\\"action\\\":\\\"scale_up\\\","
+                      "\\\"target_replicas\\\":6,\\\"confidence\\\":0.9,\\\"reasoning\\\":\\\"%s\\\","
+                      "\\\"risk_assessment\\\":\\\"low\\\",\\\"cost_impact\\\":\\\"low\\\","
+                      "\\\"recommended_timing\\\":\\\"immediate\\\"}\"},\"finish_reason\":\"stop\"}]}",
+                      reasons[i]);
+        server_default(f->servers[0], "POST", CHAT, json(200, body));
+        struct asked q = ask(f);
+        assert_int_equal(q.answer.kind, i < 2 ? ADVISOR_FAILED : ADVISOR_ANSWERED);
+        assert_int_equal(q.answer.outcome.class, i < 2 ? ADVISOR_INVALID_ANSWER : ADVISOR_OK);
+        f->advisor = advisor_free(f->advisor);
+    }
+}
+
 static void test_too_large(void **state)
 {
     struct fixture *f = *state;
@@ -248,7 +269,7 @@ int main(void)
         T(test_an_answer),      T(test_cascade_in_order),         T(test_all_fail),
         T(test_deadline),       T(test_bad_answers_are_not_used), T(test_too_large),
         T(test_without_schema), T(test_mends_what_it_can),        T(test_retry_after),
-        T(test_breaker),
+        T(test_breaker),        T(test_a_key_told_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
