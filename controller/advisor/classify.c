@@ -38,7 +38,7 @@ static const struct rule rules[] = {
 
     {503, 503, NULL, "loading model", false, ADVISOR_TRANSIENT, RETRY | LOADING, "the model is being loaded"},
     {500, 500, NULL, "more system memory", false, ADVISOR_CONFIGURATION, 0, "the model does not fit into memory"},
-    {400, 500, NULL, "context size has been exceeded", false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
+    {400, 500, NULL, "context size has been exceeded", false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
 
     {429, 429, "credit_balance_exhausted", NULL, false, ADVISOR_QUOTA, 0, "HTTP 429 credit_balance_exhausted"},
     {429, 429, "insufficient_quota", NULL, false, ADVISOR_QUOTA, 0, "HTTP 429 insufficient_quota"},
@@ -72,10 +72,10 @@ static const struct rule rules[] = {
      "the model has no structured output"},
     {400, 400, NULL, "response_format", false, ADVISOR_CONFIGURATION, NO_SCHEMA, "the model has no structured output"},
 
-    {413, 413, NULL, NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "HTTP 413"},
-    {400, 400, "context_length_exceeded", NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
-    {400, 400, "exceed_context_size_error", NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
-    {400, 400, NULL, "maximum context length", false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
+    {413, 413, NULL, NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "HTTP 413"},
+    {400, 400, "context_length_exceeded", NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
+    {400, 400, "exceed_context_size_error", NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
+    {400, 400, NULL, "maximum context length", false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
 
     {400, 400, "content_filter", NULL, false, ADVISOR_REFUSED, 0, "content filter"},
     {400, 400, "content_policy_violation", NULL, false, ADVISOR_REFUSED, 0, "content filter"},

@@ -17,6 +17,7 @@
 #define OPEN_FIRST_US       (30 * USEC_PER_SEC)
 #define OPEN_LONGEST_US     (600 * USEC_PER_SEC)
 #define OPEN_LASTING_US     (3600 * USEC_PER_SEC)
+#define LONGEST_WISH_MS     86400000
 #define LOADING_GRACE_US    (300 * USEC_PER_SEC)
 #define UNUSABLE_TO_DEGRADE 5
 #define DEGRADED_US         (600 * USEC_PER_SEC)
@@ -28,7 +29,8 @@ struct provider {
     struct http_origin *origin;
     uint64_t digest;
     bool local;
-    char *key; /* to see that it changed */
+    char *key;       /* to see that it changed */
+    uint32_t n_keys; /* so far: which one an attempt was made with */
 
     bool without_schema;
     uint32_t unusable; /* in a row */
@@ -121,6 +123,7 @@ int provider_set_key(struct provider *p, const char *key, struct error *err)
         return error_wrap(err, "key of advisor provider %s", p->config->name);
     secret_free(p->key);
     p->key = key ? xstrdup(key) : NULL;
+    p->n_keys++;
     if (p->breaker.why == ADVISOR_AUTHENTICATION || p->breaker.why == ADVISOR_QUOTA)
         p->breaker.open_until_us = 0;
     return 0;
@@ -143,7 +146,7 @@ uint64_t provider_digest(const struct provider *p)
 
 void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out)
 {
-    const struct provider_attempt first = {.max_tokens = 0};
+    struct provider_attempt first = {.max_tokens = 0};
     struct http_request request = {.method = NULL};
     _cleanup_(buf_done) struct buf body = BUF_INIT(64 * 1024);
     provider_request(p, situation, &first, &request, &body);
@@ -240,6 +243,11 @@ static void note_transient(struct provider *p, const struct verdict *v)
     bool half = p->breaker.calls >= CALLS_TO_JUDGE && 2 * p->breaker.failures >= p->breaker.calls;
     if (p->breaker.probing || many || half)
         open_transient(p, v->class);
+    if (v->retry_after_ms > 0) { /* what it asked for holds for every question, not for this one alone */
+        int64_t wish_us = MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC;
+        if (p->breaker.open_until_us < now + wish_us)
+            open_for(p, v->class, wish_us);
+    }
 }
 
 static void close_breaker(struct provider *p)
@@ -258,7 +266,7 @@ static void note_unusable(struct provider *p)
 
 void provider_note(struct provider *p, const struct verdict *v)
 {
-    if (v->class == ADVISOR_CANCELLED) {
+    if (v->class == ADVISOR_CANCELLED || v->impatient) {
         p->breaker.probing = false; /* found nothing out */
         return;
     }
@@ -270,9 +278,9 @@ void provider_note(struct provider *p, const struct verdict *v)
         note_transient(p, v);
     } else if (v->class == ADVISOR_QUOTA) {
         open_for(p, v->class,
-                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, 86400000) * USEC_PER_MSEC : OPEN_LASTING_US);
-    } else if (v->without_schema && !p->without_schema) {
-        p->without_schema = true; /* the next attempt does without */
+                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC : OPEN_LASTING_US);
+    } else if (v->without_schema || v->too_long) { /* the next attempt is made so that it fits */
+        p->without_schema |= v->without_schema;
         p->breaker.probing = false;
     } else if (v->class == ADVISOR_AUTHENTICATION) {
         open_for(p, v->class, NEVER);
@@ -295,8 +303,10 @@ bool provider_degraded(const struct provider *p)
 /* ---- wire ---- */
 
 void provider_request(const struct provider *p, const struct advice_situation *situation,
-                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
+                      struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
 {
+    attempt->without_schema = p->without_schema || p->config->structure != ADVISOR_JSON_SCHEMA;
+    attempt->key = p->n_keys;
     const struct wire_options options = {
         .flavor = p->config->flavor,
         .structure = p->config->structure,
@@ -324,7 +334,8 @@ static bool tells_the_key(const struct provider *p, const struct decision *decis
     return strstr(decision->reasoning, start) != NULL;
 }
 
-struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
+struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
+                               const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
                                struct wire_usage *usage)
 {
@@ -337,7 +348,12 @@ struct verdict provider_answer(const struct provider *p, const struct http_resul
                              .retry = true,
                              .retry_after_ms = -1,
                              .evidence = "the answer repeats the key"};
-    if (v.without_schema && !p->without_schema)
-        v.retry = true;
+    /* What the attempt did already mends nothing any more. */
+    v.without_schema &= !attempt->without_schema;
+    v.too_long &= !attempt->shrink;
+    v.retry |= v.without_schema;
+    if (v.class == ADVISOR_AUTHENTICATION && attempt->key != p->n_keys)
+        v = (struct verdict){
+            .class = ADVISOR_TRANSIENT, .retry = true, .retry_after_ms = -1, .evidence = "its key was just replaced"};
     return v;
 }

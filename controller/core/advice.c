@@ -94,16 +94,17 @@ bool advice_situation_parse(const char *key, struct advice_situation *ret)
 static enum advice_trigger reason_to_ask(const struct advice_state *state, const struct advice_situation *now)
 {
     const struct advice_situation *asked = &state->asked;
+    enum advice_trigger open = state->unanswered ? asked->trigger : ADVICE_TRIGGER_NONE;
     if (now->unschedulable > 0)
         return ADVICE_TRIGGER_UNSCHEDULABLE;
-    if (now->anomaly > 0 && state->seen_calm)
+    if (now->anomaly > 0 && (state->seen_calm || open == ADVICE_TRIGGER_ANOMALY))
         return ADVICE_TRIGGER_ANOMALY;
-    if (!now->trusted && state->seen_trusted)
+    if (!now->trusted && (state->seen_trusted || open == ADVICE_TRIGGER_TRUST_LOST))
         return ADVICE_TRIGGER_TRUST_LOST;
     if ((int64_t)now->need * 10 >= (int64_t)now->max * 9 && now->max > now->min)
         return ADVICE_TRIGGER_NEAR_MAX;
     if (state->asked_us == 0 || now->side != asked->side || !near(asked->need, now->need) || now->max != asked->max ||
-        now->min != asked->min)
+        now->min != asked->min || open == ADVICE_TRIGGER_CHANGED)
         return ADVICE_TRIGGER_CHANGED;
     return ADVICE_TRIGGER_NONE;
 }
@@ -132,9 +133,27 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
     state->asked_us = now_us;
     state->seen_trusted = situation->trusted;
     state->seen_calm = situation->anomaly == 0;
+    state->unanswered = false;
+}
+
+void advice_unanswered(struct advice_state *state)
+{
+    state->unanswered = true;
 }
 
 /* ---- what it may do ---- */
+
+/* NULL: there is none. What waits for its score keeps its place: whoever is asked every 30 s would else never get one.
+ * What would wait for longer than anything can is of a clock that was ahead. */
+static struct advice_pending *free_pending(struct advice_state *state, int64_t sampled_us)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
+        struct advice_pending *p = &state->pending[i];
+        if (p->until_us == 0 || p->until_us - sampled_us > (ADVICE_JUDGE_S + ADVICE_TTL_S) * SECOND_US)
+            return p;
+    }
+    return NULL;
+}
 
 void advice_take(struct advice_state *state, const struct advice *advice)
 {
@@ -142,10 +161,9 @@ void advice_take(struct advice_state *state, const struct advice *advice)
     state->approved_id = 0;
     if (advice->target_replicas == advice->need)
         return;
-    struct advice_pending *slot = &state->pending[0];
-    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++)
-        if (state->pending[i].until_us < slot->until_us)
-            slot = &state->pending[i]; /* a free one, else the one that is due first */
+    struct advice_pending *slot = free_pending(state, advice->sampled_us);
+    if (!slot)
+        return;
     *slot = (struct advice_pending){
         .until_us = advice->sampled_us + ADVICE_JUDGE_S * SECOND_US,
         .advised = advice->target_replicas,
@@ -350,7 +368,7 @@ void advice_encode(const struct advice_state *state, struct codec_writer *w)
     codec_u64(w, state->approved_id);
     codec_i64(w, state->asked_us);
     encode_situation(&state->asked, w);
-    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1));
+    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1 | state->unanswered << 2));
     for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
         const struct advice_pending *p = &state->pending[i];
         codec_i64(w, p->until_us);
@@ -386,6 +404,7 @@ int advice_decode(struct advice_state *ret, struct codec_reader *r)
     uint8_t seen = codec_get_u8(r);
     state.seen_trusted = seen & 1;
     state.seen_calm = seen >> 1 & 1;
+    state.unanswered = seen >> 2 & 1;
     for (size_t i = 0; i < ARRAY_SIZE(state.pending); i++) {
         struct advice_pending *p = &state.pending[i];
         p->until_us = codec_get_i64(r);

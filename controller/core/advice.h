@@ -115,6 +115,7 @@ struct advice_state {
     int64_t asked_us;     /* Unix; of the last call, whatever came of it */
     struct advice_situation asked;
     bool seen_trusted, seen_calm; /* since that call: what makes losing trust, or an anomaly, news */
+    bool unanswered;              /* by no fault of its own: its reason is still news */
     struct advice_pending {
         int64_t until_us;               /* 0: free */
         int32_t advised, need, highest; /* highest need seen since */
@@ -133,6 +134,8 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
                                    const struct advice_situation *now, int64_t now_us);
 /* It is being asked: starts the interval. */
 void advice_asked(struct advice_state *state, const struct advice_situation *situation, int64_t now_us);
+/* Nobody could answer, and not because of the question: while its reason lasts it is asked again after the interval. */
+void advice_unanswered(struct advice_state *state);
 /* The answer is there. Replaces what was in hand; starts its score. */
 void advice_take(struct advice_state *state, const struct advice *advice);
 /* A person approved advice `id` (the annotation): true when it is the one in hand. */

@@ -38,6 +38,11 @@ void core_asked(struct core_state *state, const struct advice_situation *situati
     advice_asked(&state->advice, situation, time_us);
 }
 
+void core_unanswered(struct core_state *state)
+{
+    advice_unanswered(&state->advice);
+}
+
 const struct advice_state *core_state_advice(const struct core_state *state)
 {
     return &state->advice;

@@ -139,7 +139,10 @@ struct advisor_service *advisor_service_new(struct kube_client *client, const st
     *s = (struct advisor_service){.client = client, .loop = kube_client_loop(client), .log = log};
     loop_timer_init(&s->read, s->loop, LOOP_IDLE, read_keys, s);
     loop_timer_init(&s->watch, s->loop, LOOP_IDLE, watch, s);
-    s->http = http_new(s->loop, &(struct http_config){.user_agent = user_agent}, err);
+    /* A call that waits for a free connection would run into its deadline without having been sent. */
+    long connections = MAX(config->advisor.max_concurrent_calls, 8);
+    s->http =
+        http_new(s->loop, &(struct http_config){.user_agent = user_agent, .max_host_connections = connections}, err);
     const struct advisor_deps deps = {
         .loop = s->loop, .http = s->http, .rng = rng, .log = log, .metrics = metrics, .config = config};
     if (s->http)

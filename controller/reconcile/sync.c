@@ -436,6 +436,7 @@ static void on_target(void *data, const struct target_result *result, const stru
 static void let_go(struct autoscaler *a)
 {
     a->off = true;
+    advice_flow_rest(a);
     shrink_leave(&a->r->shrink, a->key);
     pod_metrics_forget(a->r->usage, a->key);
     if (a->watching_pods)

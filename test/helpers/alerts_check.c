@@ -59,7 +59,7 @@ static int obey(struct alerts *a, char *line)
     const struct advisor_health h = {.provider = words[1],
                                      .class = class_named(words[2]),
                                      .failures = (uint32_t)failures,
-                                     .since_us = clock_real_us(&clock_system) - seconds * USEC_PER_SEC};
+                                     .since_us = passed.boot_us - seconds * USEC_PER_SEC};
     alerts_watch(a, &h, 1);
     return 0;
 }

@@ -140,6 +140,49 @@ static void test_limits(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* Questions that nobody pays for take nothing of what may be sent in a minute. */
+static void test_limits_are_of_calls(void **state)
+{
+    struct fixture *f = *state;
+    f->config.advisor.calls_per_minute = 2;
+    start(f, 1);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    for (int i = 0; i < 5; i++) {
+        struct advice_situation s = situation;
+        s.usage_percent = 200 + 5 * i;
+        struct asked q = {.refuse = true};
+        put(f, &q, &s);
+        turn(f);
+        assert_int_equal(q.reserved, 1);
+    }
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* The one who paid went away: its answer is somebody else's call to the rest. */
+static void test_payer_leaves(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct script *held = script_new();
+    script_hold(held);
+    server_on(f->servers[0], "POST", CHAT, held);
+    struct asked payer = {.f = f}, other = {.f = f};
+    put(f, &payer, &situation);
+    put(f, &other, &situation);
+    turn(f);
+    assert_true(server_wait_seen(f->servers[0], 1, 2000));
+    advisor_cancel(f->advisor, payer.id);
+    struct server_request *r = server_take(f->servers[0], 1000);
+    assert_non_null(r);
+    server_append(f->servers[0], r->id, json(200, GOOD));
+    server_request_free(r);
+    wait_for(f, &other);
+    assert_int_equal(payer.done + other.reserved, 0);
+    assert_int_equal(other.answer.kind, ADVISOR_FROM_CACHE);
+    assert_int_equal(other.answer.outcome.attempts, 0);
+}
+
 static void test_describe(void **state)
 {
     struct fixture *f = *state;
@@ -157,8 +200,9 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_cache),         T(test_restored_cache), T(test_single_flight), T(test_who_pays),
-        T(test_cancel_aborts), T(test_limits),         T(test_describe),
+        T(test_cache),    T(test_restored_cache),      T(test_single_flight),
+        T(test_who_pays), T(test_cancel_aborts),       T(test_limits),
+        T(test_describe), T(test_limits_are_of_calls), T(test_payer_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

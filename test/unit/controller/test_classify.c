@@ -45,7 +45,7 @@ static const struct {
     {ADVISOR_OPENAI, 400,
      "{\"error\":{\"message\":\"This model's maximum context length is 4096 tokens\",\"code\":"
      "\"context_length_exceeded\"}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":\"content_filter\"}}", ADVISOR_REFUSED, 0},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"type\":\"invalid_request_error\",\"param\":\"temperature\"}}",
      ADVISOR_INVALID_REQUEST, 0},
@@ -68,9 +68,9 @@ static const struct {
     {ADVISOR_OPENAI, 500, "{\"error\":\"model requires more system memory (8 GiB) than is available\"}",
      ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 500, "{\"error\":{\"code\":500,\"message\":\"Context size has been exceeded.\"}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\",\"n_ctx\":4096}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 422, "{\"detail\":[{\"loc\":[\"body\"]}]}", ADVISOR_INVALID_REQUEST, 0},
     /* Groq */
     {ADVISOR_GROQ, 400,
@@ -83,7 +83,7 @@ static const struct {
      ADVISOR_INVALID_ANSWER, RETRY},
     {ADVISOR_GROQ, 400, "{\"error\":{\"code\":\"tool_use_failed\"}}", ADVISOR_INVALID_ANSWER, RETRY},
     {ADVISOR_GROQ, 422, "{}", ADVISOR_INVALID_ANSWER, RETRY},
-    {ADVISOR_GROQ, 413, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", ADVISOR_INVALID_REQUEST, SHORTER},
+    {ADVISOR_GROQ, 413, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_GROQ, 424, "", ADVISOR_TRANSIENT, 0},
     {ADVISOR_GROQ, 498, "{\"error\":{\"code\":\"capacity_exceeded\"}}", ADVISOR_TRANSIENT, 0},
     /* Anthropic */
@@ -106,7 +106,7 @@ static const struct {
      ADVISOR_AUTHENTICATION, 0},
     {ADVISOR_ANTHROPIC, 404, "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}}",
      ADVISOR_CONFIGURATION, 0},
-    {ADVISOR_ANTHROPIC, 413, "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\"}}", ADVISOR_INVALID_REQUEST,
+    {ADVISOR_ANTHROPIC, 413, "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\"}}", ADVISOR_CONFIGURATION,
      SHORTER},
     {ADVISOR_ANTHROPIC, 400, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"}}",
      ADVISOR_INVALID_REQUEST, 0},
