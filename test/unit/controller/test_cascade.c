@@ -225,6 +225,34 @@ static void test_retry_after(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* Hints besides Retry-After: "no" is obeyed, milliseconds are waited for. */
+static void test_hints(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct script *no = script_new(), *later = script_new();
+    script_reply(no, 500, "x-should-retry: false\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, no);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_FAILED);
+    assert_int_equal(server_seen(f->servers[0]), 1);
+
+    script_reply(later, 429, "retry-after-ms: 9500\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, later);
+    q = (struct asked){.f = f};
+    put(f, &q, &situation);
+    turn(f);
+    assert_true(server_wait_seen(f->servers[0], 2, 2000));
+    turn(f);
+    pass(f, 9 * S);
+    assert_int_equal(server_seen(f->servers[0]), 2);
+    pass(f, S);
+    wait_for(f, &q);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    assert_int_equal(server_seen(f->servers[0]), 3);
+}
+
 static void test_breaker(void **state)
 {
     struct fixture *f = *state;
@@ -428,6 +456,7 @@ int main(void)
         T(test_key_changes_under_way),
         T(test_context_too_small),
         T(test_a_key_told_back),
+        T(test_hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
