@@ -468,14 +468,6 @@ void advisor_restore_call(struct advisor *a, int64_t asked_us)
         (void)ratelimit_take(&a->calls, loop_now_us(a->deps.loop));
 }
 
-int advisor_describe(struct advisor *a, const struct advice_situation *situation, struct buf *out, struct error *err)
-{
-    if (a->n_providers == 0)
-        return error_set(err, ERROR_CONFIG, "no advisor provider is configured");
-    provider_describe(a->providers[0], situation, out);
-    return 0;
-}
-
 size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_t cap)
 {
     size_t n = MIN(a->n_providers, cap);

@@ -68,9 +68,6 @@ void advisor_restore(struct advisor *a, const struct advice_situation *situation
                      uint64_t provider, int64_t asked_us);
 void advisor_restore_call(struct advisor *a, int64_t asked_us);
 
-/* The request that would be sent first, for people: method, URL, headers without secrets, body. */
-int advisor_describe(struct advisor *a, const struct advice_situation *situation, struct buf *out, struct error *err);
-
 uint64_t advisor_provider(const struct advisor *a, const char *name); /* its digest; 0: it is not configured */
 
 struct advisor_health {

@@ -45,7 +45,6 @@ struct cascade {
     struct cascade_deps deps;
     struct list asks;
     int64_t last_id;
-    size_t active;
 };
 
 struct cascade *cascade_new(const struct cascade_deps *deps)
@@ -63,7 +62,6 @@ static void ask_free(struct ask *a)
     loop_timer_disarm(&a->next);
     loop_timer_disarm(&a->deadline);
     list_remove(&a->node);
-    a->c->active--;
     free(a);
 }
 
@@ -75,11 +73,6 @@ struct cascade *cascade_free(struct cascade *c)
         ask_free(CONTAINER_OF(n, struct ask, node));
     free(c);
     return NULL;
-}
-
-size_t cascade_active(const struct cascade *c)
-{
-    return c->active;
 }
 
 /* ---- the end ---- */
@@ -282,7 +275,6 @@ int64_t cascade_ask(struct cascade *c, const struct advice_situation *situation,
     a->outcome.retry_in_ms = -1;
     put_in_order(a);
     list_append(&c->asks, &a->node);
-    c->active++;
     loop_timer_init(&a->next, c->deps.loop, LOOP_IDLE, attempt, a);
     loop_timer_init(&a->deadline, c->deps.loop, LOOP_IDLE, on_deadline, a);
     loop_timer_arm(&a->deadline, c->deps.n_providers > 0 ? timeout_us : 0);

@@ -29,8 +29,7 @@ struct provider *provider_free(struct provider *p);
 int provider_set_key(struct provider *p, const char *key, struct error *err) MUST_USE;
 
 const char *provider_name(const struct provider *p); /* of the configuration: safe for status and labels */
-const char *provider_model(const struct provider *p);
-uint64_t provider_digest(const struct provider *p); /* of name, URL, model and prompt version */
+uint64_t provider_digest(const struct provider *p);  /* of name, URL, model and prompt version */
 
 /* ---- breaker ---- */
 /* False: open. A true may be the one probe of a half-open breaker: the caller asks now, and notes what came of it. */

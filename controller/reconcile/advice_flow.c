@@ -228,8 +228,10 @@ static void on_answer(void *data, const struct advisor_answer *answer)
     struct advice_flow *f = data;
     enum advisor_class class = answer->outcome.class;
     f->question = 0;
-    if (may_be_answered_later(answer) && f->a->state)
+    if (f->a->state && may_be_answered_later(answer))
         core_unanswered(f->a->state);
+    else if (f->a->state && answer->kind == ADVISOR_FAILED)
+        core_spoiled(f->a->state);
     if (answer->kind == ADVISOR_LIMITED) /* by our own limits: no verdict of anybody's */
         return;
     f->answered = true;
@@ -326,11 +328,13 @@ static void recover(struct advice_flow *f)
         return;
     f->recovered = true;
     const struct advice_state *state = core_state_advice(f->a->state);
+    bool lost = false;
     if (f->ledger.reserved_id != 0 && f->ledger.reserved_id == state->advice.id) {
         f->call = f->ledger.reserved_id; /* its advice is in the checkpoint: it delivered */
         charge(f, "Restart");
     } else if (ledger_recover(&f->ledger, now_us(f))) {
         count_settled(f, "refunded", "Restart");
+        lost = true;
     }
     if (advisor_of(f) && f->last_call_us > now_us(f) - RESTORE_CALLS_US)
         advisor_restore_call(advisor_of(f), f->last_call_us);
@@ -338,6 +342,8 @@ static void recover(struct advice_flow *f)
         core_asked(f->a->state, &state->asked, MIN(f->last_call_us, f->a->last_time_us));
     if (f->left)
         restore_advice(f);
+    if (lost)
+        core_unanswered(f->a->state);
     free(f->left);
     f->left = NULL;
 }

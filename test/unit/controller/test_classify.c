@@ -91,6 +91,9 @@ static const struct {
     {ADVISOR_OPENAI, 301, "", ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 200, "{\"error\":{\"message\":\"x\",\"type\":\"server_error\"}}", ADVISOR_TRANSIENT, RETRY},
     {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":\"insufficient_quota\"}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":401,\"message\":\"User not found\"}}", ADVISOR_AUTHENTICATION, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":429,\"message\":\"x\"}}", ADVISOR_THROTTLED, RETRY},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":99999999999,\"message\":\"x\"}}", ADVISOR_TRANSIENT, RETRY},
     /* Ollama: text; llama.cpp: integer code; vLLM likewise */
     {ADVISOR_OPENAI, 404, "{\"error\":\"model 'x' not found, try pulling it first\"}", ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 500, "{\"error\":\"model requires more system memory (8 GiB) than is available\"}",
@@ -147,6 +150,16 @@ static const struct {
      ADVISOR_AUTHENTICATION, 0},
     {ADVISOR_ANTHROPIC, 200, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}", ADVISOR_THROTTLED,
      RETRY},
+    {ADVISOR_ANTHROPIC, 400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
+     "to "
+     "access the Anthropic API.\"}}",
+     ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"output_config.format: not "
+     "supported "
+     "by this model\"}}",
+     ADVISOR_CONFIGURATION, PLAIN},
     {ADVISOR_ANTHROPIC, 401, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\"}}",
      ADVISOR_AUTHENTICATION, 0},
     {ADVISOR_ANTHROPIC, 404, "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}}",

@@ -234,6 +234,29 @@ static void test_unanswered(void **unused)
     }
 }
 
+/* What a model can't answer is not asked again and again because the need stays near the maximum. */
+static void test_spoiled(void **unused)
+{
+    (void)unused;
+    struct advice_config config = config_of(ADVICE_BOUNDED);
+    struct advice_state state = {0};
+    struct advice_situation s = situation_of(19);
+    s.trigger = ADVICE_TRIGGER_NEAR_MAX;
+    for (int unschedulable = 0; unschedulable < 2; unschedulable++) {
+        s.unschedulable = unschedulable;
+        enum advice_trigger why = unschedulable ? ADVICE_TRIGGER_UNSCHEDULABLE : ADVICE_TRIGGER_NEAR_MAX;
+        advice_asked(&state, &s, START);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 30 * SECOND), why);
+        advice_spoiled(&state);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 299 * SECOND), ADVICE_TRIGGER_NONE);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 300 * SECOND), why);
+        struct advice_situation other = s;
+        other.max = 21;
+        assert_int_equal(advice_trigger(&config, &state, &other, START + 30 * SECOND),
+                         unschedulable ? why : ADVICE_TRIGGER_NEAR_MAX);
+    }
+}
+
 static void play_advice(struct advice_state *state, int64_t at_us, int32_t advised, int32_t came)
 {
     struct advice a = advice_of(8, advised);
@@ -366,6 +389,7 @@ static void test_encoding(void **unused)
         play_advice(&state, START + i * 100 * SECOND, 11, 9 + i);
     advice_approve(&state, 7);
     advice_unanswered(&state);
+    advice_spoiled(&state);
 
     _cleanup_(buf_done) struct buf bytes = BUF_INIT(4096);
     struct codec_writer w = {.out = &bytes};
@@ -380,7 +404,7 @@ static void test_encoding(void **unused)
     assert_int_equal(again.len, bytes.len);
     assert_memory_equal(again.data, bytes.data, bytes.len);
     assert_int_equal(back.approved_id, 7);
-    assert_true(back.unanswered);
+    assert_true(back.unanswered && back.spoiled);
 
     for (size_t len = 0; len < bytes.len; len++) {
         r = codec_reader(bytes.data, len);
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_spoiled),
         cmocka_unit_test(test_record_of_a_busy_model),
         cmocka_unit_test(test_any_advice_is_bounded),
         cmocka_unit_test(test_encoding),
