@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 DEFINE_CLEANUP(struct operator*, operator_free);
@@ -28,10 +29,16 @@ static int failed(const struct error *err)
     return 1;
 }
 
-/* Credentials are in memory: no core dumps, no attaching by others. */
+/* Credentials are in memory: no core dumps, no attaching by others. The limit alone would not do, a program that the
+ * kernel pipes dumps to gets them in spite of it; it is what people look at. */
 static void protect_memory(void)
 {
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    struct rlimit core;
+    if (getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &core);
+    }
 }
 
 /* One thread allocates, libcurl's resolvers hardly: one arena. What a large list took goes back to the kernel, and a

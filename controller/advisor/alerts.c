@@ -14,6 +14,7 @@
 
 #define FAILURES_TO_RAISE 5
 #define LASTING_US        (120 * USEC_PER_SEC)
+#define NOTHING_ELSE_US   (600 * USEC_PER_SEC)
 #define HEALTHY_US        (600 * USEC_PER_SEC)
 #define REPEAT_US         (60 * USEC_PER_SEC)
 #define ENDS_AFTER_US     (240 * USEC_PER_SEC)
@@ -63,7 +64,9 @@ static bool is_raised(const struct advisor_health *h, int64_t now_us)
 {
     if (h->class == ADVISOR_OK)
         return false;
-    return h->failures >= FAILURES_TO_RAISE || (needs_an_administrator(h->class) && now_us - h->since_us >= LASTING_US);
+    /* A breaker that is open keeps failures few, however long they last. */
+    return h->failures >= FAILURES_TO_RAISE || h->lasted_us >= NOTHING_ELSE_US ||
+           (needs_an_administrator(h->class) && now_us - h->since_us >= LASTING_US);
 }
 
 static struct alert *find_firing(struct alerts *a, const char *provider)

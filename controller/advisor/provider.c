@@ -354,6 +354,16 @@ void provider_request(const struct provider *p, const struct advice_situation *s
     ret->body_len = body->len;
 }
 
+/* The reasoning is shown to whoever may read the object. Its end may be cut off, and the key's with it. */
+static bool tells_the_key(const struct provider *p, const struct decision *decision)
+{
+    char start[17];
+    if (!p->key || strlen(p->key) < 8)
+        return false;
+    (void)str_copy(start, sizeof start, p->key);
+    return strstr(decision->reasoning, start) != NULL;
+}
+
 struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
                                const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
@@ -363,6 +373,11 @@ struct verdict provider_answer(const struct provider *p, const struct provider_a
     struct verdict v = advisor_classify(p->config->flavor, result, err);
     if (v.class == ADVISOR_OK)
         v = wire_answer(p->config->flavor, result->body, result->body_len, asked, decision, usage);
+    if (v.class == ADVISOR_OK && tells_the_key(p, decision))
+        v = (struct verdict){.class = ADVISOR_INVALID_ANSWER,
+                             .retry = true,
+                             .retry_after_ms = -1,
+                             .evidence = "the answer repeats the key"};
     /* What the attempt did already mends nothing any more. */
     v.without_schema &= !attempt->without_schema;
     v.too_long &= !attempt->shrink;
