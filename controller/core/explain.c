@@ -29,10 +29,6 @@ static const char *const limit_names[CORE_N_LIMITS] = {
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
     "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",         "Anomaly",
 };
-static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
-                                          [CORE_METRIC_STALE] = "Stale",
-                                          [CORE_METRIC_MISSING] = "Missing",
-                                          [CORE_METRIC_FALLBACK] = "Fallback"};
 
 /* Of advice that is looked at; what is expired or does not fit has no stage. */
 static const char *const advice_texts[ADVICE_N_OUTCOMES] = {
@@ -58,11 +54,6 @@ const char *core_direction_name(enum core_direction direction)
 const char *core_reason_name(enum core_reason reason)
 {
     return reason_names[reason];
-}
-
-const char *core_metric_state_name(enum core_metric_state state)
-{
-    return state_names[state];
 }
 
 const char *core_limit_name(enum core_limit limit)

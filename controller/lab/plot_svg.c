@@ -119,7 +119,8 @@ static double y_of(const struct frame *f, double value)
     return f->top + f->height * (1 - fmax(0, fmin(share, 1)));
 }
 
-/* A slot's value stands at its middle; steps hold over the whole of it. */
+/* A slot's value stands at its middle; steps hold over the whole of it, and so does a value between two gaps, of which
+ * nothing would be seen otherwise. */
 static void draw_line(const struct frame *f, const struct plot_item *item, bool steps, struct buf *out)
 {
     uint32_t stride = item->n / MAX_POINTS + 1;
@@ -131,7 +132,8 @@ static void draw_line(const struct frame *f, const struct plot_item *item, bool 
             continue;
         }
         double x = (double)item->first + i, y = y_of(f, item->y[i]);
-        if (steps)
+        bool alone = !open && (i + stride >= item->n || !isfinite(item->y[i + stride]));
+        if (steps || alone)
             (void)buf_printf(out, "%s%.1f %.1fH%.1f", open ? "L" : "M", x_of(f, x), y, x_of(f, x + stride));
         else
             (void)buf_printf(out, "%s%.1f %.1f", open ? "L" : "M", x_of(f, x + 0.5), y);

@@ -157,6 +157,7 @@ struct autoscaler {
     int64_t op_target, op_checkpoint, op_writer;
     int64_t due_us;       /* CLOCK_BOOTTIME */
     int64_t last_time_us; /* Unix, of the last observation */
+    int64_t last_boot_us; /* CLOCK_BOOTTIME of the same */
     double metric_age_s;
 
     /* what was told last */

@@ -192,22 +192,34 @@ static void on_writer(void *data, const char *manager)
     act(a);
 }
 
-/* Increasing while the wall clock is slewed. One that was set back was wrong before, and the core knows what to do with
- * that; a time that stood still until the clock has come back would make every sample too old to count. */
-static int64_t take_time(struct autoscaler *a)
+/* The time of an observation; increasing while the wall clock is slewed. Gives whether it was set since the last one. A
+ * time that then stood still until the clock has come back would make every sample too old to count. */
+static bool take_time(struct autoscaler *a)
 {
-    int64_t real = loop_real_us(a->r->loop);
-    bool set_back = a->last_time_us - real > CLOCK_SLEW_US;
-    a->last_time_us = set_back ? real : MAX(real, a->last_time_us + 1);
-    return a->last_time_us;
+    int64_t real = loop_real_us(a->r->loop), boot = loop_now_us(a->r->loop);
+    int64_t by = real - a->last_time_us - (boot - a->last_boot_us);
+    bool set = a->last_time_us != 0 && (by > CLOCK_SLEW_US || by < -CLOCK_SLEW_US);
+    a->last_time_us = set ? real : MAX(real, a->last_time_us + 1);
+    a->last_boot_us = boot;
+    return set;
+}
+
+/* The windows begin with the live count, so that nothing is lowered before a whole one has been seen. */
+static void resume(struct autoscaler *a)
+{
+    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
 }
 
 static void decide(struct autoscaler *a)
 {
     struct reconciler *r = a->r;
-    int64_t now = take_time(a);
+    bool set = take_time(a);
     sync_take_spec(a);
     a->outdated = false;
+    if (set) {
+        log_debug(r->log, "the clock was set", LOG_S("autoscaler", a->key));
+        resume(a);
+    }
     struct core_observation seen;
     observer_look(&a->r->observer,
                   &(struct observe_input){
@@ -219,7 +231,7 @@ static void decide(struct autoscaler *a)
                       .selector = a->selector,
                       .scale = &a->scale,
                       .usage_failed = a->work->finding.usage_error.kind != ERROR_NONE,
-                      .time_us = now,
+                      .time_us = a->last_time_us,
                       .metric_age_s = metric_age_s(a),
                       .startup_s = startup_s(a),
                   },
@@ -266,8 +278,7 @@ static void need_usage(struct autoscaler *a)
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
-/* The state begins: from a checkpoint or anew. Either way the windows start from the live count, so that
- * nothing is lowered before a whole window has been seen. */
+/* The state begins: from a checkpoint or anew. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
     a->state = state ? state : core_state_new(&a->work->spec);
@@ -275,7 +286,8 @@ static void state_ready(struct autoscaler *a, struct core_state *state)
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
-    core_resume(a->state, &a->work->spec, take_time(a), a->scale.spec_replicas);
+    (void)take_time(a);
+    resume(a);
     backfill_ready(a->r->backfill, a->key);
 }
 
@@ -341,8 +353,10 @@ static void need_state(struct autoscaler *a)
     }
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
-        if (a->off)
-            core_resume(a->state, &a->work->spec, take_time(a), a->scale.spec_replicas);
+        if (a->off) {
+            (void)take_time(a);
+            resume(a);
+        }
         a->off = false;
         need_usage(a);
         return;

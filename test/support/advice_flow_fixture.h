@@ -183,8 +183,10 @@ static inline void sync_once(struct fixture *f, bool ask, struct pa_status *told
     a->work = xcalloc(1, sizeof(*a->work));
     pa_object_spec(a->in_force, &a->work->spec);
     clock_fake_advance(&f->clock, S);
-    struct core_observation seen = {
-        .time_us = loop_real_us(f->loop), .spec_replicas = 4, .status_replicas = 4, .n_metrics = 1};
+    struct core_observation seen = {.time_us = MAX(loop_real_us(f->loop), a->last_time_us + 1),
+                                    .spec_replicas = 4,
+                                    .status_replicas = 4,
+                                    .n_metrics = 1};
     a->last_time_us = seen.time_us;
     advice_flow_observe(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);

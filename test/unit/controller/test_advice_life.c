@@ -244,6 +244,25 @@ static void test_before_the_first_step(void **state)
     free(told);
 }
 
+/* The calendar is set back by an hour: for that long the steps' time stands still, but advice ends when it is due. */
+static void test_the_calendar_is_set_back(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    lead(f);
+    play_to_the_answer(f, told);
+    sync_once(f, false, told);
+    assert_string_not_equal(told->advisor.id, "");
+    f->clock.real_us -= 3600 * S;
+    sync_once(f, false, told);
+    assert_string_not_equal(told->advisor.id, "");
+    clock_fake_advance(&f->clock, 300 * S);
+    sync_once(f, false, told);
+    assert_string_equal(told->advisor.id, "");
+    die(f);
+    free(told);
+}
+
 /* With syncs so rare that no advice would be there in time nobody is asked, and the object says so. */
 static void test_rare_syncs(void **state)
 {
@@ -338,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deleted_and_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_before_the_first_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives_with_its_question, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_calendar_is_set_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rare_syncs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_advice_survives, set_up, tear_down),
     };

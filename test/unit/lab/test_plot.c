@@ -111,6 +111,7 @@ static void draws(void **state)
     assert_null(strstr(out.data, "nan"));
     assert_null(strstr(out.data, "inf\""));
     assert_non_null(strstr(out.data, "</svg>"));
+    assert_non_null(strstr(out.data, "class=\"observed\" d=\"M64.0 "));
     /* Names of files are any bytes, and are cut to fit. */
     buf_clear(&out);
     p.title = "\xC3\xA4 \xC3 \xFF \x01 \xEF\xBF\xBF";
