@@ -217,17 +217,22 @@ static const char *name_of(const struct advisor *a, uint64_t digest)
     return "";
 }
 
-/* All breakers are open: what the first of them says. */
+/* All breakers are open: what is told is of the one that will be asked first, and when that is. */
 static bool is_closed_for_now(struct advisor *a, struct cascade_outcome *ret)
 {
     int64_t least = INT64_MAX;
-    for (size_t i = 0; i < a->n_providers; i++)
-        least = MIN(least, provider_wait_ms(a->providers[i]));
+    struct provider *soonest = a->providers[0];
+    for (size_t i = 0; i < a->n_providers; i++) {
+        int64_t wait_ms = provider_wait_ms(a->providers[i]);
+        if (wait_ms < least)
+            soonest = a->providers[i];
+        least = MIN(least, wait_ms);
+    }
     if (least == 0)
         return false;
     *ret = (struct cascade_outcome){
-        .class = a->n_providers > 0 ? provider_open_class(a->providers[0]) : ADVISOR_CONFIGURATION,
-        .provider = a->n_providers > 0 ? a->providers[0] : NULL,
+        .class = soonest ? provider_open_class(soonest) : ADVISOR_CONFIGURATION,
+        .provider = soonest,
         .retry_in_ms = least == INT64_MAX ? -1 : least,
     };
     return true;
@@ -313,6 +318,7 @@ int64_t advisor_ask(struct advisor *a, const struct advisor_question *question)
         join(f, q);
     } else if (is_closed_for_now(a, &answer.outcome)) {
         count_cache(a, "miss");
+        answer.provider_is = answer.outcome.provider ? provider_name(answer.outcome.provider) : "";
         make_ready(a, q, &answer);
     } else if (is_limited(a, &answer.outcome)) {
         count_cache(a, "limited");

@@ -15,7 +15,8 @@
 #include "reconcile/autoscaler.h"
 
 #define DAY_US           (86400 * USEC_PER_SEC)
-#define SEEN_IN_TIME_US  (120 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define SEEN_IN_TIME_US  (180 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define LONGEST_PERIOD_S 120 /* the reservation waits for one sync, the advice for another: it lasts for 300 s */
 #define RESTORE_CALLS_US (60 * USEC_PER_SEC)
 
 enum trouble { TROUBLE_NONE, TROUBLE_CLASS, TROUBLE_SPENT, TROUBLE_OPERATOR_SPENT, TROUBLE_REFUNDS };
@@ -37,6 +38,7 @@ struct advice_flow {
     bool arrived; /* `advice` goes into the next step */
     bool untold;  /* what was charged has not been seen on the object */
     struct advice advice;
+    int64_t sampled_boot_us;         /* CLOCK_BOOTTIME, of its sample */
     struct advice_situation advised; /* what it answers */
     struct decision decision;        /* of the advice that is in hand */
     char provider[64];               /* who gave it */
@@ -69,6 +71,12 @@ static struct advisor *advisor_of(const struct advice_flow *f)
 static int64_t now_us(const struct advice_flow *f)
 {
     return loop_real_us(f->a->r->loop);
+}
+
+/* Of a time that is not ahead. */
+static int64_t boot_us_of(const struct advice_flow *f, int64_t real_us)
+{
+    return loop_now_us(f->a->r->loop) - MAX(now_us(f) - real_us, 0);
 }
 
 static void count_settled(struct advice_flow *f, const char *how, const char *why)
@@ -211,6 +219,7 @@ static void take_decision(struct advice_flow *f, const struct advisor_answer *an
         .confidence_percent = f->decision.confidence_percent,
         .provider = answer->provider,
     };
+    f->sampled_boot_us = boot_us_of(f, sampled);
     f->advised = f->asked;
     f->arrived = true;
 }
@@ -305,6 +314,7 @@ static void restore_advice(struct advice_flow *f)
     (void)decision_clean_text(left->reasoning, strlen(left->reasoning), d.reasoning, sizeof d.reasoning);
     advisor_restore(advisor_of(f), &situation, &d, provider, left->time_us);
     f->decision = d;
+    f->sampled_boot_us = boot_us_of(f, left->time_us);
     f->advised = situation;
     (void)str_copy(f->provider, sizeof f->provider, left->provider);
     f->advice = (struct advice){.id = id,
@@ -353,6 +363,15 @@ static bool is_consulted(const struct autoscaler *a)
     return a->pa->valid && a->work->spec.mode != CORE_OFF && a->work->spec.advice.mode != ADVICE_OFF;
 }
 
+/* The steps' time stands still while the calendar, which was set back, makes up for it. Advice does not live on. */
+static bool has_outlived_its_time(const struct advice_flow *f, int64_t time_us)
+{
+    const struct advice *a = &core_state_advice(f->a->state)->advice;
+    const int64_t ttl_us = ADVICE_TTL_S * USEC_PER_SEC;
+    return a->id != 0 && a->id == f->advice.id && time_us - a->sampled_us <= ttl_us &&
+           loop_now_us(f->a->r->loop) - f->sampled_boot_us > ttl_us;
+}
+
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
     if (!is_consulted(a)) {
@@ -365,6 +384,9 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
     if (f->arrived) {
         seen->advice = &f->advice;
         charge(f, advisor_class_name(ADVISOR_OK)); /* nothing, when it came from the cache */
+    } else if (has_outlived_its_time(f, seen->time_us)) {
+        static const struct advice none = {.id = 0};
+        seen->advice = &none;
     }
     f->arrived = false;
 }
@@ -375,6 +397,8 @@ void advice_flow_ask(struct autoscaler *a)
     struct core_plan *plan = &a->work->plan;
     if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || f->untold || !advisor_of(f) ||
         !advisor_configured(advisor_of(f)))
+        return;
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S)
         return;
     const struct advice_config *config = &a->work->spec.advice;
     situation_complete(&a->work->spec, a->state, plan, &plan->situation);
@@ -399,6 +423,13 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
     if (!a->r->advisor || !advisor_configured(a->r->advisor)) {
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "NotConfigured",
                          "no provider is configured: name one under advisor.providers in the operator's configuration");
+        return;
+    }
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S) {
+        pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "SyncPeriodTooLong",
+                         "nobody is asked: advice would be over before a sync could take it; set "
+                         "spec.syncPeriodSeconds to %d or less",
+                         LONGEST_PERIOD_S);
         return;
     }
     if (!f || !f->answered) { /* a restart is no transition */

@@ -61,6 +61,7 @@ struct fixture {
     struct ledger stored;
     uint64_t verdicts, charged_before; /* before the stored day */
     int32_t situation;
+    const char *more;   /* of the spec: ",\"syncPeriodSeconds\":121" */
     const char *budget; /* ",\"dailyCallBudget\":2" of the object */
 };
 
@@ -89,8 +90,9 @@ static inline const struct pa_object *read_object(struct fixture *f)
     _cleanup_(freep) char *text = xasprintf(
         "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"1\","
         "\"generation\":1},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
-        "\"name\":\"web\"},\"maxReplicas\":20,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2%s}}%s%s}",
-        f->budget ? f->budget : "", f->status ? ",\"status\":" : "", f->status ? f->status : "");
+        "\"name\":\"web\"},\"maxReplicas\":20%s,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2%s}}%s%s}",
+        f->more ? f->more : "", f->budget ? f->budget : "", f->status ? ",\"status\":" : "",
+        f->status ? f->status : "");
     struct error err = ERROR_INIT;
     struct object *o = pa_object_decode(&f->r, text, strlen(text), &err);
     if (!o)
@@ -181,8 +183,10 @@ static inline void sync_once(struct fixture *f, bool ask, struct pa_status *told
     a->work = xcalloc(1, sizeof(*a->work));
     pa_object_spec(a->in_force, &a->work->spec);
     clock_fake_advance(&f->clock, S);
-    struct core_observation seen = {
-        .time_us = loop_real_us(f->loop), .spec_replicas = 4, .status_replicas = 4, .n_metrics = 1};
+    struct core_observation seen = {.time_us = MAX(loop_real_us(f->loop), a->last_time_us + 1),
+                                    .spec_replicas = 4,
+                                    .status_replicas = 4,
+                                    .n_metrics = 1};
     a->last_time_us = seen.time_us;
     advice_flow_observe(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);

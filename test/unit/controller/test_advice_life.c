@@ -167,7 +167,7 @@ static void test_rest(void **state)
         sync_once(f, true, told);
         turn(f);
         if (by_itself) {
-            clock_fake_advance(&f->clock, 121 * S);
+            clock_fake_advance(&f->clock, 181 * S);
             turn(f);
         } else {
             advice_flow_rest(&f->a);
@@ -244,6 +244,47 @@ static void test_before_the_first_step(void **state)
     free(told);
 }
 
+/* The calendar is set back by an hour: for that long the steps' time stands still, but advice ends when it is due. */
+static void test_the_calendar_is_set_back(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    lead(f);
+    play_to_the_answer(f, told);
+    sync_once(f, false, told);
+    assert_string_not_equal(told->advisor.id, "");
+    f->clock.real_us -= 3600 * S;
+    sync_once(f, false, told);
+    assert_string_not_equal(told->advisor.id, "");
+    clock_fake_advance(&f->clock, 300 * S);
+    sync_once(f, false, told);
+    assert_string_equal(told->advisor.id, "");
+    die(f);
+    free(told);
+}
+
+/* With syncs so rare that no advice would be there in time nobody is asked, and the object says so. */
+static void test_rare_syncs(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    for (int rare = 0; rare < 2; rare++) {
+        f->more = rare ? ",\"syncPeriodSeconds\":121" : ",\"syncPeriodSeconds\":120";
+        lead(f);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        assert_string_equal(pa_condition_get(told, PA_ADVISOR_AVAILABLE)->reason,
+                            rare ? "SyncPeriodTooLong" : "NotAsked");
+        clock_fake_advance(&f->clock, 120 * S);
+        turn(f);
+        sync_once(f, false, told);
+        assert_int_equal(told->advisor.budget.reserved_id[0] == 0, rare);
+        die(f);
+    }
+    free(told);
+}
+
 /* The object names the question that its advice answers, also when another one has been asked since and a leader ends:
  * else the next one would take the advice for an answer to that. */
 static void test_advice_survives_with_its_question(void **state)
@@ -316,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deleted_and_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_before_the_first_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives_with_its_question, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_calendar_is_set_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rare_syncs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_free_advice_survives, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

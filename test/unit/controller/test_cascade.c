@@ -414,6 +414,23 @@ static void test_impatience(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* All are closed: what is told is who will be asked first, and when. */
+static void test_who_is_next(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 2);
+    server_default(f->servers[0], "POST", CHAT, json(401, "{}"));
+    struct script *s = script_new();
+    script_reply(s, 429, "Retry-After: 600\r\n", "{}");
+    server_default(f->servers[1], "POST", CHAT, s);
+    (void)ask(f);
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.outcome.attempts, 0);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_string_equal(q.answer.provider_is, "groq");
+    assert_in_range(q.answer.outcome.retry_in_ms, 590000, 600000);
+}
+
 /* Health lasts from the first success on, not from the newest: else an alert would never end while calls go on. */
 static void test_health_lasts(void **state)
 {
@@ -450,6 +467,7 @@ int main(void)
         T(test_retry_after),
         T(test_breaker),
         T(test_health_lasts),
+        T(test_who_is_next),
         T(test_retry_after_for_all),
         T(test_impatience),
         T(test_two_without_schema),
