@@ -132,7 +132,7 @@ static void test_bad_answers_are_not_used(void **state)
 static void test_a_key_told_back(void **state)
 {
     struct fixture *f = *state;
-    static const char *const reasons[] = {"called with " KEY, "called with sk-s3cret-key-012", "sk-s3cret, they say"};
+    static const char *const reasons[] = {("called with " KEY), "called with sk-s3cret-key-012", "sk-s3cret, they say"};
     for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
         start(f, 1);
         _cleanup_(freep) char *body =
