@@ -209,3 +209,16 @@ bool selector_matches(const struct selector *s, const struct labels *labels)
             return false;
     return true;
 }
+
+bool selector_equality(const struct selector *s, size_t i, const char **ret_key, const char **ret_value)
+{
+    for (size_t at = 0; at < s->count; at++) {
+        const struct requirement *r = &s->items[at];
+        if (r->op != OP_IN || r->n_values != 1 || i-- > 0)
+            continue;
+        *ret_key = r->key;
+        *ret_value = r->values[0];
+        return true;
+    }
+    return false;
+}

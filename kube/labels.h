@@ -22,5 +22,7 @@ struct selector;
 struct selector *selector_parse(const char *text, struct error *err);
 struct selector *selector_free(struct selector *s);
 bool selector_matches(const struct selector *s, const struct labels *labels);
+/* The i-th label (from 0) that whatever matches must have with this very value; false: there are no more. Borrowed. */
+bool selector_equality(const struct selector *s, size_t i, const char **ret_key, const char **ret_value);
 
 #endif

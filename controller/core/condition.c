@@ -79,6 +79,8 @@ void core_condition_scaling_active(const struct core_spec *spec, const struct co
         uint32_t metric = plan->metric >= 0 ? (uint32_t)plan->metric : 0;
         condition(out, true, "ValidMetricFound", "");
         say(&t, "a replica count was calculated from %s", spec->metrics[metric].name);
+    } else if (plan->failed_metric >= 0 && plan->metrics[plan->failed_metric].problem == CORE_PROBLEM_AMBIGUOUS) {
+        condition(out, false, "AmbiguousSelector", detail ? detail : core_problem_text(CORE_PROBLEM_AMBIGUOUS));
     } else if (plan->failed_metric >= 0) {
         const struct core_metric_spec *metric = &spec->metrics[plan->failed_metric];
         condition(out, false, failed_get(metric->source), "");

@@ -16,8 +16,8 @@ struct core_condition {
 void core_condition_able_to_scale(const struct core_plan *plan, struct core_condition *out);
 /* After the write: SucceededRescale; or FailedUpdateScale when `failure` says why. */
 void core_condition_rescaled(const struct core_plan *plan, const char *failure, struct core_condition *out);
-/* ValidMetricFound, ScalingDisabled, FailedGetResourceMetric ... `detail`: what the query of
- * plan->failed_metric said, NULL: nothing. */
+/* ValidMetricFound, ScalingDisabled, FailedGetResourceMetric, AmbiguousSelector ... `detail`: what the query of
+ * plan->failed_metric said, or why the selector is ambiguous; NULL: nothing. */
 void core_condition_scaling_active(const struct core_spec *spec, const struct core_plan *plan, const char *detail,
                                    struct core_condition *out);
 /* MetricUnavailable: a metric is unknown for so long that its fallback counts; MetricsAvailable; NoFallback. Ours, not

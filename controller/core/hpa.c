@@ -281,7 +281,9 @@ struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_
                                 const struct core_metric_observation *measured)
 {
     struct hpa_proposal out = {.percent = -1};
-    if (measured->kind != SAMPLE_VALUE)
+    if (observation->ambiguous)
+        out.problem = CORE_PROBLEM_AMBIGUOUS;
+    else if (measured->kind != SAMPLE_VALUE)
         out.problem = measured->kind == SAMPLE_ERROR ? CORE_PROBLEM_QUERY : CORE_PROBLEM_EMPTY;
     else if (metric->kind != CORE_METRIC_TOTAL)
         propose_per_pod(spec, metric, observation, measured, &out);

@@ -76,6 +76,7 @@ struct core_observation {
     uint32_t n_pods;
     uint32_t n_metrics; /* as in the spec, in its order */
     struct core_metric_observation metrics[CORE_MAX_METRICS];
+    bool ambiguous;        /* another workload's autoscaler counts some of the pods too: all metrics are errors */
     uint32_t metric_age_s; /* typical age of a fresh sample, part of the lead */
     uint32_t startup_s;    /* measured pod start-up (p90), 0: not known (120 s is used) */
 
@@ -145,6 +146,7 @@ enum core_problem {
     CORE_PROBLEM_NOT_READY,    /* no pod that counts has a sample */
     CORE_PROBLEM_NO_REQUEST,   /* a container lacks the request that Utilization is a share of */
     CORE_PROBLEM_ZERO_REQUEST, /* the requests are 0 */
+    CORE_PROBLEM_AMBIGUOUS,    /* it is not known whose pods they are: the caller has the message */
 };
 
 #define CORE_MAX_STAGES 14

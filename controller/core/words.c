@@ -14,6 +14,7 @@ static const char *const problem_texts[] = {
     [CORE_PROBLEM_NOT_READY] = "no ready pod has a sample",
     [CORE_PROBLEM_NO_REQUEST] = "a container has no request for it",
     [CORE_PROBLEM_ZERO_REQUEST] = "the pods' requests are 0",
+    [CORE_PROBLEM_AMBIGUOUS] = "its pods are another autoscaler's too",
 };
 
 const char *core_problem_text(enum core_problem problem)

@@ -13,6 +13,7 @@
 #include "reconcile/annotated.h"
 #include "reconcile/backfill.h"
 #include "reconcile/checkpoint.h"
+#include "reconcile/claims.h"
 #include "reconcile/expiry.h"
 #include "reconcile/observe.h"
 #include "reconcile/owners.h"
@@ -42,6 +43,7 @@ struct reconciler {
     struct annotated *annotated;
     struct backfill *backfill;
     struct owners owners;
+    struct claims claims;
     struct tz_cache *zones; /* of the schedules; specs borrow from it */
     struct shrink shrink;
     struct workqueue *queue;
@@ -104,6 +106,7 @@ struct finding {
     struct error usage_error; /* kind NONE: the metrics API answered */
     struct error pods_error;  /* kind NONE: the pods are known */
     struct error lacking;     /* kind NONE: all measured pods have the containers that metrics are about */
+    struct error ambiguous;   /* kind NONE: no autoscaler of another workload counts the same pods */
     struct error write_error; /* kind NONE: nothing was written, or it went well */
     bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
@@ -140,6 +143,7 @@ struct autoscaler {
     struct target_scale scale;
     struct selector *selector;
     char *selector_text;
+    struct pod_claim claim; /* by `selector`, while this is evaluated */
     bool watching_pods;
     char *written_rv; /* of our last write: an older cache is not believed */
     bool read_live;   /* the next read must be a live one */
@@ -162,6 +166,7 @@ struct autoscaler {
 
     /* what was told last */
     struct pa_condition_times times;
+    bool told_ambiguous;  /* ScalingActive was False for AmbiguousSelector */
     char *foreign_writer; /* NULL: not known */
     int64_t scaled_us;    /* Unix, of our last write */
     int32_t told_current, told_desired;
@@ -173,6 +178,8 @@ void pa_object_spec(const struct pa_object *pa, struct core_spec *ret);
 /* sync.c */
 void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
+/* So that no other decides without knowing of it before its first sync; kinds that are not watched wait for that. */
+void sync_claim_pods(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
 

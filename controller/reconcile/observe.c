@@ -85,6 +85,18 @@ static bool look_at(struct observer *o, const struct observed *observed, const s
     return false;
 }
 
+/* Nothing of these pods is this workload's for sure: neither what they use nor what they request. */
+static void disown(struct observer *o, const char *other, struct core_observation *ret)
+{
+    error_set(&o->ambiguous, ERROR_CONFIG,
+              "its selector also selects pods of PredictiveAutoscaler %s, so neither computes a count: make the "
+              "selectors of the two targets disjoint, or delete one of the autoscalers",
+              other);
+    ret->ambiguous = true;
+    for (uint32_t m = 0; m < ret->n_metrics; m++)
+        ret->metrics[m] = (struct core_metric_observation){.kind = SAMPLE_ERROR};
+}
+
 void observer_look(struct observer *o, const struct observe_input *in, struct core_observation *ret)
 {
     size_t n = pods_select(in->pods, in->namespace_, in->selector, &o->selected, &o->selected_cap);
@@ -100,7 +112,7 @@ void observer_look(struct observer *o, const struct observe_input *in, struct co
         .startup_s = in->startup_s,
     };
     bool failed[CORE_MAX_METRICS] = {false};
-    o->lacking = ERROR_INIT;
+    o->lacking = o->ambiguous = ERROR_INIT;
     for (size_t i = 0; i < n; i++) {
         const struct pod *pod = o->selected[i];
         const struct pod_usage *usage =
@@ -114,6 +126,9 @@ void observer_look(struct observer *o, const struct observe_input *in, struct co
         ret->metrics[m].kind = in->usage_failed || failed[m] ? SAMPLE_ERROR : SAMPLE_VALUE;
         ret->metrics[m].pods = o->samples + m * n;
     }
+    const char *other = claims_other(in->claim, o->selected, n);
+    if (other)
+        disown(o, other, ret);
 }
 
 double observer_sample_age_s(const struct observer *o, const struct core_observation *seen)

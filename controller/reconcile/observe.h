@@ -4,6 +4,7 @@
 #define RECONCILE_OBSERVE_H
 
 #include "core/step.h"
+#include "reconcile/claims.h"
 #include "sources/pod_metrics.h"
 #include "sources/pods.h"
 #include "sources/targets.h"
@@ -20,7 +21,9 @@ struct observer {
     struct core_pod *pods;
     struct core_pod_sample *samples; /* n_metrics x n_pods */
     size_t pods_cap, samples_cap;
-    struct error lacking; /* of the last look: a measured pod lacks the container that a metric is about */
+    /* Of the last look; kind NONE: it is not so. */
+    struct error lacking;   /* a measured pod lacks the container that a metric is about */
+    struct error ambiguous; /* an autoscaler of another workload claims some of the pods */
 };
 
 void observer_done(struct observer *o);
@@ -32,6 +35,7 @@ struct observe_input {
     const struct pod_metrics *usage;
     const char *namespace_;
     const struct selector *selector;
+    const struct pod_claim *claim; /* of these pods */
     const struct target_scale *scale;
     bool usage_failed; /* the metrics API could not be asked: all metrics are errors */
     int64_t time_us;

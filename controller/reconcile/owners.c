@@ -14,14 +14,14 @@ struct claim {
     int64_t creation_us;
 };
 
-struct claims {
+struct claim_list {
     struct claim *items;
     size_t count;
 };
 
-static void claims_free(void *value)
+static void claim_list_free(void *value)
 {
-    struct claims *c = value;
+    struct claim_list *c = value;
     for (size_t i = 0; i < c->count; i++)
         free(c->items[i].name);
     free(c->items);
@@ -30,7 +30,7 @@ static void claims_free(void *value)
 
 void owners_init(struct owners *o)
 {
-    map_init(&o->by_target, claims_free);
+    map_init(&o->by_target, claim_list_free);
 }
 
 void owners_done(struct owners *o)
@@ -53,7 +53,7 @@ static bool same_claimant(const struct claim *c, enum owner_kind kind, const cha
     return (c->kind == OWNER_HPA) == (kind == OWNER_HPA) && streq(c->name, name);
 }
 
-static struct claim *find_claim(const struct claims *c, enum owner_kind kind, const char *name)
+static struct claim *find_claim(const struct claim_list *c, enum owner_kind kind, const char *name)
 {
     for (size_t i = 0; c && i < c->count; i++)
         if (same_claimant(&c->items[i], kind, name))
@@ -63,7 +63,7 @@ static struct claim *find_claim(const struct claims *c, enum owner_kind kind, co
 
 void owners_claim(struct owners *o, const char *target_key, enum owner_kind kind, const char *name, int64_t creation_us)
 {
-    struct claims *c = map_get(&o->by_target, target_key);
+    struct claim_list *c = map_get(&o->by_target, target_key);
     if (!c) {
         c = xcalloc(1, sizeof(*c));
         map_set(&o->by_target, target_key, c);
@@ -80,7 +80,7 @@ void owners_claim(struct owners *o, const char *target_key, enum owner_kind kind
 
 void owners_release(struct owners *o, const char *target_key, enum owner_kind kind, const char *name)
 {
-    struct claims *c = map_get(&o->by_target, target_key);
+    struct claim_list *c = map_get(&o->by_target, target_key);
     struct claim *claim = find_claim(c, kind, name);
     if (!claim)
         return;
@@ -102,7 +102,7 @@ static bool comes_before(const struct claim *a, const struct claim *b)
 bool owners_other(const struct owners *o, const char *target_key, const char *name, enum owner_kind *ret_kind,
                   const char **ret_name)
 {
-    const struct claims *c = map_get(&o->by_target, target_key);
+    const struct claim_list *c = map_get(&o->by_target, target_key);
     const struct claim *first = NULL;
     for (size_t i = 0; c && i < c->count; i++)
         if (!first || comes_before(&c->items[i], first))
@@ -117,7 +117,7 @@ bool owners_other(const struct owners *o, const char *target_key, const char *na
 void owners_each_pa(const struct owners *o, const char *target_key, void (*fn)(void *data, const char *name),
                     void *data)
 {
-    const struct claims *c = map_get(&o->by_target, target_key);
+    const struct claim_list *c = map_get(&o->by_target, target_key);
     for (size_t i = 0; c && i < c->count; i++)
         if (c->items[i].kind != OWNER_HPA)
             fn(data, c->items[i].name);

@@ -35,6 +35,7 @@ static void record_free(void *value)
     object_unref((struct object *)(uintptr_t)&a->pa->object);
     object_unref((struct object *)(uintptr_t)&a->in_force->object);
     target_scale_done(&a->scale);
+    claims_withdraw(&r->claims, &a->claim);
     selector_free(a->selector);
     free(a->selector_text);
     free(a->state_target_uid);
@@ -110,6 +111,13 @@ static struct autoscaler *record_new(struct reconciler *r, const char *key)
     return a;
 }
 
+/* The pods of all that are evaluated are claimed before the first decision of any. */
+static void claim_pods(struct autoscaler *a)
+{
+    if (a->r->running && a->pa->valid && a->pa->object.meta.deletion_us == 0 && a->pa->mode != CORE_OFF)
+        sync_claim_pods(a);
+}
+
 static void claim_target(struct autoscaler *a)
 {
     struct buf target_key = BUF_INIT(2048);
@@ -167,6 +175,7 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         return; /* our own status, most likely */
     if (pa->valid)
         claim_target(a);
+    claim_pods(a);
     a->outdated = true;
     workqueue_add(r->queue, key);
 }
@@ -224,6 +233,8 @@ static void process(void *data, const char *key)
 {
     struct reconciler *r = data;
     struct autoscaler *a = map_get(&r->records, key);
+    if (a && (!a->pa->valid || a->pa->object.meta.deletion_us != 0))
+        claims_withdraw(&r->claims, &a->claim); /* until it is evaluated again */
     if (!a || a->pa->object.meta.deletion_us != 0) {
         workqueue_finish(r->queue, key);
         return;
@@ -273,6 +284,9 @@ static void sync_done(struct autoscaler *a, int64_t again_us)
 static void let_run(struct reconciler *r)
 {
     r->running = true;
+    struct map_iter it = map_iter(&r->records);
+    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;)
+        claim_pods(e->value);
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);
@@ -439,6 +453,7 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
     map_init(&r->records, record_free);
     list_init(&r->waiting);
     owners_init(&r->owners);
+    claims_init(&r->claims);
     r->sync_done = sync_done;
     shrink_init(&r->shrink, (uint32_t)config->config->shrinks_per_minute);
     r->zones = tz_cache_new(NULL);
@@ -502,6 +517,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     free(r->autoscalers);
     free(r->hpas);
     owners_done(&r->owners);
+    claims_done(&r->claims);
     shrink_done(&r->shrink);
     tz_cache_free(r->zones);
     free(r);

@@ -56,9 +56,11 @@ static void set_able_to_scale(struct autoscaler *a, struct pa_status *s)
     set_core(a, s, PA_ABLE_TO_SCALE, &c);
 }
 
-/* What the query of a metric said; NULL: nothing. */
+/* Why whose pods they are is not known, or what the query of a metric said; NULL: nothing. */
 static const char *failure_of(const struct finding *f)
 {
+    if (f->ambiguous.kind != ERROR_NONE)
+        return error_text(&f->ambiguous);
     if (f->usage_error.kind != ERROR_NONE)
         return error_text(&f->usage_error);
     return f->lacking.kind != ERROR_NONE ? error_text(&f->lacking) : NULL;
@@ -347,6 +349,18 @@ static void tell_of_condition(struct autoscaler *a, const struct pa_status *s, e
         tell(a, event, reason ? reason : c->reason, "Evaluate", c->message);
 }
 
+static void tell_of_activity(struct autoscaler *a, const struct pa_status *s)
+{
+    const struct pa_condition *c = pa_condition_get(s, PA_SCALING_ACTIVE);
+    bool ambiguous = c && streq(c->reason, "AmbiguousSelector");
+    if (ambiguous && !a->told_ambiguous)
+        tell(a, EVENT_WARNING, c->reason, "Evaluate", c->message);
+    /* Pods without samples are nothing to report while everything is new. */
+    else if (!ambiguous && before(a, PA_SCALING_ACTIVE) == CONDITION_TRUE)
+        tell_of_condition(a, s, PA_SCALING_ACTIVE, CONDITION_FALSE, EVENT_WARNING, NULL);
+    a->told_ambiguous = ambiguous;
+}
+
 static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
 {
     if (a->work->finding.wrote)
@@ -355,9 +369,7 @@ static void tell_transitions(struct autoscaler *a, const struct pa_status *s)
         tell(a, EVENT_WARNING, "FailedRescale", "Rescale", error_text(&a->work->finding.write_error));
     else
         tell_of_condition(a, s, PA_ABLE_TO_SCALE, CONDITION_FALSE, EVENT_WARNING, NULL);
-    /* Pods without samples are nothing to report while everything is new. */
-    if (before(a, PA_SCALING_ACTIVE) == CONDITION_TRUE)
-        tell_of_condition(a, s, PA_SCALING_ACTIVE, CONDITION_FALSE, EVENT_WARNING, NULL);
+    tell_of_activity(a, s);
     tell_of_condition(a, s, PA_FORECAST_TRUSTED, CONDITION_TRUE, EVENT_NORMAL, "ForecastTrusted");
     if (before(a, PA_FORECAST_TRUSTED) == CONDITION_TRUE)
         tell_of_condition(a, s, PA_FORECAST_TRUSTED, CONDITION_FALSE, EVENT_WARNING, "ForecastDegraded");

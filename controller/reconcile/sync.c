@@ -229,6 +229,7 @@ static void decide(struct autoscaler *a)
                       .usage = r->usage,
                       .namespace_ = a->pa->object.meta.namespace_,
                       .selector = a->selector,
+                      .claim = &a->claim,
                       .scale = &a->scale,
                       .usage_failed = a->work->finding.usage_error.kind != ERROR_NONE,
                       .time_us = a->last_time_us,
@@ -236,7 +237,8 @@ static void decide(struct autoscaler *a)
                       .startup_s = startup_s(a),
                   },
                   &seen);
-    a->work->finding.lacking = a->r->observer.lacking;
+    a->work->finding.lacking = r->observer.lacking;
+    a->work->finding.ambiguous = r->observer.ambiguous;
     note_metric_age(a, &seen);
     advice_flow_observe(a, &seen);
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);
@@ -388,17 +390,29 @@ static void take_scale(struct autoscaler *a, const struct target_scale *s)
     };
 }
 
-static bool take_selector(struct autoscaler *a)
+/* And claims its pods. False: there is none. */
+static bool take_selector(struct autoscaler *a, const char *text)
 {
-    if (a->selector && streq(a->selector_text, a->scale.selector))
-        return true;
-    struct error err = ERROR_INIT;
-    selector_free(a->selector);
-    a->selector = *a->scale.selector ? selector_parse(a->scale.selector, &err) : NULL;
-    free(a->selector_text);
-    a->selector_text = xstrdup(a->scale.selector);
-    a->work->finding.selector_missing = a->selector == NULL;
+    if (!a->selector || !streq(a->selector_text, text)) {
+        struct error err = ERROR_INIT;
+        claims_withdraw(&a->r->claims, &a->claim);
+        selector_free(a->selector);
+        a->selector = *text ? selector_parse(text, &err) : NULL;
+        free(a->selector_text);
+        a->selector_text = xstrdup(text);
+    }
+    if (a->selector && !a->claim.selector)
+        claims_make(&a->r->claims, &a->claim, a->pa->object.meta.namespace_, strchr(a->key, '/') + 1, a->target_key,
+                    a->selector);
     return a->selector != NULL;
+}
+
+void sync_claim_pods(struct autoscaler *a)
+{
+    const struct target_ref ref = autoscaler_target(a);
+    const struct workload *w = targets_workload(a->r->targets, ref.kind, ref.namespace_, ref.name);
+    if (w && streq(ref.api_version, "apps/v1") && !a->claim.selector)
+        (void)take_selector(a, w->selector);
 }
 
 /* A write whose answer was lost has happened after all. */
@@ -427,6 +441,8 @@ static void on_target(void *data, const struct target_result *result, const stru
     if (result->problem != TARGET_OK) {
         a->work->finding.target = result->problem;
         a->work->finding.target_error = *err;
+        if (result->problem == TARGET_NOT_FOUND || result->problem == TARGET_NO_SCALE)
+            claims_withdraw(&a->r->claims, &a->claim); /* what is left of its pods is no one's load */
         finish(a, -1);
         return;
     }
@@ -442,7 +458,8 @@ static void on_target(void *data, const struct target_result *result, const stru
     }
     a->read_live = false;
     take_scale(a, &result->scale);
-    if (!take_selector(a)) {
+    if (!take_selector(a, a->scale.selector)) {
+        a->work->finding.selector_missing = true;
         finish(a, -1);
         return;
     }
@@ -460,6 +477,7 @@ static void let_go(struct autoscaler *a)
     a->off = true;
     advice_flow_rest(a);
     shrink_leave(&a->r->shrink, a->key);
+    claims_withdraw(&a->r->claims, &a->claim);
     pod_metrics_forget(a->r->usage, a->key);
     if (a->watching_pods)
         pods_unwatch(a->r->pods, a->pa->object.meta.namespace_);

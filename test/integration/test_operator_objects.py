@@ -11,7 +11,8 @@ from autoscalers import (autoscaler, await_condition, await_event, await_generat
                          await_replicas, condition, create, events, get, path, scale_writes,
                          touch)
 from kubeapi import ApiError
-from support import create_deployment, eventually
+from support import (create_deployment, create_hpa, deployment, eventually, replicas_of,
+                     wait_ready)
 
 ENABLED = "ai4k8s.io/predictive-autoscaling-enabled"
 CONFIG = "ai4k8s.io/predictive-autoscaling-config"
@@ -135,6 +136,58 @@ def test_the_older_of_two_wins(api, namespace, operator):
     await_condition(api, namespace, "first", "Conflict", "False")
     api.delete(path(namespace, "first"))
     await_replicas(api, namespace, "web", 5)
+
+
+def test_the_same_pods_under_two_selectors(api, namespace, operator, traffic, audit_log):
+    """Neither of two autoscalers computes a count from them, ours as the HPA's."""
+    def overlap(app):
+        for name, labels in ((f"{app}-all", {"app": app}), (f"{app}-back", {"app": app, "tier": "back"})):
+            item = deployment(name, 2)
+            item["spec"]["selector"]["matchLabels"] = labels
+            item["spec"]["template"]["metadata"]["labels"] = labels
+            api.post(f"/apis/apps/v1/namespaces/{namespace}/deployments", item)
+            wait_ready(api, namespace, name, 2)
+
+    def theirs(name):
+        return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{name}"
+
+    def theirs_says(name, status, reason):
+        now = condition(api.get(theirs(name)), "ScalingActive")
+        assert now[:2] == (status, reason), now
+        return True
+
+    overlap("theirs")
+    overlap("ours")
+    for end in ("all", "back"):
+        create_hpa(api, namespace, f"theirs-{end}", f"theirs-{end}", minimum=2)
+        create(api, namespace, f"ours-{end}", f"ours-{end}", minimum=2)
+    for name, other in (("ours-all", "ours-back"), ("ours-back", "ours-all")):
+        item = await_condition(api, namespace, name, "ScalingActive", "False", "AmbiguousSelector")
+        assert f"PredictiveAutoscaler {other}," in condition(item, "ScalingActive")[2]
+        assert condition(item, "Ready")[:2] == ("False", "AmbiguousSelector")
+        assert await_event(api, namespace, name, "AmbiguousSelector")["type"] == "Warning"
+        eventually(lambda name=name.replace("ours", "theirs"): theirs_says(
+            name, "False", "AmbiguousSelector"), 60)
+
+    before = audit_log.end()
+    for app in ("theirs", "ours"):
+        traffic.set_demand(namespace, f"{app}-all", 0.4)  # on the pods of both: the double of the target
+    for _ in range(5):
+        touch(api, namespace, "ours-all")
+        touch(api, namespace, "ours-back")
+        time.sleep(5)  # a sync, and time for a sample
+    assert not scale_writes(audit_log, before, namespace)
+    for app in ("theirs", "ours"):
+        assert [replicas_of(api, namespace, f"{app}-{end}") for end in ("all", "back")] == [2, 2]
+    assert len(events(api, namespace, "ours-back", "AmbiguousSelector")) == 1
+
+    api.delete(theirs("theirs-all"))
+    api.delete(path(namespace, "ours-all"))
+    await_condition(api, namespace, "ours-back", "ScalingActive", "True", "ValidMetricFound")
+    for app in ("ours", "theirs"):
+        eventually(lambda app=app: replicas_of(api, namespace, f"{app}-back") > 2, 60)
+        assert replicas_of(api, namespace, f"{app}-all") == 2
+    assert theirs_says("theirs-back", "True", "ValidMetricFound")
 
 
 def test_an_annotated_object_of_someone_else_is_left_alone(api, namespace, operator):

@@ -301,6 +301,34 @@ static void test_missing(void **state)
     world_done(&w);
 }
 
+/* Samples of pods that may be another workload's ask for nothing, and permit nothing. */
+static void test_ambiguous(void **state)
+{
+    (void)state;
+    struct world w;
+    struct core_condition c;
+    world_init(&w);
+    w.observation.ambiguous = true;
+    assert_plan(sync(&w, 8, 0.01), 8, CORE_REASON_METRICS_MISSING, CORE_LIMIT_MISSING_METRICS, false);
+    assert_plan(sync(&w, 8, 2), 8, CORE_REASON_METRICS_MISSING, CORE_LIMIT_MISSING_METRICS, false);
+    assert_non_null(strstr(w.plan.message, "cpu is unknown (its pods are another autoscaler's too)"));
+    core_condition_scaling_active(&w.spec, &w.plan, "web's too", &c);
+    assert_true(c.known && !c.status);
+    assert_string_equal(c.reason, "AmbiguousSelector");
+    assert_string_equal(c.message, "web's too");
+    sync(&w, 0, 0);
+    core_condition_scaling_active(&w.spec, &w.plan, "web's too", &c);
+    assert_string_equal(c.reason, "ScalingDisabled");
+    sync(&w, 60, 0.7); /* the bounds hold all the same */
+    assert_true(w.plan.write && w.plan.replicas == w.spec.max_replicas);
+    core_condition_scaling_active(&w.spec, &w.plan, "web's too", &c);
+    assert_false(c.known);
+    w.observation.ambiguous = false;
+    sync(&w, 8, 1.05);
+    assert_int_equal(w.plan.reason, CORE_REASON_METRIC_ABOVE_TARGET);
+    world_done(&w);
+}
+
 static void test_modes(void **state)
 {
     (void)state;
@@ -538,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_capacity),
         cmocka_unit_test(test_demand_of_pods),
         cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_ambiguous),
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_windows_remember_the_forecast),
         cmocka_unit_test(test_resume),
