@@ -178,8 +178,6 @@ void pa_object_spec(const struct pa_object *pa, struct core_spec *ret);
 /* sync.c */
 void sync_take_spec(struct autoscaler *a); /* into `work` */
 void sync_begin(struct autoscaler *a);
-/* So that no other decides without knowing of it before its first sync; kinds that are not watched wait for that. */
-void sync_claim_pods(struct autoscaler *a);
 uint32_t autoscaler_lead_s(const struct autoscaler *a); /* as the next decision will take it */
 void sync_abandon(struct autoscaler *a);                /* gives up what is under way; no callback comes any more */
 

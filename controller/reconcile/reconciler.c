@@ -111,13 +111,6 @@ static struct autoscaler *record_new(struct reconciler *r, const char *key)
     return a;
 }
 
-/* The pods of all that are evaluated are claimed before the first decision of any. */
-static void claim_pods(struct autoscaler *a)
-{
-    if (a->r->running && a->pa->valid && a->pa->object.meta.deletion_us == 0 && a->pa->mode != CORE_OFF)
-        sync_claim_pods(a);
-}
-
 static void claim_target(struct autoscaler *a)
 {
     struct buf target_key = BUF_INIT(2048);
@@ -175,7 +168,6 @@ static void record_update(struct reconciler *r, const struct pa_object *pa)
         return; /* our own status, most likely */
     if (pa->valid)
         claim_target(a);
-    claim_pods(a);
     a->outdated = true;
     workqueue_add(r->queue, key);
 }
@@ -284,9 +276,6 @@ static void sync_done(struct autoscaler *a, int64_t again_us)
 static void let_run(struct reconciler *r)
 {
     r->running = true;
-    struct map_iter it = map_iter(&r->records);
-    for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;)
-        claim_pods(e->value);
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);

@@ -390,29 +390,22 @@ static void take_scale(struct autoscaler *a, const struct target_scale *s)
     };
 }
 
-/* And claims its pods. False: there is none. */
-static bool take_selector(struct autoscaler *a, const char *text)
+/* And claims its pods. After a start all do so before the first one decides: the pods have yet to be listed. */
+static bool take_selector(struct autoscaler *a)
 {
-    if (!a->selector || !streq(a->selector_text, text)) {
+    if (!a->selector || !streq(a->selector_text, a->scale.selector)) {
         struct error err = ERROR_INIT;
         claims_withdraw(&a->r->claims, &a->claim);
         selector_free(a->selector);
-        a->selector = *text ? selector_parse(text, &err) : NULL;
+        a->selector = *a->scale.selector ? selector_parse(a->scale.selector, &err) : NULL;
         free(a->selector_text);
-        a->selector_text = xstrdup(text);
+        a->selector_text = xstrdup(a->scale.selector);
     }
+    a->work->finding.selector_missing = a->selector == NULL;
     if (a->selector && !a->claim.selector)
         claims_make(&a->r->claims, &a->claim, a->pa->object.meta.namespace_, strchr(a->key, '/') + 1, a->target_key,
                     a->selector);
     return a->selector != NULL;
-}
-
-void sync_claim_pods(struct autoscaler *a)
-{
-    const struct target_ref ref = autoscaler_target(a);
-    const struct workload *w = targets_workload(a->r->targets, ref.kind, ref.namespace_, ref.name);
-    if (w && streq(ref.api_version, "apps/v1") && !a->claim.selector)
-        (void)take_selector(a, w->selector);
 }
 
 /* A write whose answer was lost has happened after all. */
@@ -458,8 +451,7 @@ static void on_target(void *data, const struct target_result *result, const stru
     }
     a->read_live = false;
     take_scale(a, &result->scale);
-    if (!take_selector(a, a->scale.selector)) {
-        a->work->finding.selector_missing = true;
+    if (!take_selector(a)) {
         finish(a, -1);
         return;
     }

@@ -23,10 +23,10 @@ struct fixture {
     struct reconciler *reconciler;
 };
 
-static void put_workload(struct fixture *f, const char *name, const char *labels)
+static void put_workload(struct fixture *f, const char *name, const char *selector, const char *labels)
 {
     _cleanup_(freep) char *workload = xasprintf(
-        "{\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{%s}}},\"status\":{\"replicas\":2}}", labels);
+        "{\"spec\":{\"replicas\":2,\"selector\":{\"matchLabels\":{%s}}},\"status\":{\"replicas\":2}}", selector);
     _cleanup_(freep) char *autoscaler = xasprintf(
         "{\"metadata\":{\"generation\":1},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":"
         "\"Deployment\",\"name\":\"%s\"},\"minReplicas\":1,\"maxReplicas\":10,\"syncPeriodSeconds\":5,\"metrics\":[{"
@@ -71,8 +71,8 @@ static int setup(void **state)
     f->recorder = recorder_new(w->client, "ai4k8s.io/operator", "test", w->log, &w->rng);
     const struct reconciler_config config = {.config = &f->config, .recorder = f->recorder};
     f->reconciler = reconciler_new(w->client, &config, w->log, w->metrics, &w->rng);
-    put_workload(f, "web", "\"app\":\"web\"");
-    put_workload(f, "back", "\"app\":\"web\",\"tier\":\"back\"");
+    put_workload(f, "web", "\"app\":\"web\"", "\"app\":\"web\"");
+    put_workload(f, "back", "\"tier\":\"back\"", "\"app\":\"web\",\"tier\":\"back\"");
     reconciler_start(f->reconciler);
     reconciler_lead(f->reconciler);
     *state = f;
@@ -161,7 +161,8 @@ static void until(struct fixture *f, bool (*holds)(struct fixture *f))
 {
     for (int i = 0; i < 60 && !holds(f); i++)
         pass(f, 1);
-    assert_true(holds(f));
+    if (!holds(f))
+        fail_msg("web: %s\nback: %s", activity(f, "web"), activity(f, "back"));
 }
 
 static bool both_are(struct fixture *f)
@@ -195,7 +196,7 @@ static void one_that_is_off_or_has_no_target_any_more_is_no_rival(void **state)
     until(f, both_are);
     (void)api_delete(f->world->api, &api_deployments, "shop", "web");
     until(f, back_goes_on);
-    put_workload(f, "web", "\"app\":\"web\"");
+    put_workload(f, "web", "\"app\":\"web\"", "\"app\":\"web\"");
     until(f, both_are);
     unsigned before = scale_writes(f, "back");
     pass(f, 20);
