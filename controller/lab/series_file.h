@@ -1,11 +1,11 @@
 /* Series files: CSV with a header line and two columns, time and value, read into slots while streaming, so that memory
  * depends on the time that is covered and not on the number of rows.
  *
- * Time is RFC 3339, "YYYY-MM-DD HH:MM:SS" (UTC) or Unix seconds. An empty value or NaN is no data. A row goes to the
- * slot that its time lies in; several rows in one slot are averaged; a slot without a value is no data (NaN). Equal
- * times are allowed. What is refused, with the line and what to do: time that runs backward, a malformed row, a file
- * without a header or without rows, and more than SERIES_FILE_MAX_SLOTS slots. Values beyond +-SERIES_MAX are clipped
- * (the model's own range) and counted.
+ * Fields may be quoted. Time is RFC 3339, "YYYY-MM-DD HH:MM:SS" (UTC) or Unix seconds. An empty value or NaN is no
+ * data. A row goes to the slot that its time lies in; several rows in one slot are averaged; a slot without a value is
+ * no data (NaN). Equal times are allowed. What is refused, with the line and what to do: time that runs backward, a
+ * malformed row, a file without a header or without rows, and more than SERIES_FILE_MAX_SLOTS slots. Values beyond
+ * +-SERIES_MAX are clipped (the model's own range) and counted.
  */
 #ifndef LAB_SERIES_FILE_H
 #define LAB_SERIES_FILE_H

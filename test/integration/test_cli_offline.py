@@ -121,6 +121,8 @@ def test_wrong_usage(arguments, word):
     ("t,v\n0,1\n1714521600000,1\n", "3", "milliseconds"),
     ("t,v\n0,1\n250000000000,1\n", "3", "--interval"),
     ("t,v\n0,inf\n", "2", "finite"),
+    ("t,v\n\0\0\0", "2", "save the file as CSV"),
+    ("t,v\n\"0\",\"1\n", "2", "as in 2024"),
 ])
 @pytest.mark.parametrize("command", ["forecast", "backtest"])
 def test_bad_series(tmp_path, command, text, place, word):
