@@ -48,6 +48,8 @@ static const struct argp_option option_table[] = {
     {0},
 };
 
+enum { OUTPUT_GONE = 1 }; /* what ends the reading of rows: nobody takes what is found in them */
+
 enum format { FORMAT_CSV, FORMAT_TABLE, FORMAT_SVG };
 
 struct finding {
@@ -149,7 +151,7 @@ static int take_row(void *data, const struct series_row *row, struct error *err)
     anomalies_csv_line(row, &result, &f->text);
     if (f->text.len >= FLUSH_BYTES)
         flush(f);
-    return 0;
+    return output_takes_more() ? 0 : OUTPUT_GONE;
 }
 
 static void show(struct finding *f)
@@ -180,6 +182,8 @@ static int find(struct finding *f)
     (void)anomalies_free(f->anomalies);
     if (result < 0)
         return output_bad_input(&err);
+    if (result == OUTPUT_GONE)
+        return STATUS_FAILED;
     output_clipped(f->file, counts.clipped, counts.clipped_line, "detector");
     if (counts.filled == 0)
         output_note("%s: no row has a value, so there is nothing to go by", f->file);

@@ -234,7 +234,7 @@ static int next_line(struct reader *r, FILE *file, char line[LINE_CAP], struct e
     size_t n = 0;
     int c;
     r->line++;
-    while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+    while ((c = getc(file)) != EOF && c != '\n') {
         if (c == '\0')
             return refuse(r, r->line, err, "a NUL byte in it, so it is not plain text; save the file as CSV in UTF-8");
         if (n + 1 == LINE_CAP)
@@ -311,12 +311,11 @@ static bool last_is_whole(const struct reader *r)
 static int read_all(struct reader *r, FILE *file, struct error *err)
 {
     char line[LINE_CAP];
-    int more;
-    while ((more = next_line(r, file, line, err)) > 0)
-        if (take_line(r, line, err) < 0)
-            return -1;
-    if (more < 0)
-        return -1;
+    int more, result = 0;
+    while (result == 0 && (more = next_line(r, file, line, err)) != 0)
+        result = more > 0 ? take_line(r, line, err) : more;
+    if (result != 0)
+        return result;
     if (r->line == 0)
         return refuse(r, 1, err, "the file is empty; want a header line and rows of time and value");
     if (r->out->rows == 0)

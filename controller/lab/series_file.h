@@ -54,7 +54,8 @@ struct series_row {
     double value;                       /* NaN: no data */
     const char *time_text, *value_text; /* as they stand in the file, without spaces and quotes around them */
 };
-/* What is < 0 ends the reading, with `err` filled. */
+/* What is not 0 ends the reading and is what series_file_each_row() gives: < 0 with `err` filled, > 0 as the caller
+ * likes. */
 typedef int series_row_fn(void *data, const struct series_row *row, struct error *err);
 /* `ret` has counts alone, no slots, and need not be released: rows, filled (rows with a value), clipped. */
 int series_file_each_row(const char *path, series_row_fn *fn, void *data, struct series_file *ret, struct error *err);

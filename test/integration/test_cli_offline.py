@@ -189,6 +189,38 @@ def test_why_output_is_not_taken(command):
     assert answer.returncode == 1 and answer.stderr == ""
 
 
+def cpu_of(command, stdout):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    answer = subprocess.run([PROGRAM, *command], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert answer.stderr == ""
+    return answer.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def test_forecasts_that_nobody_takes_are_not_computed():
+    """`| head -1`"""
+    command = ["forecast", "--series", NASA, "--every", "8"]
+    whole, all_s = cpu_of(command, subprocess.DEVNULL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    cut, some_s = cpu_of(command, writer)
+    os.close(writer)
+    assert (whole, cut) == (0, 1) and some_s < all_s / 3
+
+
+def test_rows_whose_findings_nobody_takes_are_not_read():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen([PROGRAM, "anomalies", "--history", "64", "-"], stdin=subprocess.PIPE, stdout=writer,
+                          stderr=subprocess.PIPE, text=True) as process:
+        os.close(writer)
+        with pytest.raises(BrokenPipeError):
+            process.stdin.write("t,v\n")
+            for start in range(0, 10_000_000, 1000):
+                process.stdin.write("".join(f"{t},{t % 97}\n" for t in range(start, start + 1000)))
+        assert process.wait(60) == 1 and process.stderr.read() == ""
+        process.stdin = None  # what is still in its buffer nobody takes
+
+
 # ---- forecast ----
 
 def check_line(line, horizon, nonnegative=False):
