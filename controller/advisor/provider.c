@@ -27,7 +27,6 @@ struct provider {
     const struct clock *clock;
     struct http_origin *origin;
     uint64_t digest;
-    bool local;
     char *key; /* to see that it changed */
 
     bool without_schema;
@@ -46,21 +45,6 @@ struct provider {
 
 /* ---- life ---- */
 
-static bool is_metadata_address(const char *url)
-{
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    return str_starts(host, "169.254.") || str_starts(host, "[fe80:") || str_starts(host, "[fd00:ec2:") ||
-           str_starts(host, "metadata.google.internal");
-}
-
-static bool is_loopback(const char *url)
-{
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    return str_starts(host, "127.") || str_starts(host, "[::1]") || str_starts(host, "localhost");
-}
-
 static uint64_t digest_of(const struct advisor_provider_config *c)
 {
     static const uint64_t key[2] = {PROMPT_VERSION, 0};
@@ -73,11 +57,6 @@ static uint64_t digest_of(const struct advisor_provider_config *c)
 struct provider *provider_new(const struct advisor_provider_config *config, const struct clock *clock,
                               struct error *err)
 {
-    if (is_metadata_address(config->url)) {
-        error_set(err, ERROR_CONFIG, "advisor provider %s: url is a link-local address, where clouds keep credentials",
-                  config->name);
-        return NULL;
-    }
     char *ca = NULL;
     size_t ca_len;
     if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, err) < 0) {
@@ -92,11 +71,7 @@ struct provider *provider_new(const struct advisor_provider_config *config, cons
         return NULL;
     }
     struct provider *p = xcalloc(1, sizeof *p);
-    *p = (struct provider){.config = config,
-                           .clock = clock,
-                           .origin = origin,
-                           .digest = digest_of(config),
-                           .local = is_loopback(config->url)};
+    *p = (struct provider){.config = config, .clock = clock, .origin = origin, .digest = digest_of(config)};
     p->breaker.open_for_us = OPEN_FIRST_US;
     return p;
 }
@@ -160,7 +135,7 @@ struct http_origin *provider_origin(struct provider *p)
 
 bool provider_is_local(const struct provider *p)
 {
-    return p->local;
+    return http_origin_is_loopback(p->origin);
 }
 
 int32_t provider_timeout_s(const struct provider *p)
