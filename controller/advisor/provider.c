@@ -59,8 +59,9 @@ struct provider *provider_new(const struct advisor_provider_config *config, cons
 {
     char *ca = NULL;
     size_t ca_len;
-    if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, err) < 0) {
-        error_wrap(err, "advisor provider %s: caFile", config->name);
+    struct error why = ERROR_INIT;
+    if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, &why) < 0) {
+        error_set(err, ERROR_CONFIG, "advisor provider %s: caFile: %s", config->name, error_text(&why));
         return NULL;
     }
     struct http_origin_config where = {.url = config->url, .ca_pem = ca};
