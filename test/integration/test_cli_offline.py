@@ -111,6 +111,19 @@ def test_wrong_usage(arguments, word):
 
 # ---- bad input ----
 
+@pytest.mark.parametrize("text, words", [
+    ("apiQPS: fast\n", [":1: apiQPS: want an integer"]),
+    ("apiQPS: 5\n", ["names no provider"]),
+    ("advisor: {providers: [{name: p, api: Groq, model: m, url: 'https://me:s3cr3t@x'}]}\n", [":1: ", "a user name"]),
+])
+def test_a_configuration_is_looked_at_before_the_cluster(tmp_path, text, words):
+    path = tmp_path / "operator.yaml"
+    path.write_text(text)
+    answer = run("advise", "web", "--dry-run", "--config", path, "--kubeconfig", tmp_path / "none")
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert all(word in answer.stderr for word in [str(path), *words]) and "s3cr3t" not in answer.stderr
+
+
 @pytest.mark.parametrize("text, place, word", [
     ("", "1", "empty"),
     ("t,v\n", "1", "no row"),
