@@ -15,6 +15,7 @@
 #include "reconcile/checkpoint.h"
 #include "reconcile/expiry.h"
 #include "reconcile/observe.h"
+#include "reconcile/orphans.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/shrink.h"
@@ -38,6 +39,7 @@ struct reconciler {
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
     struct expiry *expiry;
+    struct orphans *orphans;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;

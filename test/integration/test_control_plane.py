@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -157,6 +158,25 @@ def test_a_reused_process_id_is_never_signalled():
     finally:
         innocent.kill()
         innocent.wait()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_only_the_frozen_are_woken_to_end(tmp_path, frozen):
+    """A SIGCONT at the end of a program takes back the SIGSTOP of its leak checker, which then waits for ever."""
+    program = ("import signal\n"
+               "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCONT})\n"
+               "print('ready', flush=True)\n"
+               "signal.sigwait({signal.SIGTERM})\n"
+               "if signal.sigtimedwait({signal.SIGCONT}, 0.5):\n"
+               "    print('woken', flush=True)\n")
+    log = tmp_path / "log"
+    one = process.spawn([sys.executable, "-c", program], str(log), str(tmp_path))
+    eventually(lambda: log.read_text() == "ready\n", 20)
+    if frozen:
+        process.send(*one, signal.SIGSTOP)
+        eventually(lambda: process.is_stopped(one[0]), 20)
+    assert process.stop([one], grace=20) == []
+    assert log.read_text() == "ready\n" + "woken\n" * frozen
 
 
 @pytest.mark.parametrize("wrong", ["", "Upper", "../x", "a" * 60, "-a"])
