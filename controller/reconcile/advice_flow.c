@@ -60,6 +60,11 @@ static struct advisor *advisor_of(const struct advice_flow *f)
     return f->a->r->advisor;
 }
 
+static struct loop_meter *meter_of(const struct autoscaler *a)
+{
+    return advisor_meter(a->r->advisor);
+}
+
 static int64_t now_us(const struct advice_flow *f)
 {
     return loop_real_us(f->a->r->loop);
@@ -227,6 +232,7 @@ void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
     struct advice_flow *f = a->flow;
     if (!f || !f->awaits || !pa->has_ledger || pa->ledger.reserved_id != f->call)
         return;
+    LOOP_METERED(meter_of(a));
     f->awaits = false;
     advisor_go(advisor_of(f), f->question, true);
 }
@@ -291,6 +297,7 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
             take_back(f);
         return;
     }
+    LOOP_METERED(meter_of(a));
     f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
@@ -311,6 +318,7 @@ void advice_flow_ask(struct autoscaler *a)
     if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || !advisor_of(f) ||
         !advisor_configured(advisor_of(f)))
         return;
+    LOOP_METERED(meter_of(a));
     const struct advice_config *config = &a->work->spec.advice;
     situation_complete(&a->work->spec, a->state, plan, &plan->situation);
     core_asked(a->state, &plan->situation, plan->time_us);
@@ -408,6 +416,9 @@ static void report_advice(const struct advice_flow *f, const struct advice *advi
 void advice_flow_report(struct autoscaler *a, struct pa_status *s)
 {
     struct advice_flow *f = a->flow;
+    if (!f && a->work->spec.advice.mode == ADVICE_OFF)
+        return;
+    LOOP_METERED(meter_of(a));
     if (a->work->spec.advice.mode != ADVICE_OFF)
         set_condition(a, s);
     if (!f)
