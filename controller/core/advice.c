@@ -103,7 +103,7 @@ static enum advice_trigger reason_to_ask(const struct advice_state *state, const
     if ((int64_t)now->need * 10 >= (int64_t)now->max * 9 && now->max > now->min)
         return ADVICE_TRIGGER_NEAR_MAX;
     if (state->asked_us == 0 || now->side != asked->side || !near(asked->need, now->need) || now->max != asked->max ||
-        now->min != asked->min)
+        now->min != asked->min || state->unanswered)
         return ADVICE_TRIGGER_CHANGED;
     return ADVICE_TRIGGER_NONE;
 }
@@ -132,6 +132,15 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
     state->asked_us = now_us;
     state->seen_trusted = situation->trusted;
     state->seen_calm = situation->anomaly == 0;
+    state->unanswered = false;
+}
+
+void advice_unanswered(struct advice_state *state)
+{
+    state->unanswered = state->asked_us != 0;
+    /* What was news then was told to nobody. */
+    state->seen_trusted |= state->asked.trigger == ADVICE_TRIGGER_TRUST_LOST;
+    state->seen_calm |= state->asked.trigger == ADVICE_TRIGGER_ANOMALY;
 }
 
 /* ---- what it may do ---- */
@@ -350,7 +359,7 @@ void advice_encode(const struct advice_state *state, struct codec_writer *w)
     codec_u64(w, state->approved_id);
     codec_i64(w, state->asked_us);
     encode_situation(&state->asked, w);
-    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1));
+    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1 | state->unanswered << 2));
     for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
         const struct advice_pending *p = &state->pending[i];
         codec_i64(w, p->until_us);
@@ -386,6 +395,7 @@ int advice_decode(struct advice_state *ret, struct codec_reader *r)
     uint8_t seen = codec_get_u8(r);
     state.seen_trusted = seen & 1;
     state.seen_calm = seen >> 1 & 1;
+    state.unanswered = seen >> 2 & 1;
     for (size_t i = 0; i < ARRAY_SIZE(state.pending); i++) {
         struct advice_pending *p = &state.pending[i];
         p->until_us = codec_get_i64(r);

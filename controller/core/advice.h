@@ -5,7 +5,8 @@
  * Four questions, each a function of numbers alone:
  *   - advice_situation(): what is worth telling: small integers in 5 % steps, no names. Two autoscalers in the same
  *     situation give the same bytes, so one answer serves both (advisor/cache.h).
- *   - advice_trigger(): is there a reason to ask now? Never on the reconcile path: the plan goes on without it.
+ *   - advice_trigger(): is there a reason to ask now? Never on the reconcile path: the plan goes on without it. A
+ * question that nobody could answer stays one.
  *   - advice_apply(): what of it fits now. Bounded: only raises, into [D, min(max, D + max_replica_delta)], relative to
  *     D and never to the current count, so that it can't ratchet. Approval: nothing until a person approved this one
  *     advice; then also down to max(reactive, effective minimum), which gives back predicted surplus. Observe:
@@ -115,6 +116,7 @@ struct advice_state {
     int64_t asked_us;     /* Unix; of the last call, whatever came of it */
     struct advice_situation asked;
     bool seen_trusted, seen_calm; /* since that call: what makes losing trust, or an anomaly, news */
+    bool unanswered;              /* what was asked is still to be asked */
     struct advice_pending {
         int64_t until_us;               /* 0: free */
         int32_t advised, need, highest; /* highest need seen since */
@@ -133,6 +135,8 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
                                    const struct advice_situation *now, int64_t now_us);
 /* It is being asked: starts the interval. */
 void advice_asked(struct advice_state *state, const struct advice_situation *situation, int64_t now_us);
+/* Nobody answered, and later somebody may: there is a reason to ask again once the interval is over. */
+void advice_unanswered(struct advice_state *state);
 /* The answer is there. Replaces what was in hand; starts its score. */
 void advice_take(struct advice_state *state, const struct advice *advice);
 /* A person approved advice `id` (the annotation): true when it is the one in hand. */

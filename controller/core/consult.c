@@ -29,6 +29,8 @@ void consult(const struct core_spec *spec, struct core_state *state, const struc
     if (plan->situation.need < 0)
         return;
     advice_score(&state->advice, plan->situation.need, plan->time_us);
+    if (spec->paused) /* a person wants peace: nothing is asked, and nothing paid */
+        return;
     plan->ask = advice_trigger(&spec->advice, &state->advice, &plan->situation, plan->time_us);
     plan->situation.trigger = plan->ask;
 }
@@ -36,6 +38,11 @@ void consult(const struct core_spec *spec, struct core_state *state, const struc
 void core_asked(struct core_state *state, const struct advice_situation *situation, int64_t time_us)
 {
     advice_asked(&state->advice, situation, time_us);
+}
+
+void core_unanswered(struct core_state *state)
+{
+    advice_unanswered(&state->advice);
 }
 
 const struct advice_state *core_state_advice(const struct core_state *state)

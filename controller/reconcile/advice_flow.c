@@ -95,10 +95,19 @@ static void charge(struct advice_flow *f, const char *why)
 
 static void take_back(struct advice_flow *f)
 {
-    if (f->question != 0)
+    if (f->question != 0) {
         advisor_cancel(advisor_of(f), f->question);
+        if (f->a->state)
+            core_unanswered(f->a->state);
+    }
     f->question = 0;
     refund(f, "Cancelled");
+}
+
+void advice_flow_rest(struct autoscaler *a)
+{
+    if (a->flow)
+        take_back(a->flow);
 }
 
 struct advice_flow *advice_flow_free(struct advice_flow *f)
@@ -160,6 +169,7 @@ static void on_reserve(void *data, int64_t id)
     f->question = 0;
     f->answered = true;
     f->trouble = trouble;
+    core_unanswered(f->a->state);
     advisor_go(advisor_of(f), id, false);
 }
 
@@ -182,12 +192,21 @@ static void take_decision(struct advice_flow *f, const struct advisor_answer *an
     f->arrived = true;
 }
 
+/* The same question may find an answer later. A model that made nothing of it would make nothing of it again. */
+static bool passes(enum advisor_class class)
+{
+    return class == ADVISOR_TRANSIENT || class == ADVISOR_THROTTLED || class == ADVISOR_QUOTA ||
+           class == ADVISOR_AUTHENTICATION || class == ADVISOR_CONFIGURATION;
+}
+
 static void on_answer(void *data, const struct advisor_answer *answer)
 {
     struct advice_flow *f = data;
     enum advisor_class class = answer->outcome.class;
     f->question = 0;
-    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: asked again when the step says so */
+    if (answer->kind == ADVISOR_LIMITED || (answer->kind == ADVISOR_FAILED && passes(class)))
+        core_unanswered(f->a->state);
+    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: nobody's fault, and nothing to be told */
         return;
     f->answered = true;
     f->trouble = TROUBLE_NONE;
@@ -276,7 +295,8 @@ static void recover(struct advice_flow *f)
     if (f->recovered)
         return;
     f->recovered = true;
-    if (ledger_recover(&f->ledger, now_us(f)))
+    bool lost = ledger_recover(&f->ledger, now_us(f));
+    if (lost)
         count_settled(f, "refunded", "Restart");
     if (advisor_of(f) && f->last_call_us > now_us(f) - RESTORE_CALLS_US)
         advisor_restore_call(advisor_of(f), f->last_call_us);
@@ -287,16 +307,19 @@ static void recover(struct advice_flow *f)
         restore_advice(f);
     free(f->left);
     f->left = NULL;
+    if (lost)
+        core_unanswered(f->a->state);
 }
 
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
     struct advice_flow *f = a->flow;
     if (a->work->spec.advice.mode == ADVICE_OFF) {
-        if (f)
-            take_back(f);
+        advice_flow_rest(a);
         return;
     }
+    if (a->work->spec.paused)
+        advice_flow_rest(a);
     LOOP_METERED(meter_of(a));
     f = flow_of(a);
     recover(f);

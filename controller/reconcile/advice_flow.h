@@ -27,6 +27,9 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa);
 /* The object came by: a reservation that is on it may be used. */
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa);
 
+/* Nobody is to be asked or paid for now (paused, mode Off): what is under way is taken back. */
+void advice_flow_rest(struct autoscaler *a);
+
 /* Before a step: answers and approvals. `seen->advice` is borrowed until the step is over. */
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen);
 /* After it: asks, when the plan says so. */

@@ -60,6 +60,7 @@ struct fixture {
     uint64_t verdicts, charged_before; /* before the stored day */
     int32_t situation;
     const char *budget; /* ",\"dailyCallBudget\":2" of the object */
+    bool paused;        /* its annotation */
 };
 
 static struct script *answer(void *data, const struct server_request *r)
@@ -86,9 +87,10 @@ static const struct pa_object *read_object(struct fixture *f)
 {
     _cleanup_(freep) char *text = xasprintf(
         "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"1\","
-        "\"generation\":1},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
+        "\"generation\":1%s},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
         "\"name\":\"web\"},\"maxReplicas\":20,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2%s}}%s%s}",
-        f->budget ? f->budget : "", f->status ? ",\"status\":" : "", f->status ? f->status : "");
+        f->paused ? ",\"annotations\":{\"ai4k8s.io/paused\":\"true\"}" : "", f->budget ? f->budget : "",
+        f->status ? ",\"status\":" : "", f->status ? f->status : "");
     struct error err = ERROR_INIT;
     struct object *o = pa_object_decode(&f->r, text, strlen(text), &err);
     if (!o)
@@ -386,11 +388,100 @@ static void test_advice_survives(void **state)
     die(f);
 }
 
+static bool is_to_be_asked_again(struct fixture *f)
+{
+    return core_state_advice(f->a.state)->unanswered;
+}
+
+/* Another spec of the same object. */
+static void change_object(struct fixture *f)
+{
+    drop_object(f->a.pa);
+    f->a.pa = f->a.in_force = read_object(f);
+}
+
+/* Whoever pauses an autoscaler pays for nothing: what is reserved is given back, what is under way is aborted, and both
+ * are asked again afterwards. */
+static void test_a_pause_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    atomic_store(&f->outcome, ANSWER);
+    for (int called = 0; called < 2; called++) {
+        f->paused = false;
+        lead(f);
+        clock_fake_advance(&f->clock, ROUND);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_true(f->stored.reserved_id != 0);
+        size_t seen = server_seen(f->server);
+        if (called) {
+            const struct pa_object *echo = read_object(f);
+            advice_flow_seen(&f->a, echo);
+            drop_object(echo);
+            for (int i = 0; i < 5000 && http_active(f->http) == 0; i++)
+                (void)loop_turn(f->loop, 500);
+        }
+        f->paused = true;
+        change_object(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_int_equal(http_active(f->http), 0);
+        assert_int_equal(f->stored.reserved_id, 0);
+        assert_int_equal(f->stored.charged, 0);
+        assert_int_equal(f->stored.refunded, 1);
+        assert_true(is_to_be_asked_again(f));
+        if (!called)
+            assert_int_equal(server_seen(f->server), seen);
+        f->paused = false;
+        change_object(f);
+        f->situation++;
+        play(f, NO_CRASH);
+        assert_int_equal(f->stored.charged, 1);
+        assert_false(is_to_be_asked_again(f));
+        die(f);
+        clock_fake_advance(&f->clock, 86400 * S);
+    }
+    free(told);
+}
+
+/* What time or an administrator mends is asked again; what the model made nothing of is not. */
+static void test_what_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    const bool again[N_OUTCOMES] = {[ERROR_500] = true};
+    for (enum outcome o = ANSWER; o < N_OUTCOMES; o++) {
+        lead(f);
+        clock_fake_advance(&f->clock, 86400 * S);
+        atomic_store(&f->outcome, o);
+        play(f, NO_CRASH);
+        assert_int_equal(is_to_be_asked_again(f), again[o]);
+        die(f);
+    }
+    /* Our own limits are nobody's failure. */
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    f->config.advisor.max_concurrent_calls = 0;
+    lead(f);
+    f->situation++;
+    sync_once(f, true, told);
+    turn(f);
+    sync_once(f, false, told);
+    assert_true(is_to_be_asked_again(f));
+    assert_string_equal(pa_condition_get(told, PA_ADVISOR_AVAILABLE)->reason, "NotAsked");
+    free(told);
+    die(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_daily_budgets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_costs_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_asked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_are_verdicts, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

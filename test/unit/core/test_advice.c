@@ -203,6 +203,39 @@ static void test_triggers(void **unused)
     assert_int_equal(advice_trigger(&config, &state, &s, now + 900 * SECOND), ADVICE_TRIGGER_NONE);
 }
 
+/* What nobody could answer is asked again, for the same reason, but not sooner. */
+static void test_unanswered(void **unused)
+{
+    (void)unused;
+    struct advice_config config = config_of(ADVICE_BOUNDED);
+    struct advice_state state = {0};
+    struct advice_situation s = situation_of(8);
+    advice_unanswered(&state); /* nothing was asked */
+    assert_false(advice_known(&state));
+    advice_asked(&state, &s, START);
+    advice_unanswered(&state);
+    assert_int_equal(advice_trigger(&config, &state, &s, START + 29 * SECOND), ADVICE_TRIGGER_NONE);
+    assert_int_equal(advice_trigger(&config, &state, &s, START + 30 * SECOND), ADVICE_TRIGGER_CHANGED);
+    advice_asked(&state, &s, START + 30 * SECOND);
+    assert_int_equal(advice_trigger(&config, &state, &s, START + 90 * SECOND), ADVICE_TRIGGER_NONE);
+
+    const enum advice_trigger news[] = {ADVICE_TRIGGER_ANOMALY, ADVICE_TRIGGER_TRUST_LOST};
+    for (size_t i = 0; i < ARRAY_SIZE(news); i++) {
+        struct advice_situation odd = s;
+        odd.anomaly = i == 0 ? 2 : 0;
+        odd.trusted = i == 0;
+        odd.trigger = news[i];
+        advice_asked(&state, &s, START);
+        assert_int_equal(advice_trigger(&config, &state, &odd, START + 60 * SECOND), news[i]);
+        advice_asked(&state, &odd, START + 60 * SECOND);
+        advice_unanswered(&state);
+        assert_int_equal(advice_trigger(&config, &state, &odd, START + 90 * SECOND), news[i]);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 90 * SECOND), ADVICE_TRIGGER_CHANGED); /* over */
+        advice_asked(&state, &odd, START + 90 * SECOND);
+        assert_int_equal(advice_trigger(&config, &state, &odd, START + 120 * SECOND), ADVICE_TRIGGER_NONE);
+    }
+}
+
 static void play_advice(struct advice_state *state, int64_t at_us, int32_t advised, int32_t came)
 {
     struct advice a = advice_of(8, advised);
@@ -307,6 +340,7 @@ static void test_encoding(void **unused)
     for (int i = 0; i < 7; i++)
         play_advice(&state, START + i * 100 * SECOND, 11, 9 + i);
     advice_approve(&state, 7);
+    advice_unanswered(&state);
 
     _cleanup_(buf_done) struct buf bytes = BUF_INIT(4096);
     struct codec_writer w = {.out = &bytes};
@@ -321,6 +355,7 @@ static void test_encoding(void **unused)
     assert_int_equal(again.len, bytes.len);
     assert_memory_equal(again.data, bytes.data, bytes.len);
     assert_int_equal(back.approved_id, 7);
+    assert_true(back.unanswered);
 
     for (size_t len = 0; len < bytes.len; len++) {
         r = codec_reader(bytes.data, len);
@@ -366,10 +401,15 @@ static void test_key(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_taken), cmocka_unit_test(test_when_it_lapses),
-        cmocka_unit_test(test_no_ratchet),    cmocka_unit_test(test_triggers),
-        cmocka_unit_test(test_record),        cmocka_unit_test(test_any_advice_is_bounded),
-        cmocka_unit_test(test_encoding),      cmocka_unit_test(test_key),
+        cmocka_unit_test(test_what_is_taken),
+        cmocka_unit_test(test_when_it_lapses),
+        cmocka_unit_test(test_no_ratchet),
+        cmocka_unit_test(test_triggers),
+        cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_record),
+        cmocka_unit_test(test_any_advice_is_bounded),
+        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,11 +248,45 @@ static void test_when_it_is_asked(void **state)
     core_state_free(w.state);
 }
 
+/* Recommend is asked, for the advice is part of what is recommended; a pause costs nothing, and what was new in it is
+ * asked about after it. */
+static void test_modes(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, ADVICE_BOUNDED);
+    w.spec.paused = true;
+    (void)sync_at(&w, 0, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE);
+    assert_int_equal(w.plan.situation.need, 4);
+    w.spec.paused = false;
+    w.spec.mode = CORE_RECOMMEND;
+    (void)sync_at(&w, 15, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_CHANGED);
+    core_asked(w.state, &w.plan.situation, START + 15 * SECOND);
+    const struct advice a = {.id = 1,
+                             .sampled_us = START + 15 * SECOND,
+                             .need = 4,
+                             .current = 4,
+                             .side = ADVICE_WITHIN_TOLERANCE,
+                             .target_replicas = 40,
+                             .confidence_percent = 100};
+    (void)sync_at(&w, 30, &a);
+    assert_int_equal(w.plan.advice, ADVICE_APPLIED);
+    assert_true(w.plan.replicas > 4);
+    assert_int_equal(w.live, 4); /* recommended, not written */
+    w.spec.mode = CORE_OFF;
+    (void)sync_at(&w, 45, NULL);
+    assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE);
+    core_state_free(w.state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worst_cost), cmocka_unit_test(test_no_ratchet), cmocka_unit_test(test_words),
         cmocka_unit_test(test_approval),   cmocka_unit_test(test_off),        cmocka_unit_test(test_when_it_is_asked),
+        cmocka_unit_test(test_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
