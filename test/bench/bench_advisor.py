@@ -156,7 +156,7 @@ class AdvisorBench(Bench):
         for namespace in self.namespaces:
             self.add_namespace(namespace)
         self.in_parallel(self.add_one, self.all)
-        self.await_pods(self.namespaces)
+        self.await_pods(self.namespaces, 300 + len(self.all))  # kube-controller-manager's rate of requests
         traffic = Traffic(self.api)
         for namespace, name, i in self.all:  # the level goes with the bound, so that there are no more situations
             level = LEVELS[(i // len(self.namespaces)) % len(LEVELS)]

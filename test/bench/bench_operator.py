@@ -274,11 +274,11 @@ class Bench:
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda one: self.add(*one), wanted))
 
-    def await_pods(self, namespaces):
+    def await_pods(self, namespaces, timeout=300):
         def ready():
             return all(d["status"].get("readyReplicas", 0) == d["spec"]["replicas"]
                        for namespace in namespaces for d in self.api.list(DEPLOYMENTS.format(namespace)))
-        eventually(ready, 300, message="the pods")
+        eventually(ready, timeout, 1, message="the pods")
 
     def await_status(self, namespaces, timeout=120):
         """Every autoscaler has been told about."""
