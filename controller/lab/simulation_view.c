@@ -98,8 +98,8 @@ void simulation_view_table(const struct simulation_view *v, struct buf *out)
     if (s->advisor == SIMULATION_RECORDED)
         (void)buf_printf(
             out,
-            "of its answers %llu were failures, %llu contradicted the count of pods then, and %llu were of "
-            "times at which nothing could be asked\n",
+            "failures: %llu, answers that contradicted the count of pods then: %llu, times at which nothing "
+            "could be asked: %llu\n",
             (unsigned long long)s->own.failures, (unsigned long long)s->own.contradictions,
             (unsigned long long)s->own.skipped);
     if (s->own.limited_ticks)
