@@ -14,7 +14,7 @@ static int32_t clamp(int64_t v, int32_t low, int32_t high)
     return v < low ? low : v > high ? high : (int32_t)v;
 }
 
-/* Whether D is still where it was when that advice was asked for. */
+/* Whether the need is still where it was when that advice was asked for. */
 static bool near(int32_t then, int32_t now)
 {
     int64_t moved = llabs((int64_t)now - then);
@@ -151,11 +151,12 @@ void advice_take(struct advice_state *state, const struct advice *advice)
     state->approved_id = 0;
     if (advice->target_replicas == advice->need)
         return;
-    struct advice_pending *slot = &state->pending[0];
-    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++)
-        if (state->pending[i].until_us < slot->until_us)
-            slot = &state->pending[i]; /* a free one, else the one that is due first */
-    *slot = (struct advice_pending){
+    size_t i = 0;
+    while (i < ARRAY_SIZE(state->pending) && state->pending[i].until_us != 0)
+        i++;
+    if (i == ARRAY_SIZE(state->pending)) /* who answers often must not push out what it is about to be judged by */
+        return;
+    state->pending[i] = (struct advice_pending){
         .until_us = advice->sampled_us + ADVICE_JUDGE_S * SECOND_US,
         .advised = advice->target_replicas,
         .need = advice->need,
@@ -186,7 +187,7 @@ static enum advice_outcome objection(const struct advice_state *state, const str
         return ADVICE_NOT_ACTIVE;
     if (!fresh(a, now_us))
         return ADVICE_EXPIRED;
-    if (crossed(a->side, bounds->side) || !near(a->need, bounds->need))
+    if (crossed(a->side, bounds->side) || !near(a->need, bounds->bare))
         return ADVICE_MOVED_ON;
     if (a->confidence_percent < ADVICE_MIN_CONFIDENCE)
         return ADVICE_UNSURE;
@@ -207,7 +208,7 @@ struct advice_effect advice_apply(const struct advice_config *config, const stru
         return effect;
 
     int32_t need = clamp(bounds->need, bounds->effective_min, bounds->max);
-    int32_t high = clamp((int64_t)need + config->max_replica_delta, need, bounds->max);
+    int32_t high = clamp((int64_t)MIN(bounds->bare, need) + config->max_replica_delta, need, bounds->max);
     int32_t low = need;
     if (config->mode == ADVICE_APPROVAL && bounds->reactive >= 0)
         low = clamp(bounds->reactive, bounds->effective_min, need);
@@ -246,6 +247,10 @@ void advice_score(struct advice_state *state, int32_t need, int64_t now_us)
         struct advice_pending *p = &state->pending[i];
         if (p->until_us == 0)
             continue;
+        if (p->until_us - now_us > ADVICE_JUDGE_S * SECOND_US) { /* the clock was set back */
+            *p = (struct advice_pending){.until_us = 0};
+            continue;
+        }
         p->highest = MAX(p->highest, need);
         if (now_us < p->until_us)
             continue;

@@ -117,7 +117,7 @@ class Side:
 
 class AdvisorBench(Bench):
     def __init__(self, options):
-        super().__init__(options)
+        super().__init__(options, node_pods=str(options.autoscalers))  # advice adds some
         self.provider = Provider()
         self.namespaces = [f"bench-{i}" for i in range(min(20, options.autoscalers))]
         self.all = [(self.namespaces[i % len(self.namespaces)], f"app-{i}", i) for i in range(options.autoscalers)]

@@ -243,10 +243,10 @@ def named(counts):
 
 
 class Bench:
-    def __init__(self, options):
+    def __init__(self, options, **plane):
         self.options = options
         self.build = pathlib.Path(options.build)
-        self.plane = ControlPlane(f"bench-{os.getpid()}", audit_level="Metadata")
+        self.plane = ControlPlane(f"bench-{os.getpid()}", audit_level="Metadata", **plane)
         self.operator = Operator(self.plane, self.build / "ai4k8s-operator", self.build / "bench-operator.log")
         self.user = service_account_user("ai4k8s-system", "ai4k8s-operator")
         self.table = Table()
