@@ -35,6 +35,7 @@ struct http_config {
     const char *user_agent;
     const char *proxy;         /* "http://host:port"; NULL: none (the environment is not read). Loopback goes direct */
     long max_host_connections; /* of HTTP_SHARED; 0: 8 */
+    struct loop_meter *meter;  /* of what its exchanges cost, `done` included; NULL: not measured */
 };
 
 /* `loop` is borrowed. */

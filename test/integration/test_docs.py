@@ -14,7 +14,7 @@ BUILD = pathlib.Path(os.environ.get("AI4K8S_BUILD") or ROOT / "build-san")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["model.md", "offline.md"])
+@pytest.mark.parametrize("name", ["model.md", "offline.md", "advisor.md"])
 def test_commands_print_what_is_shown(name):
     done = subprocess.run([ROOT / "hack/docs", "--check", "--build", BUILD, name], capture_output=True, text=True,
                           timeout=600, check=False)
