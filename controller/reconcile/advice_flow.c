@@ -313,7 +313,6 @@ static void recover(struct advice_flow *f)
 
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
-    struct advice_flow *f = a->flow;
     if (a->work->spec.advice.mode == ADVICE_OFF) {
         advice_flow_rest(a);
         return;
@@ -321,7 +320,7 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
     if (a->work->spec.paused)
         advice_flow_rest(a);
     LOOP_METERED(meter_of(a));
-    f = flow_of(a);
+    struct advice_flow *f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
     if (f->arrived)
