@@ -121,7 +121,7 @@ static int take_line(struct reader *r, const char *line, size_t len, struct answ
     if (before && a.time_us < before->time_us + before->latency_ms * USEC_PER_MSEC)
         return bad(r, "time: the answer of the line before was not there yet, and one question is asked at a time",
                    err);
-    if (all->n == r->cap) {
+    if (!all->list || all->n == r->cap) {
         r->cap = MAX(2 * r->cap, 64U);
         all->list = xreallocarray(all->list, r->cap, sizeof *all->list);
     }

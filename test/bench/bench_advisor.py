@@ -117,10 +117,11 @@ class Side:
 
 class AdvisorBench(Bench):
     def __init__(self, options):
-        super().__init__(options, node_pods=str(options.autoscalers))  # advice adds some
+        n = options.autoscalers  # three nodes, and advice adds some pods
+        super().__init__(options, node_pods=str(n), node_cpu=str(n // 10 + 1))
         self.provider = Provider()
-        self.namespaces = [f"bench-{i}" for i in range(min(20, options.autoscalers))]
-        self.all = [(self.namespaces[i % len(self.namespaces)], f"app-{i}", i) for i in range(options.autoscalers)]
+        self.namespaces = [f"bench-{i}" for i in range(min(20, n))]
+        self.all = [(self.namespaces[i % len(self.namespaces)], f"app-{i}", i) for i in range(n)]
         self.runs = 0
         self.configs = {}
         for advised in (False, True):
