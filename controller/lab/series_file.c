@@ -278,7 +278,8 @@ static int check_header(const struct reader *r, char *line, struct error *err)
     struct error ignored;
     if (!strchr(line, ','))
         return refuse(r, 1, err, "want a header line with two columns such as \"timestamp,value\"");
-    if (parse_row(r, line, &row, &ignored) == 0)
+    char *first = str_starts(line, "\xEF\xBB\xBF") ? line + 3 : line; /* behind a byte order mark */
+    if (parse_row(r, first, &row, &ignored) == 0)
         return refuse(r, 1, err, "the header line is missing; put a line such as \"timestamp,value\" on top");
     return 0;
 }
@@ -286,8 +287,8 @@ static int check_header(const struct reader *r, char *line, struct error *err)
 static int take_line(struct reader *r, char *line, struct error *err)
 {
     struct series_row row;
-    if (r->line == 1) /* a byte order mark would hide that the header is missing */
-        return check_header(r, str_starts(line, "\xEF\xBB\xBF") ? line + 3 : line, err);
+    if (r->line == 1)
+        return check_header(r, line, err);
     if (line[strspn(line, " \t")] == '\0') {
         r->empty_line = r->empty_line ? r->empty_line : r->line;
         return 0;
