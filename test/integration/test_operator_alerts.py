@@ -69,7 +69,7 @@ def test_a_provider_that_is_down(plane, load, make_operator, tmp_path):
             check(again, "Transient")
             assert again["startsAt"] == told["startsAt"]
         item = await_condition(api, "default", "web", "AdvisorAvailable", "False", "Transient")
-        assert "tried again in" in condition(item, "AdvisorAvailable")[2]
+        assert "it is tried again" in condition(item, "AdvisorAvailable")[2]
         assert await_event(api, "default", "web", "AdvisorUnavailable")["type"] == "Warning"
 
 
