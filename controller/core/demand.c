@@ -3,6 +3,7 @@
 #include "core/demand_impl.h"
 
 #include "base/alloc.h"
+#include "core/anomaly.h"
 
 #include <assert.h>
 #include <math.h>
@@ -502,7 +503,8 @@ static bool has_history(const struct demand *d)
     return seasoned && (uint64_t)d->series.n * d->config.interval_s >= d->config.min_history_s;
 }
 
-#define STALE_SLOTS 12
+/* Slots without anything to learn from. What one anomaly may exclude is no outage: trust outlives it. */
+#define STALE_SLOTS (ANOMALY_MAX_EXCLUDED + 1)
 
 struct demand_trust demand_trust(const struct demand *d)
 {

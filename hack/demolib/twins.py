@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 NAMESPACE = "demo"
-CORES_PER_POD = 0.5   # limit and request: what a pod can serve
+CORES_PER_POD = 1.0   # limit and request: what a pod can serve; so large that one pod more is beyond both autoscalers' tolerance
 TARGET_PERCENT = 70
 MAX_REPLICAS = 60
 SCALE_DOWN_WINDOW_S = 10

@@ -2,6 +2,8 @@
  * finite, ordered and not negative. */
 #include "test/unit/core/demand_fixture.h"
 
+#include "core/anomaly.h"
+
 static double forty_two(int64_t t)
 {
     (void)t;
@@ -263,6 +265,24 @@ static void test_excluded(void **state)
     demand_free(b);
 }
 
+/* What one anomaly sets aside is no outage; a slot more without anything to learn from is. */
+static void test_trust_outlives_an_anomaly(void **state)
+{
+    (void)state;
+    struct demand *d = played(4 * DAY, day_value);
+    assert_true(demand_trusted(d));
+    int64_t slot = 4 * DAY;
+    for (uint32_t i = 0; i <= ANOMALY_MAX_EXCLUDED; i++, slot++) {
+        (void)demand_observe(d, slot * 300 * S, SAMPLE_OF(900), DEMAND_EXCLUDE, 180);
+        assert_true(demand_trusted(d));
+    }
+    assert_int_equal(demand_trust(d).reason, TRUST_EARNED);
+    (void)demand_observe(d, slot * 300 * S, SAMPLE_NONE, 0, 180);
+    assert_false(demand_trusted(d));
+    assert_int_equal(demand_trust(d).reason, TRUST_STALE);
+    demand_free(d);
+}
+
 static void test_all_sizes(void **state)
 {
     (void)state;
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_odd_values),
         cmocka_unit_test(test_censored),
         cmocka_unit_test(test_excluded),
+        cmocka_unit_test(test_trust_outlives_an_anomaly),
         cmocka_unit_test(test_all_sizes),
         cmocka_unit_test(test_exponential_ramps),
     };
