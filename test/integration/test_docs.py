@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RELEASE = pathlib.Path(os.environ.get("AI4K8S_RELEASE") or ROOT / "build")  # they compute much
 
 
-@pytest.mark.slow(20)
+@pytest.mark.slow(60)
 @pytest.mark.parametrize("name", ["model.md", "offline.md"])
 def test_commands_print_what_is_shown(name):
     done = subprocess.run([ROOT / "hack/docs", "--check", "--build", RELEASE, name], capture_output=True, text=True,
