@@ -425,7 +425,8 @@ class ControlPlane:
     def _spawn(self, program: str) -> None:
         state = self._require_up()
         argv = programs.command(program, self.directory, state["ports"], self.options)
-        state["processes"][program] = process.spawn(argv, self.log(program), self.directory)
+        state["processes"][program] = process.spawn(argv, self.log(program), self.directory,
+                                                      programs.ENVIRONMENT)
         self._write(state)
         self._expected.add(program)
 

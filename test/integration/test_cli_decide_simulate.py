@@ -211,6 +211,7 @@ RUN = ["targetPercent", "underProvisionedMinutes", "unservedPercent", "podHours"
        "utilizationPercent"]
 
 
+@pytest.mark.slow(35)
 def test_the_shape_of_json(tmp_path, spec):
     path = trace(tmp_path / "wave.csv", 4)
     arguments = ["simulate", "--trace", path, "--spec", spec, "--warmup", "3d", "-o", "json"]
@@ -270,7 +271,7 @@ def test_a_metric_that_saturates_stops_an_hpa_near_the_limit(tmp_path, spec):
     ("t,v\n" + "".join(f"{i * 300},0\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n" + "".join(f"{i * 300},1e-310\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n0,1\n", " ", "shorter --warmup"),
-])
+], ids=["negative", "no data", "one column", "too long", "none for negative", "not seconds", "no demand", "too short"])
 def test_bad_traces(tmp_path, spec, text, place, word):
     path = tmp_path / "bad.csv"
     path.write_text(text)

@@ -200,6 +200,7 @@ def test_pods_start_after_their_delay(api, namespace):
     assert all(pod["status"]["podIP"] for pod in pods)  # KWOK may give one twice: nothing here needs more
 
 
+@pytest.mark.slow(40)
 def test_traffic_shows_in_the_metrics_api(api, namespace, traffic):
     create_deployment(api, namespace, "open", 2)
     create_deployment(api, namespace, "capped", 2, cpu_limit="500m")
@@ -228,6 +229,7 @@ def test_traffic_shows_in_the_metrics_api(api, namespace, traffic):
                == pytest.approx([0.4], rel=0.03), 30)
 
 
+@pytest.mark.slow(60)
 def test_the_hpa_scales_on_demand(api, namespace, traffic):
     create_deployment(api, namespace, "web", 1, cpu_request="200m")
     create_hpa(api, namespace, "web", "web", utilization=50, maximum=12)
@@ -249,6 +251,7 @@ def test_the_annotation_says_usage_without_traffic(api, namespace):
 
 # -- failures -----------------------------------------------------------------
 
+@pytest.mark.slow(50)
 def test_objects_survive_crashes(fresh_control_plane):
     plane = fresh_control_plane
     api = plane.client

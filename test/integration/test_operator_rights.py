@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
+
 from autoscalers import await_condition, await_event, await_replicas, create, path, touch
 from operator_process import LEASE, NAMESPACE, USER
 from support import AuditLog, create_deployment, deployment, eventually, hpa
@@ -44,6 +46,7 @@ def used(log) -> tuple[set[tuple[str, str, str]], list]:
     return found, refused
 
 
+@pytest.mark.slow(40)
 def test_rights_granted_and_used_are_the_same(make_control_plane, make_operator):
     plane = make_control_plane()
     api, log = plane.client, AuditLog(plane.audit_log)
