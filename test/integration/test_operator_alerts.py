@@ -64,7 +64,7 @@ def test_a_provider_that_is_down(plane, load, make_operator, tmp_path):
         said = check(told, "Transient")
         assert "local does not answer; no call is charged. Scaling goes on without advice." in said
         assert "failures in the last 5 minutes" in said and len(llm.calls) >= 5
-        with late.start():
+        with late:
             again, = eventually(late.alerts, 60, message="the alert in the one that was down")
             check(again, "Transient")
             assert again["startsAt"] == told["startsAt"]
