@@ -22,6 +22,7 @@ struct question {
     struct list node; /* of a flight, or of advisor->ready */
     int64_t id;
     struct flight *flight; /* NULL: the answer is ready */
+    bool pays;             /* for the call of its flight */
     struct advisor_answer answer;
     uint32_t timeout_s;
     void (*reserve)(void *data, int64_t id);
@@ -34,7 +35,7 @@ struct flight {
     struct advisor *a;
     char key[KEY_CAP];
     struct advice_situation situation;
-    struct list waiting;    /* questions; the first is the payer while `paid` */
+    struct list waiting;    /* questions; the first is asked to pay; it may leave when it has */
     bool reserving, paid;   /* `reserve` was called; and answered with yes */
     struct loop_timer turn; /* to ask the payer */
     int64_t call;           /* of the cascade; 0: not yet */
@@ -94,6 +95,8 @@ static void flight_free(struct flight *f)
         cascade_cancel(f->a->cascade, f->call);
     if (f->paid)
         f->a->in_flight--;
+    else
+        ratelimit_give_back(&f->a->calls); /* who has no budget left must not use up what others may still spend */
     list_remove(&f->node);
     free(f);
 }
@@ -120,13 +123,11 @@ static void flight_done(void *data, const struct cascade_outcome *outcome)
         answer.provider = provider_digest(outcome->provider);
         answer.provider_is = provider_name(outcome->provider);
     }
-    bool first = true;
     list_for_each_safe (n, after, &f->waiting) {
-        answer.kind = outcome->class != ADVISOR_OK ? ADVISOR_FAILED : first ? ADVISOR_ANSWERED : ADVISOR_FROM_CACHE;
-        if (!first)
-            answer.outcome.attempts = 0; /* not its call */
-        make_ready(a, CONTAINER_OF(n, struct question, node), &answer);
-        first = false;
+        struct question *q = CONTAINER_OF(n, struct question, node);
+        answer.kind = outcome->class != ADVISOR_OK ? ADVISOR_FAILED : q->pays ? ADVISOR_ANSWERED : ADVISOR_FROM_CACHE;
+        answer.outcome.attempts = q->pays ? outcome->attempts : 0;
+        make_ready(a, q, &answer);
     }
     flight_free(f);
 }
@@ -136,7 +137,7 @@ static void flight_done(void *data, const struct cascade_outcome *outcome)
 static void take_off(struct flight *f)
 {
     struct advisor *a = f->a;
-    f->paid = true;
+    f->paid = payer(f)->pays = true;
     a->in_flight++;
     f->asked_us = loop_real_us(a->deps.loop);
     f->call = cascade_ask(a->cascade, &f->situation, (int64_t)payer(f)->timeout_s * USEC_PER_SEC, flight_done, f);
@@ -218,17 +219,22 @@ static const char *name_of(const struct advisor *a, uint64_t digest)
     return "";
 }
 
-/* All breakers are open: what the first of them says. */
+/* All breakers are open: what is told is of the one that will be asked first, and when that is. */
 static bool is_closed_for_now(struct advisor *a, struct cascade_outcome *ret)
 {
     int64_t least = INT64_MAX;
-    for (size_t i = 0; i < a->n_providers; i++)
-        least = MIN(least, provider_wait_ms(a->providers[i]));
+    struct provider *soonest = a->providers[0];
+    for (size_t i = 0; i < a->n_providers; i++) {
+        int64_t wait_ms = provider_wait_ms(a->providers[i]);
+        if (wait_ms < least)
+            soonest = a->providers[i];
+        least = MIN(least, wait_ms);
+    }
     if (least == 0)
         return false;
     *ret = (struct cascade_outcome){
-        .class = a->n_providers > 0 ? provider_open_class(a->providers[0]) : ADVISOR_CONFIGURATION,
-        .provider = a->n_providers > 0 ? a->providers[0] : NULL,
+        .class = soonest ? provider_open_class(soonest) : ADVISOR_CONFIGURATION,
+        .provider = soonest,
         .retry_in_ms = least == INT64_MAX ? -1 : least,
     };
     return true;
@@ -314,6 +320,7 @@ int64_t advisor_ask(struct advisor *a, const struct advisor_question *question)
         join(f, q);
     } else if (is_closed_for_now(a, &answer.outcome)) {
         count_cache(a, "miss");
+        answer.provider_is = answer.outcome.provider ? provider_name(answer.outcome.provider) : "";
         make_ready(a, q, &answer);
     } else if (is_limited(a, &answer.outcome)) {
         count_cache(a, "limited");
@@ -347,7 +354,8 @@ static void on_attempt(void *data, struct provider *p, const struct verdict *v, 
     size_t i = 0;
     while (a->providers[i] != p)
         i++;
-    health_note(&a->health[i], v->class, loop_real_us(a->deps.loop));
+    if (!v->impatient)
+        health_note(&a->health[i], v->class, loop_now_us(a->deps.loop));
     metrics_add(metrics_get(a->call_count, provider_name(p), advisor_class_name(v->class), NULL), 1);
     metrics_observe(metrics_get(a->seconds, provider_name(p), NULL), (double)took_us / 1e6);
     count_tokens(a, &a->deps.config->advisor.providers[i], usage);
@@ -474,14 +482,6 @@ void advisor_restore_call(struct advisor *a, int64_t asked_us)
         (void)ratelimit_take(&a->calls, loop_now_us(a->deps.loop));
 }
 
-int advisor_describe(struct advisor *a, const struct advice_situation *situation, struct buf *out, struct error *err)
-{
-    if (a->n_providers == 0)
-        return error_set(err, ERROR_CONFIG, "no advisor provider is configured");
-    provider_describe(a->providers[0], situation, out);
-    return 0;
-}
-
 size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_t cap)
 {
     size_t n = MIN(a->n_providers, cap);
@@ -489,7 +489,7 @@ size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_
         out[i] = (struct advisor_health){
             .provider = provider_name(a->providers[i]),
             .class = a->health[i].class,
-            .failures = health_failures(&a->health[i], loop_real_us(a->deps.loop)),
+            .failures = health_failures(&a->health[i], loop_now_us(a->deps.loop)),
             .since_us = a->health[i].since_us,
         };
     return n;

@@ -70,16 +70,13 @@ void advisor_restore(struct advisor *a, const struct advice_situation *situation
                      uint64_t provider, int64_t asked_us);
 void advisor_restore_call(struct advisor *a, int64_t asked_us);
 
-/* The request that would be sent first, for people: method, URL, headers without secrets, body. */
-int advisor_describe(struct advisor *a, const struct advice_situation *situation, struct buf *out, struct error *err);
-
 uint64_t advisor_provider(const struct advisor *a, const char *name); /* its digest; 0: it is not configured */
 
 struct advisor_health {
     const char *provider;
     enum advisor_class class; /* ADVISOR_OK: healthy */
     uint32_t failures;        /* in the last 5 min */
-    int64_t since_us;         /* Unix, of that class */
+    int64_t since_us;         /* CLOCK_BOOTTIME, of that class: a clock that is set raises and resolves nothing */
 };
 size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_t cap);
 

@@ -26,7 +26,8 @@
 struct alert {
     char provider[64];
     enum advisor_class class;   /* ADVISOR_OK: this place is free */
-    int64_t starts_us, ends_us; /* Unix; ends_us 0: it fires */
+    int64_t starts_us, ends_us; /* Unix, as they are told; ends_us 0: it fires */
+    int64_t ended_us;           /* CLOCK_BOOTTIME */
     uint32_t failures;
 };
 
@@ -81,26 +82,27 @@ static struct alert *take_place(struct alerts *a)
         struct alert *at = &a->alerts[i];
         if (at->class == ADVISOR_OK)
             return at;
-        if (at->ends_us != 0 && (!oldest || at->ends_us < oldest->ends_us))
+        if (at->ends_us != 0 && (!oldest || at->ended_us < oldest->ended_us))
             oldest = at;
     }
     return oldest;
 }
 
-static bool resolve(struct alerts *a, struct alert *alert, int64_t now_us)
+static bool resolve(struct alerts *a, struct alert *alert)
 {
-    alert->ends_us = now_us;
+    alert->ends_us = loop_real_us(a->deps.loop);
+    alert->ended_us = loop_now_us(a->deps.loop);
     log_info(a->log, "alert resolved", LOG_S("provider", alert->provider),
              LOG_S("reason", advisor_class_name(alert->class)));
     return true;
 }
 
-static bool raise_alert(struct alerts *a, const struct advisor_health *h, int64_t now_us)
+static bool raise_alert(struct alerts *a, const struct advisor_health *h)
 {
     struct alert *alert = take_place(a);
     if (!alert)
         return false;
-    *alert = (struct alert){.class = h->class, .starts_us = now_us, .failures = h->failures};
+    *alert = (struct alert){.class = h->class, .starts_us = loop_real_us(a->deps.loop), .failures = h->failures};
     (void)str_copy(alert->provider, sizeof alert->provider, h->provider);
     log_warn(a->log, "alert raised", LOG_S("provider", h->provider), LOG_S("reason", advisor_class_name(h->class)));
     return true;
@@ -111,15 +113,15 @@ static bool watch_one(struct alerts *a, const struct advisor_health *h, int64_t 
     struct alert *firing = find_firing(a, h->provider);
     bool changed = false;
     if (firing && h->class == ADVISOR_OK && now_us - h->since_us >= HEALTHY_US)
-        return resolve(a, firing, now_us);
+        return resolve(a, firing);
     if (!is_raised(h, now_us))
         return false;
     if (firing && firing->class != h->class) { /* another label set is another alert */
-        changed = resolve(a, firing, now_us);
+        changed = resolve(a, firing);
         firing = NULL;
     }
     if (!firing)
-        return raise_alert(a, h, now_us);
+        return raise_alert(a, h);
     firing->failures = h->failures;
     return changed;
 }
@@ -128,12 +130,12 @@ static void send_to(struct peer *p);
 
 void alerts_watch(struct alerts *a, const struct advisor_health *health, size_t n)
 {
-    int64_t now_us = loop_real_us(a->deps.loop);
+    int64_t now_us = loop_now_us(a->deps.loop);
     bool changed = false;
     for (size_t i = 0; i < n; i++)
         changed |= watch_one(a, &health[i], now_us);
     for (size_t i = 0; i < MAX_ALERTS; i++)
-        if (a->alerts[i].ends_us != 0 && now_us - a->alerts[i].ends_us > REPEAT_RESOLVED)
+        if (a->alerts[i].ends_us != 0 && now_us - a->alerts[i].ended_us > REPEAT_RESOLVED)
             a->alerts[i] = (struct alert){.class = ADVISOR_OK};
     metrics_set(a->firing, (double)alerts_firing(a));
     for (size_t i = 0; changed && i < a->n_peers; i++) {
@@ -180,7 +182,8 @@ static void emit_alert(struct json_emit *j, const struct alert *alert, int64_t n
     json_emit_str(j, "description", description);
     json_close(j, '}');
     emit_time(j, "startsAt", alert->starts_us);
-    emit_time(j, "endsAt", alert->ends_us != 0 ? alert->ends_us : now_us + ENDS_AFTER_US);
+    /* An end before its start is refused: the calendar may have been set back in between. */
+    emit_time(j, "endsAt", MAX(alert->ends_us != 0 ? alert->ends_us : now_us + ENDS_AFTER_US, alert->starts_us));
     json_close(j, '}');
 }
 

@@ -11,14 +11,15 @@
 #include "base/backoff.h"
 #include "base/list.h"
 
-#define MAX_ATTEMPTS       3
-#define MAX_ANSWER         (256 * 1024)
-#define MAX_REQUEST        (64 * 1024)
-#define BACKOFF_FIRST_US   (500 * USEC_PER_MSEC)
-#define BACKOFF_LONGEST_US (8 * USEC_PER_SEC)
-#define LONGEST_WAIT_MS    120000
-#define CONNECT_US(local)  ((local) ? USEC_PER_SEC : 3 * USEC_PER_SEC)
-#define SILENCE_US(local)  ((local) ? 60 * USEC_PER_SEC : 30 * USEC_PER_SEC)
+#define MAX_ATTEMPTS         3
+#define MAX_ANSWER           (256 * 1024)
+#define MAX_REQUEST          (64 * 1024)
+#define BACKOFF_FIRST_US     (500 * USEC_PER_MSEC)
+#define BACKOFF_LONGEST_US   (8 * USEC_PER_SEC)
+#define LONGEST_WAIT_MS      120000
+#define AFTER_RETRY_AFTER_US (100 * USEC_PER_MSEC)
+#define CONNECT_US(local)    ((local) ? USEC_PER_SEC : 3 * USEC_PER_SEC)
+#define SILENCE_US(local)    ((local) ? 60 * USEC_PER_SEC : 30 * USEC_PER_SEC)
 
 struct ask {
     struct list node; /* of cascade->asks */
@@ -33,7 +34,7 @@ struct ask {
     size_t order[CONFIG_MAX_PROVIDERS], at; /* which provider; those that are degraded come last */
     uint32_t tries;                         /* with this provider */
     struct provider_attempt attempt;
-    bool again_shorter, again_longer; /* each only once */
+    bool again_longer; /* only once */
 
     struct cascade_outcome outcome;
     cascade_done done;
@@ -44,7 +45,6 @@ struct cascade {
     struct cascade_deps deps;
     struct list asks;
     int64_t last_id;
-    size_t active;
 };
 
 struct cascade *cascade_new(const struct cascade_deps *deps)
@@ -62,7 +62,6 @@ static void ask_free(struct ask *a)
     loop_timer_disarm(&a->next);
     loop_timer_disarm(&a->deadline);
     list_remove(&a->node);
-    a->c->active--;
     free(a);
 }
 
@@ -74,11 +73,6 @@ struct cascade *cascade_free(struct cascade *c)
         ask_free(CONTAINER_OF(n, struct ask, node));
     free(c);
     return NULL;
-}
-
-size_t cascade_active(const struct cascade *c)
-{
-    return c->active;
 }
 
 /* ---- the end ---- */
@@ -109,9 +103,11 @@ static void on_deadline(void *data)
 {
     struct ask *a = data;
     LOOP_METERED(a->c->deps.meter);
-    const struct verdict v = {.class = ADVISOR_TRANSIENT, .retry_after_ms = -1, .evidence = "no answer in time"};
+    struct verdict v = {.class = ADVISOR_TRANSIENT, .retry_after_ms = -1, .evidence = "no answer in time"};
     if (a->exchange > 0) {
         const struct wire_usage usage = {-1, -1};
+        /* Who sets a short spec.advisor.timeoutSeconds must not close a slow provider to everybody else. */
+        v.impatient = loop_now_us(a->c->deps.loop) - a->sent_us < provider_timeout_s(current(a)) * USEC_PER_SEC;
         http_cancel(a->c->deps.http, a->exchange);
         a->exchange = 0;
         tell_attempt(a, &v, &usage);
@@ -140,7 +136,7 @@ static void next_provider(struct ask *a)
     a->at++;
     a->tries = 0;
     a->attempt = (struct provider_attempt){.max_tokens = 0};
-    a->again_longer = a->again_shorter = false;
+    a->again_longer = false;
     if (a->at < a->c->deps.n_providers) {
         loop_timer_arm(&a->next, 0);
         return;
@@ -162,7 +158,8 @@ static int64_t wait_before_retry_us(struct ask *a, const struct verdict *v)
         wait_us = (int64_t)(rng_unit(a->c->deps.rng) * (double)most);
         if (v->retry_after_ms > LONGEST_WAIT_MS)
             return -1;
-        wait_us = MAX(wait_us, MAX(v->retry_after_ms, 0) * USEC_PER_MSEC);
+        if (v->retry_after_ms > 0) /* the breaker is open for as long, and its clock reads a little later than ours */
+            wait_us = MAX(wait_us, v->retry_after_ms * USEC_PER_MSEC + AFTER_RETRY_AFTER_US);
     }
     return loop_now_us(a->c->deps.loop) + wait_us < a->deadline_us ? wait_us : -1;
 }
@@ -177,8 +174,8 @@ static void after_failure(struct ask *a, const struct verdict *v)
     a->outcome.class = v->class;
     a->outcome.provider = current(a);
     a->outcome.retry_in_ms = v->retry_after_ms;
-    if (v->too_long && !a->again_shorter) {
-        a->again_shorter = a->attempt.shrink = true;
+    if (v->too_long) {
+        a->attempt.shrink = true;
         loop_timer_arm(&a->next, 0);
         return;
     }
@@ -202,7 +199,8 @@ static void on_answer(void *data, const struct http_result *result, const struct
     struct ask *a = data;
     a->exchange = 0;
     struct wire_usage usage;
-    struct verdict v = provider_answer(current(a), result, err, &a->situation, &a->outcome.decision, &usage);
+    struct verdict v =
+        provider_answer(current(a), &a->attempt, result, err, &a->situation, &a->outcome.decision, &usage);
     tell_attempt(a, &v, &usage);
     if (v.class != ADVISOR_OK) {
         after_failure(a, &v);
@@ -279,7 +277,6 @@ int64_t cascade_ask(struct cascade *c, const struct advice_situation *situation,
     a->outcome.retry_in_ms = -1;
     put_in_order(a);
     list_append(&c->asks, &a->node);
-    c->active++;
     loop_timer_init(&a->next, c->deps.loop, LOOP_IDLE, attempt, a);
     loop_timer_init(&a->deadline, c->deps.loop, LOOP_IDLE, on_deadline, a);
     loop_timer_arm(&a->deadline, c->deps.n_providers > 0 ? timeout_us : 0);

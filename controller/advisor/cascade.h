@@ -40,6 +40,5 @@ typedef void (*cascade_done)(void *data, const struct cascade_outcome *outcome);
 int64_t cascade_ask(struct cascade *c, const struct advice_situation *situation, int64_t timeout_us, cascade_done done,
                     void *data); /* gives an id > 0 */
 void cascade_cancel(struct cascade *c, int64_t id);
-size_t cascade_active(const struct cascade *c);
 
 #endif

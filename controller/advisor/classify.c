@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/str.h"
 #include "kube/json.h"
 
 #define MAX_ERROR_BODY (64 * 1024)
@@ -38,7 +39,7 @@ static const struct rule rules[] = {
 
     {503, 503, NULL, "loading model", false, ADVISOR_TRANSIENT, RETRY | LOADING, "the model is being loaded"},
     {500, 500, NULL, "more system memory", false, ADVISOR_CONFIGURATION, 0, "the model does not fit into memory"},
-    {400, 500, NULL, "context size has been exceeded", false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
+    {400, 500, NULL, "context size has been exceeded", false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
 
     {429, 429, "credit_balance_exhausted", NULL, false, ADVISOR_QUOTA, 0, "HTTP 429 credit_balance_exhausted"},
     {429, 429, "insufficient_quota", NULL, false, ADVISOR_QUOTA, 0, "HTTP 429 insufficient_quota"},
@@ -51,6 +52,7 @@ static const struct rule rules[] = {
     {400, 400, NULL, "you have reached your specified api usage limits", false, ADVISOR_QUOTA, 0, "usage limits"},
     {400, 400, NULL, "you have reached your specified workspace api usage limits", false, ADVISOR_QUOTA, 0,
      "usage limits"},
+    {400, 400, NULL, "credit balance is too low", false, ADVISOR_QUOTA, 0, "credit balance"},
     {400, 400, "billing_hard_limit_reached", NULL, false, ADVISOR_QUOTA, 0, "HTTP 400 billing limit"},
     {429, 429, NULL, NULL, false, ADVISOR_THROTTLED, RETRY, "HTTP 429"},
     {498, 498, NULL, NULL, false, ADVISOR_TRANSIENT, 0, "HTTP 498 capacity exceeded"},
@@ -71,11 +73,12 @@ static const struct rule rules[] = {
     {400, 400, NULL, "does not support response format", false, ADVISOR_CONFIGURATION, NO_SCHEMA,
      "the model has no structured output"},
     {400, 400, NULL, "response_format", false, ADVISOR_CONFIGURATION, NO_SCHEMA, "the model has no structured output"},
+    {400, 400, NULL, "output_config", false, ADVISOR_CONFIGURATION, NO_SCHEMA, "the model has no structured output"},
 
-    {413, 413, NULL, NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "HTTP 413"},
-    {400, 400, "context_length_exceeded", NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
-    {400, 400, "exceed_context_size_error", NULL, false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
-    {400, 400, NULL, "maximum context length", false, ADVISOR_INVALID_REQUEST, TOO_LONG, "prompt too long"},
+    {413, 413, NULL, NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "HTTP 413"},
+    {400, 400, "context_length_exceeded", NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
+    {400, 400, "exceed_context_size_error", NULL, false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
+    {400, 400, NULL, "maximum context length", false, ADVISOR_CONFIGURATION, TOO_LONG, "prompt too long"},
 
     {400, 400, "content_filter", NULL, false, ADVISOR_REFUSED, 0, "content filter"},
     {400, 400, "content_policy_violation", NULL, false, ADVISOR_REFUSED, 0, "content filter"},
@@ -121,8 +124,8 @@ static bool is_word(const struct evidence *e, const char *word)
     return strcmp(e->type, word) == 0 || strcmp(e->code, word) == 0 || strcmp(e->detail, word) == 0;
 }
 
-/* An error inside of a 200 says by its type which status it would have been. */
-static int status_of_type(const struct evidence *e)
+/* An error inside of a 200 says by its type, or by a number that it calls its code, which status it would have been. */
+static int status_inside(const struct evidence *e)
 {
     static const struct {
         const char *word;
@@ -138,7 +141,8 @@ static int status_of_type(const struct evidence *e)
     for (size_t i = 0; i < ARRAY_SIZE(types); i++)
         if (is_word(e, types[i].word))
             return types[i].status;
-    return 500;
+    int64_t code;
+    return str_to_i64(e->code, &code) && code >= 400 && code <= 599 ? (int)code : 500;
 }
 
 /* True when the body says that there is an error, whatever the status. */
@@ -153,7 +157,7 @@ static bool look(const struct http_result *result, struct evidence *e)
         return false;
     read_error(error, e);
     if (result->status >= 200 && result->status < 300)
-        e->status = status_of_type(e);
+        e->status = status_inside(e);
     return true;
 }
 

@@ -5,7 +5,8 @@
  *   Throttled       provider      no       yes            counts; waits Retry-After
  *   Quota           administrator no       yes            open for an hour, or until its reset
  *   Authentication  administrator no       yes            open until the key changes
- *   Configuration   administrator no       yes            open for an hour, then one probe
+ *   Configuration   administrator no       yes            open for an hour, then one probe; a context that is too
+ *                                                         small for our prompt is this: no object makes it longer
  *   InvalidRequest  the input     yes      no             -      (the object's parameter is named)
  *   InvalidAnswer   model         no       yes            5 in a row degrade the provider
  *   Refused         model         no       yes            -
@@ -47,6 +48,7 @@ struct verdict {
     bool without_schema;    /* the model knows no structured output: once more in plain JSON, and remember it */
     bool too_long;          /* the prompt is: shrink once */
     bool cut;               /* the answer was, at its cap of tokens: once more with a larger one */
+    bool impatient;         /* the question's time was up before the provider's was: nothing is held against it */
     int64_t retry_after_ms; /* -1: not said */
     const char *evidence;   /* static text: what it was recognised by ("HTTP 429 insufficient_quota") */
 };

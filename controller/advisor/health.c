@@ -5,16 +5,14 @@ void health_note(struct health *h, enum advisor_class class, int64_t now_us)
 {
     if (class == ADVISOR_CANCELLED)
         return;
-    if (!advisor_class_system(class)) { /* it answers, whatever it says of the input */
-        h->class = ADVISOR_OK;
-        h->since_us = now_us;
-        return;
-    }
-    if (h->class != class) {
-        h->class = class;
+    bool failed = advisor_class_system(class);
+    enum advisor_class now = failed ? class : ADVISOR_OK; /* it answers, whatever it says of the input */
+    if (h->class != now) {
+        h->class = now;
         h->since_us = now_us;
     }
-    h->recent_us[h->next++ % HEALTH_REMEMBERS] = now_us;
+    if (failed)
+        h->recent_us[h->next++ % HEALTH_REMEMBERS] = now_us;
 }
 
 uint32_t health_failures(const struct health *h, int64_t now_us)

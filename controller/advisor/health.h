@@ -11,7 +11,7 @@
 /* Of one provider. */
 struct health {
     enum advisor_class class; /* of the failures under way; ADVISOR_OK: none since the last success */
-    int64_t since_us;         /* Unix: the first of them */
+    int64_t since_us;         /* CLOCK_BOOTTIME: the first of them, or the first success after them */
     int64_t recent_us[HEALTH_REMEMBERS];
     uint32_t next;
 };

@@ -47,7 +47,8 @@ void prompt_situation(const struct advice_situation *s, bool shrink, struct buf 
         emit_known(&j, "predictedReplicas", s->predicted);
         json_emit_str(&j, "usageIs", side_name(s->side));
         emit_known(&j, "forecastPeakPercentOfPresentDemand", s->peak_percent);
-        json_emit_int(&j, "demandGrowthPercentInLastHalfHour", s->growth_percent);
+        if (s->growth_percent != -1)
+            json_emit_int(&j, "demandGrowthPercentInLastHalfHour", s->growth_percent);
         emit_known(&j, "forecastErrorPercent", s->error_percent);
         json_emit_bool(&j, "forecastTrusted", s->trusted);
         json_emit_str(&j, "anomaly", anomalies[MIN(s->anomaly, 3U)]);

@@ -1,8 +1,12 @@
 /* One provider: its place, its breaker, its requests; see provider.h. */
 #include "advisor/provider.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "advisor/prompt.h"
 #include "base/alloc.h"
@@ -17,6 +21,7 @@
 #define OPEN_FIRST_US       (30 * USEC_PER_SEC)
 #define OPEN_LONGEST_US     (600 * USEC_PER_SEC)
 #define OPEN_LASTING_US     (3600 * USEC_PER_SEC)
+#define LONGEST_WISH_MS     86400000
 #define LOADING_GRACE_US    (300 * USEC_PER_SEC)
 #define UNUSABLE_TO_DEGRADE 5
 #define DEGRADED_US         (600 * USEC_PER_SEC)
@@ -28,7 +33,8 @@ struct provider {
     struct http_origin *origin;
     uint64_t digest;
     bool local;
-    char *key; /* to see that it changed */
+    char *key;       /* to see that it changed */
+    uint32_t n_keys; /* so far: which one an attempt was made with */
 
     bool without_schema;
     uint32_t unusable; /* in a row */
@@ -46,19 +52,51 @@ struct provider {
 
 /* ---- life ---- */
 
-static bool is_metadata_address(const char *url)
+/* Where a URL leads, as libcurl reads it: 0xa9fea9fe is an IPv4 address too. */
+struct place {
+    char host[256]; /* without brackets and the dot at its end */
+    bool is_v4, is_v6;
+    uint32_t v4;
+    struct in6_addr v6;
+};
+
+static struct place place_of(const struct http_origin *origin)
 {
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    return str_starts(host, "169.254.") || str_starts(host, "[fe80:") || str_starts(host, "[fd00:ec2:") ||
-           str_starts(host, "metadata.google.internal");
+    struct place p = {.is_v4 = false};
+    const char *host = strstr(http_origin_url(origin), "://") + 3; /* it always has one, and a port */
+    bool bracket = *host == '[';
+    (void)snprintf(p.host, sizeof p.host, "%.*s", (int)strcspn(host + bracket, bracket ? "]" : ":"), host + bracket);
+    size_t len = strlen(p.host);
+    if (len > 0 && p.host[len - 1] == '.')
+        p.host[len - 1] = '\0';
+    struct in_addr v4;
+    p.is_v6 = inet_pton(AF_INET6, p.host, &p.v6) == 1;
+    p.is_v4 = !p.is_v6 && inet_aton(p.host, &v4) == 1;
+    if (p.is_v4)
+        p.v4 = ntohl(v4.s_addr);
+    if (p.is_v6 && IN6_IS_ADDR_V4MAPPED(&p.v6)) {
+        p.is_v4 = true;
+        for (size_t i = 12; i < 16; i++)
+            p.v4 = p.v4 << 8 | p.v6.s6_addr[i];
+    }
+    return p;
 }
 
-static bool is_loopback(const char *url)
+static bool is_metadata_address(const struct place *p)
 {
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    return str_starts(host, "127.") || str_starts(host, "[::1]") || str_starts(host, "localhost");
+    static const uint8_t amazon[] = {0xfd, 0x00, 0x0e, 0xc2};
+    if (p->is_v4)
+        return p->v4 >> 16 == 0xa9fe;
+    if (p->is_v6)
+        return IN6_IS_ADDR_LINKLOCAL(&p->v6) || memcmp(p->v6.s6_addr, amazon, sizeof amazon) == 0;
+    return strcasecmp(p->host, "metadata.google.internal") == 0 || strcasecmp(p->host, "metadata") == 0;
+}
+
+static bool is_loopback(const struct place *p)
+{
+    if (p->is_v4)
+        return p->v4 >> 24 == 127;
+    return p->is_v6 ? IN6_IS_ADDR_LOOPBACK(&p->v6) : strcasecmp(p->host, "localhost") == 0;
 }
 
 static uint64_t digest_of(const struct advisor_provider_config *c)
@@ -73,11 +111,6 @@ static uint64_t digest_of(const struct advisor_provider_config *c)
 struct provider *provider_new(const struct advisor_provider_config *config, const struct clock *clock,
                               struct error *err)
 {
-    if (is_metadata_address(config->url)) {
-        error_set(err, ERROR_CONFIG, "advisor provider %s: url is a link-local address, where clouds keep credentials",
-                  config->name);
-        return NULL;
-    }
     char *ca = NULL;
     size_t ca_len;
     if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, err) < 0) {
@@ -91,12 +124,16 @@ struct provider *provider_new(const struct advisor_provider_config *config, cons
         error_wrap(err, "advisor provider %s", config->name);
         return NULL;
     }
+    const struct place place = place_of(origin);
+    if (is_metadata_address(&place)) {
+        error_set(err, ERROR_CONFIG, "advisor provider %s: url is a link-local address, where clouds keep credentials",
+                  config->name);
+        http_origin_unref(origin);
+        return NULL;
+    }
     struct provider *p = xcalloc(1, sizeof *p);
-    *p = (struct provider){.config = config,
-                           .clock = clock,
-                           .origin = origin,
-                           .digest = digest_of(config),
-                           .local = is_loopback(config->url)};
+    *p = (struct provider){
+        .config = config, .clock = clock, .origin = origin, .digest = digest_of(config), .local = is_loopback(&place)};
     p->breaker.open_for_us = OPEN_FIRST_US;
     return p;
 }
@@ -121,6 +158,7 @@ int provider_set_key(struct provider *p, const char *key, struct error *err)
         return error_wrap(err, "key of advisor provider %s", p->config->name);
     secret_free(p->key);
     p->key = key ? xstrdup(key) : NULL;
+    p->n_keys++;
     if (p->breaker.why == ADVISOR_AUTHENTICATION || p->breaker.why == ADVISOR_QUOTA)
         p->breaker.open_until_us = 0;
     return 0;
@@ -131,11 +169,6 @@ const char *provider_name(const struct provider *p)
     return p->config->name;
 }
 
-const char *provider_model(const struct provider *p)
-{
-    return p->config->model;
-}
-
 uint64_t provider_digest(const struct provider *p)
 {
     return p->digest;
@@ -143,7 +176,7 @@ uint64_t provider_digest(const struct provider *p)
 
 void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out)
 {
-    const struct provider_attempt first = {.max_tokens = 0};
+    struct provider_attempt first = {.max_tokens = 0};
     struct http_request request = {.method = NULL};
     _cleanup_(buf_done) struct buf body = BUF_INIT(64 * 1024);
     provider_request(p, situation, &first, &request, &body);
@@ -240,6 +273,11 @@ static void note_transient(struct provider *p, const struct verdict *v)
     bool half = p->breaker.calls >= CALLS_TO_JUDGE && 2 * p->breaker.failures >= p->breaker.calls;
     if (p->breaker.probing || many || half)
         open_transient(p, v->class);
+    if (v->retry_after_ms > 0) { /* what it asked for holds for every question, not for this one alone */
+        int64_t wish_us = MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC;
+        if (p->breaker.open_until_us < now + wish_us)
+            open_for(p, v->class, wish_us);
+    }
 }
 
 static void close_breaker(struct provider *p)
@@ -258,7 +296,7 @@ static void note_unusable(struct provider *p)
 
 void provider_note(struct provider *p, const struct verdict *v)
 {
-    if (v->class == ADVISOR_CANCELLED) {
+    if (v->class == ADVISOR_CANCELLED || v->impatient) {
         p->breaker.probing = false; /* found nothing out */
         return;
     }
@@ -270,9 +308,9 @@ void provider_note(struct provider *p, const struct verdict *v)
         note_transient(p, v);
     } else if (v->class == ADVISOR_QUOTA) {
         open_for(p, v->class,
-                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, 86400000) * USEC_PER_MSEC : OPEN_LASTING_US);
-    } else if (v->without_schema && !p->without_schema) {
-        p->without_schema = true; /* the next attempt does without */
+                 v->retry_after_ms > 0 ? MIN(v->retry_after_ms, LONGEST_WISH_MS) * USEC_PER_MSEC : OPEN_LASTING_US);
+    } else if (v->without_schema || v->too_long) { /* the next attempt is made so that it fits */
+        p->without_schema |= v->without_schema;
         p->breaker.probing = false;
     } else if (v->class == ADVISOR_AUTHENTICATION) {
         open_for(p, v->class, NEVER);
@@ -295,8 +333,10 @@ bool provider_degraded(const struct provider *p)
 /* ---- wire ---- */
 
 void provider_request(const struct provider *p, const struct advice_situation *situation,
-                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
+                      struct provider_attempt *attempt, struct http_request *ret, struct buf *body)
 {
+    attempt->without_schema = p->without_schema || p->config->structure != ADVISOR_JSON_SCHEMA;
+    attempt->key = p->n_keys;
     const struct wire_options options = {
         .flavor = p->config->flavor,
         .structure = p->config->structure,
@@ -314,7 +354,8 @@ void provider_request(const struct provider *p, const struct advice_situation *s
     ret->body_len = body->len;
 }
 
-struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
+struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
+                               const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
                                struct wire_usage *usage)
 {
@@ -322,7 +363,12 @@ struct verdict provider_answer(const struct provider *p, const struct http_resul
     struct verdict v = advisor_classify(p->config->flavor, result, err);
     if (v.class == ADVISOR_OK)
         v = wire_answer(p->config->flavor, result->body, result->body_len, asked, decision, usage);
-    if (v.without_schema && !p->without_schema)
-        v.retry = true;
+    /* What the attempt did already mends nothing any more. */
+    v.without_schema &= !attempt->without_schema;
+    v.too_long &= !attempt->shrink;
+    v.retry |= v.without_schema;
+    if (v.class == ADVISOR_AUTHENTICATION && attempt->key != p->n_keys)
+        v = (struct verdict){
+            .class = ADVISOR_TRANSIENT, .retry = true, .retry_after_ms = -1, .evidence = "its key was just replaced"};
     return v;
 }

@@ -5,7 +5,8 @@
  * forced tool call or plain JSON elsewhere; always validated by decision.h.
  *
  * A provider keeps to itself: key (bound to the URL's origin by http_origin, wiped, never printed), circuit breaker
- * (open after 5 transient failures within 60 s, or half of at least 10 calls; 30 s, doubling to 10 min; one probe), and
+ * (open after 5 transient failures within 60 s, or half of at least 10 calls; 30 s, doubling to 10 min; for as long as
+ * Retry-After says; one probe), and
  * what it learnt (no schema support), and how often its answers were of no use: five in a row, and it is asked last for
  * ten minutes (degraded).
  */
@@ -28,8 +29,7 @@ struct provider *provider_free(struct provider *p);
 int provider_set_key(struct provider *p, const char *key, struct error *err) MUST_USE;
 
 const char *provider_name(const struct provider *p); /* of the configuration: safe for status and labels */
-const char *provider_model(const struct provider *p);
-uint64_t provider_digest(const struct provider *p); /* of name, URL, model and prompt version */
+uint64_t provider_digest(const struct provider *p);  /* of name, URL, model and prompt version */
 
 /* ---- breaker ---- */
 /* False: open. A true may be the one probe of a half-open breaker: the caller asks now, and notes what came of it. */
@@ -43,11 +43,14 @@ bool provider_degraded(const struct provider *p);
 struct provider_attempt {
     bool shrink;        /* the prompt was too long */
     int32_t max_tokens; /* 0: the configured cap */
+    /* Filled by provider_request(): what the provider has learnt or been given since does not explain its answer. */
+    bool without_schema;
+    uint32_t key;
 };
 /* The request of one attempt: method, path, headers, body (appended to `body`, which must outlive http_start()). What
  * else a request has is the caller's. No name, label or key is in it. */
 void provider_request(const struct provider *p, const struct advice_situation *situation,
-                      const struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
+                      struct provider_attempt *attempt, struct http_request *ret, struct buf *body);
 /* The request of a first attempt, for people: method and URL, headers without secrets, body. */
 void provider_describe(struct provider *p, const struct advice_situation *situation, struct buf *out);
 struct http_origin *provider_origin(struct provider *p); /* borrowed */
@@ -55,7 +58,8 @@ bool provider_is_local(const struct provider *p);        /* loopback: other dead
 int32_t provider_timeout_s(const struct provider *p);    /* of one attempt */
 int32_t provider_max_tokens(const struct provider *p);
 /* What came of it; `decision` is filled when the verdict is ADVISOR_OK. */
-struct verdict provider_answer(const struct provider *p, const struct http_result *result, const struct error *err,
+struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
+                               const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
                                struct wire_usage *usage);
 

@@ -173,7 +173,8 @@ static struct verdict answer_openai(const json_t *root, const struct advice_situ
     if (!json_is_object(message))
         return unusable("there is no choice in the answer");
     const char *finish = json_str(choice, "finish_reason");
-    if (json_str(message, "refusal") || is(finish, "content_filter"))
+    const char *refusal = json_str(message, "refusal");
+    if ((refusal && *refusal) || is(finish, "content_filter"))
         return refused();
     if (is(finish, "length"))
         return cut();

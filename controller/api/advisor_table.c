@@ -171,8 +171,8 @@ static const struct schema_field advisor_status_fields[] = {
      .type = SCHEMA_STRING,
      .max = 255,
      .news = SCHEMA_SILENT,
-     .doc = "What was asked last, in the form that answers are cached by: numbers alone. `kubectl ai4k8s advise "
-            "--dry-run` shows the request that it makes.",
+     .doc = "What was asked last, or while advice lasts what it answers, in the form that answers are cached by: "
+            "numbers alone. `kubectl ai4k8s advise --dry-run` shows the request that it makes.",
      AT(pa_advisor_status, situation)},
     {.name = "budget",
      .type = SCHEMA_OBJECT,

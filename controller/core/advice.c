@@ -91,19 +91,29 @@ bool advice_situation_parse(const char *key, struct advice_situation *ret)
 
 /* ---- when to ask ---- */
 
-static enum advice_trigger reason_to_ask(const struct advice_state *state, const struct advice_situation *now)
+static bool is_another(const struct advice_state *state, const struct advice_situation *now)
 {
     const struct advice_situation *asked = &state->asked;
-    if (now->unschedulable > 0)
+    return state->asked_us == 0 || now->side != asked->side || !near(asked->need, now->need) ||
+           now->max != asked->max || now->min != asked->min;
+}
+
+static enum advice_trigger reason_to_ask(const struct advice_state *state, const struct advice_situation *now,
+                                         int64_t now_us)
+{
+    const struct advice_situation *asked = &state->asked;
+    bool changed = is_another(state, now);
+    bool in_vain = state->spoiled && !changed && now_us - state->asked_us < ADVICE_TTL_S * SECOND_US;
+    enum advice_trigger open = state->unanswered ? asked->trigger : ADVICE_TRIGGER_NONE;
+    if (now->unschedulable > 0 && !in_vain)
         return ADVICE_TRIGGER_UNSCHEDULABLE;
-    if (now->anomaly > 0 && state->seen_calm)
+    if (now->anomaly > 0 && (state->seen_calm || open == ADVICE_TRIGGER_ANOMALY))
         return ADVICE_TRIGGER_ANOMALY;
-    if (!now->trusted && state->seen_trusted)
+    if (!now->trusted && (state->seen_trusted || open == ADVICE_TRIGGER_TRUST_LOST))
         return ADVICE_TRIGGER_TRUST_LOST;
-    if ((int64_t)now->need * 10 >= (int64_t)now->max * 9 && now->max > now->min)
+    if ((int64_t)now->need * 10 >= (int64_t)now->max * 9 && now->max > now->min && !in_vain)
         return ADVICE_TRIGGER_NEAR_MAX;
-    if (state->asked_us == 0 || now->side != asked->side || !near(asked->need, now->need) || now->max != asked->max ||
-        now->min != asked->min || state->unanswered)
+    if (changed || open == ADVICE_TRIGGER_CHANGED)
         return ADVICE_TRIGGER_CHANGED;
     return ADVICE_TRIGGER_NONE;
 }
@@ -123,7 +133,7 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
     const struct advice *a = &state->advice;
     if (a->id != 0 && fresh(a, now_us) && !crossed(a->side, now->side) && near(a->need, now->need))
         return ADVICE_TRIGGER_NONE;
-    return reason_to_ask(state, now);
+    return reason_to_ask(state, now, now_us);
 }
 
 void advice_asked(struct advice_state *state, const struct advice_situation *situation, int64_t now_us)
@@ -132,18 +142,32 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
     state->asked_us = now_us;
     state->seen_trusted = situation->trusted;
     state->seen_calm = situation->anomaly == 0;
-    state->unanswered = false;
+    state->unanswered = state->spoiled = false;
 }
 
 void advice_unanswered(struct advice_state *state)
 {
-    state->unanswered = state->asked_us != 0;
-    /* What was news then was told to nobody. */
-    state->seen_trusted |= state->asked.trigger == ADVICE_TRIGGER_TRUST_LOST;
-    state->seen_calm |= state->asked.trigger == ADVICE_TRIGGER_ANOMALY;
+    state->unanswered = true;
+}
+
+void advice_spoiled(struct advice_state *state)
+{
+    state->spoiled = true;
 }
 
 /* ---- what it may do ---- */
+
+/* NULL: there is none. What waits for its score keeps its place: whoever is asked every 30 s would else never get one.
+ * What would wait for longer than anything can is of a clock that was ahead. */
+static struct advice_pending *free_pending(struct advice_state *state, int64_t sampled_us)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
+        struct advice_pending *p = &state->pending[i];
+        if (p->until_us == 0 || p->until_us - sampled_us > (ADVICE_JUDGE_S + ADVICE_TTL_S) * SECOND_US)
+            return p;
+    }
+    return NULL;
+}
 
 void advice_take(struct advice_state *state, const struct advice *advice)
 {
@@ -151,12 +175,10 @@ void advice_take(struct advice_state *state, const struct advice *advice)
     state->approved_id = 0;
     if (advice->target_replicas == advice->need)
         return;
-    size_t i = 0;
-    while (i < ARRAY_SIZE(state->pending) && state->pending[i].until_us != 0)
-        i++;
-    if (i == ARRAY_SIZE(state->pending)) /* who answers often must not push out what it is about to be judged by */
+    struct advice_pending *slot = free_pending(state, advice->sampled_us);
+    if (!slot)
         return;
-    state->pending[i] = (struct advice_pending){
+    *slot = (struct advice_pending){
         .until_us = advice->sampled_us + ADVICE_JUDGE_S * SECOND_US,
         .advised = advice->target_replicas,
         .need = advice->need,
@@ -247,10 +269,6 @@ void advice_score(struct advice_state *state, int32_t need, int64_t now_us)
         struct advice_pending *p = &state->pending[i];
         if (p->until_us == 0)
             continue;
-        if (p->until_us - now_us > ADVICE_JUDGE_S * SECOND_US) { /* the clock was set back */
-            *p = (struct advice_pending){.until_us = 0};
-            continue;
-        }
         p->highest = MAX(p->highest, need);
         if (now_us < p->until_us)
             continue;
@@ -364,7 +382,7 @@ void advice_encode(const struct advice_state *state, struct codec_writer *w)
     codec_u64(w, state->approved_id);
     codec_i64(w, state->asked_us);
     encode_situation(&state->asked, w);
-    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1 | state->unanswered << 2));
+    codec_u8(w, (uint8_t)(state->seen_trusted | state->seen_calm << 1 | state->unanswered << 2 | state->spoiled << 3));
     for (size_t i = 0; i < ARRAY_SIZE(state->pending); i++) {
         const struct advice_pending *p = &state->pending[i];
         codec_i64(w, p->until_us);
@@ -401,6 +419,7 @@ int advice_decode(struct advice_state *ret, struct codec_reader *r)
     state.seen_trusted = seen & 1;
     state.seen_calm = seen >> 1 & 1;
     state.unanswered = seen >> 2 & 1;
+    state.spoiled = seen >> 3 & 1;
     for (size_t i = 0; i < ARRAY_SIZE(state.pending); i++) {
         struct advice_pending *p = &state.pending[i];
         p->until_us = codec_get_i64(r);

@@ -64,7 +64,7 @@ struct advice_situation {
     int32_t reactive, predicted; /* -1: none */
     int32_t usage_percent;       /* of the target, of the deciding metric */
     int32_t peak_percent;        /* the forecast's highest demand within the horizon, of the present one */
-    int32_t growth_percent;      /* of demand over the last 30 min, signed */
+    int32_t growth_percent;      /* of demand over the last 30 min, signed; as -1 is no multiple of 5: not known */
     int32_t error_percent;       /* of the forecast */
     bool trusted;
     enum advice_side side;
@@ -118,7 +118,8 @@ struct advice_state {
     int64_t asked_us;     /* Unix; of the last call, whatever came of it */
     struct advice_situation asked;
     bool seen_trusted, seen_calm; /* since that call: what makes losing trust, or an anomaly, news */
-    bool unanswered;              /* what was asked is still to be asked */
+    bool unanswered;              /* by no fault of its own: its reason is still news */
+    bool spoiled;                 /* by an answer that was of no use: the same is not asked again for ADVICE_TTL_S */
     struct advice_pending {
         int64_t until_us;               /* 0: free */
         int32_t advised, need, highest; /* highest need seen since */
@@ -137,8 +138,10 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
                                    const struct advice_situation *now, int64_t now_us);
 /* It is being asked: starts the interval. */
 void advice_asked(struct advice_state *state, const struct advice_situation *situation, int64_t now_us);
-/* Nobody answered, and later somebody may: there is a reason to ask again once the interval is over. */
+/* Nobody could answer, and not because of the question: while its reason lasts it is asked again after the interval. */
 void advice_unanswered(struct advice_state *state);
+/* A model was reached and its answer was of no use, as that of an equal question would be. */
+void advice_spoiled(struct advice_state *state);
 /* The answer is there. Replaces what was in hand; starts its score. */
 void advice_take(struct advice_state *state, const struct advice *advice);
 /* A person approved advice `id` (the annotation): true when it is the one in hand. */

@@ -45,6 +45,11 @@ void core_unanswered(struct core_state *state)
     advice_unanswered(&state->advice);
 }
 
+void core_spoiled(struct core_state *state)
+{
+    advice_spoiled(&state->advice);
+}
+
 const struct advice_state *core_state_advice(const struct core_state *state)
 {
     return &state->advice;

@@ -44,6 +44,7 @@ void situation_of(const struct core_spec *spec, const struct core_observation *o
         .predicted = plan->predicted,
         .usage_percent = usage < 0 ? -1 : situation_percent(usage),
         .peak_percent = -1,
+        .growth_percent = -1,
         .error_percent = error_percent < 0 ? -1 : situation_percent(error_percent),
         .trusted = plan->forecast_trusted,
         .side = situation_side(spec, plan, metric),

@@ -13,7 +13,7 @@ int32_t situation_percent(double percent);
 /* Where the metric stands against its target, by the spec's tolerances. `metric` -1: none is known, which is within. */
 enum advice_side situation_side(const struct core_spec *spec, const struct core_plan *plan, int32_t metric);
 
-/* What a step knows anyway: all but the forecast's peak and the growth, which stay unknown (-1 and 0). `metric`: the
+/* What a step knows anyway: all but the forecast's peak and the growth, which stay unknown (-1). `metric`: the
  * one that decides, -1: none. */
 void situation_of(const struct core_spec *spec, const struct core_observation *observation,
                   const struct core_plan *plan, int32_t metric, double error_percent, struct advice_situation *ret);

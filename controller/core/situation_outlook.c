@@ -11,14 +11,14 @@ static int32_t peak_percent(const struct forecast *f, double now)
     return peak < 0 || now <= 0 ? -1 : situation_percent(100 * peak / now);
 }
 
-/* Against the sample half an hour before the last one. */
+/* Against the sample half an hour before the last one; -1: there is none, which is not steadiness. */
 static int32_t growth_percent(const struct demand *d, uint32_t interval_s)
 {
     float values[DEMAND_MAX_SLOTS];
     int64_t first;
     uint32_t n = demand_history(d, &first, values, ARRAY_SIZE(values)), back = MAX(GROWTH_S / interval_s, 1);
     if (n <= back || !(values[n - 1 - back] > 0) || !(values[n - 1] >= 0))
-        return 0;
+        return -1;
     return situation_percent(100.0 * ((double)values[n - 1] / (double)values[n - 1 - back] - 1));
 }
 

@@ -302,6 +302,8 @@ static void decide(const struct question *q, struct answer *a)
                          .stabilized = -1,
                          .rated = q->current,
                          .effect = {.proposal = -1}};
+    if (q->advice && q->advice->advice.id != 0) /* until it is looked at, which is where a need is computed */
+        a->effect.outcome = ADVICE_NOT_ACTIVE;
     switch (q->way) {
     case WAY_DISABLED:
         a->replicas = 0;

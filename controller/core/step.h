@@ -252,8 +252,8 @@ void core_applied(const struct core_spec *spec, struct core_state *state, int64_
 
 /* The advisor is being asked about `situation`: begins the interval between two calls. */
 void core_asked(struct core_state *state, const struct advice_situation *situation, int64_t time_us);
-/* Nobody could answer: the next steps find a reason to ask again. */
-void core_unanswered(struct core_state *state);
+void core_unanswered(struct core_state *state); /* it could not be answered: advice_unanswered() */
+void core_spoiled(struct core_state *state);    /* its answer was of no use: advice_spoiled() */
 const struct advice_state *core_state_advice(const struct core_state *state); /* borrowed */
 
 /* The live count is taken as it is by the next step: nobody is suspected of having undone a write. For callers that

@@ -2,8 +2,8 @@
  *
  * A question is in one of four places: nowhere (`question` 0); with the advisor; reserved and not yet seen on the
  * object
- * (`awaits`); called. The ledger moves in memory first and reaches the object with the next status, always together
- * with what it is about. */
+ * (`awaits`); called. The ledger moves in memory first, by the step that takes the advice, and reaches the object with
+ * the next status, always together with what it is about; nothing new is asked before that has been seen there. */
 #include "reconcile/advice_flow.h"
 
 #include <stdlib.h>
@@ -15,7 +15,8 @@
 #include "reconcile/autoscaler.h"
 
 #define DAY_US           (86400 * USEC_PER_SEC)
-#define SEEN_IN_TIME_US  (120 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define SEEN_IN_TIME_US  (180 * USEC_PER_SEC) /* a reservation that does not reach the object is given back */
+#define LONGEST_PERIOD_S 120 /* the reservation waits for one sync, the advice for another: it lasts for 300 s */
 #define RESTORE_CALLS_US (60 * USEC_PER_SEC)
 
 enum trouble { TROUBLE_NONE, TROUBLE_CLASS, TROUBLE_SPENT, TROUBLE_OPERATOR_SPENT, TROUBLE_REFUNDS };
@@ -28,15 +29,19 @@ struct advice_flow {
     int64_t question; /* of the advisor; 0: none */
     uint64_t call;    /* the reservation that is ours; 0: none */
     bool awaits;
-    int64_t sampled_us, awaits_since_us;
+    struct loop_timer unseen; /* while it awaits */
+    int64_t sampled_us;
     struct advice_situation asked;
 
     struct pa_advisor_status *left; /* by the leader before us: the advice that is on the object; NULL: none */
 
     bool arrived; /* `advice` goes into the next step */
+    bool untold;  /* what was charged has not been seen on the object */
     struct advice advice;
-    struct decision decision; /* of the advice that is in hand */
-    char provider[64];        /* who gave it */
+    int64_t sampled_boot_us;         /* CLOCK_BOOTTIME, of its sample */
+    struct advice_situation advised; /* what it answers */
+    struct decision decision;        /* of the advice that is in hand */
+    char provider[64];               /* who gave it */
 
     bool answered; /* there was a verdict since we lead */
     enum trouble trouble;
@@ -46,11 +51,14 @@ struct advice_flow {
     int64_t last_call_us; /* Unix */
 };
 
+static void on_unseen(void *data);
+
 static struct advice_flow *flow_of(struct autoscaler *a)
 {
     if (!a->flow) {
         a->flow = xcalloc(1, sizeof *a->flow);
         a->flow->a = a;
+        loop_timer_init(&a->flow->unseen, a->r->loop, LOOP_IDLE, on_unseen, a->flow);
     }
     return a->flow;
 }
@@ -70,6 +78,12 @@ static int64_t now_us(const struct advice_flow *f)
     return loop_real_us(f->a->r->loop);
 }
 
+/* Of a time that is not ahead. */
+static int64_t boot_us_of(const struct advice_flow *f, int64_t real_us)
+{
+    return loop_now_us(f->a->r->loop) - MAX(now_us(f) - real_us, 0);
+}
+
 static void count_settled(struct advice_flow *f, const char *how, const char *why)
 {
     metrics_add(metrics_get(f->a->r->advice_settled, how, why, NULL), 1);
@@ -77,20 +91,26 @@ static void count_settled(struct advice_flow *f, const char *how, const char *wh
 
 /* ---- the ledger ---- */
 
+static void settled(struct advice_flow *f)
+{
+    f->call = 0;
+    f->awaits = false;
+    loop_timer_disarm(&f->unseen);
+}
+
 static void refund(struct advice_flow *f, const char *why)
 {
     if (f->call != 0 && ledger_refund(&f->ledger, f->call, now_us(f)))
         count_settled(f, "refunded", why);
-    f->call = 0;
-    f->awaits = false;
+    settled(f);
 }
 
 static void charge(struct advice_flow *f, const char *why)
 {
-    if (f->call != 0 && ledger_charge(&f->ledger, f->call, now_us(f)))
+    if (f->call != 0 && ledger_charge(&f->ledger, f->call))
         count_settled(f, "charged", why);
-    f->call = 0;
-    f->awaits = false;
+    f->untold |= f->call != 0;
+    settled(f);
 }
 
 static void take_back(struct advice_flow *f)
@@ -101,13 +121,29 @@ static void take_back(struct advice_flow *f)
             core_unanswered(f->a->state);
     }
     f->question = 0;
+    f->arrived = false;
     refund(f, "Cancelled");
 }
 
-void advice_flow_rest(struct autoscaler *a)
+/* A reservation that does not reach the object must not keep others from asking. */
+static void on_unseen(void *data)
 {
-    if (a->flow)
-        take_back(a->flow);
+    struct advice_flow *f = data;
+    take_back(f);
+    log_warn(f->a->r->log, "a call to the advisor could not be put on the object, and was not made",
+             LOG_S("autoscaler", f->a->key));
+}
+
+/* Of an autoscaler that goes away: who makes it anew has not got the operator's money back. */
+static void keep_what_was_spent(struct advice_flow *f)
+{
+    struct reconciler *r = f->a->r;
+    const struct ledger *l = &f->ledger;
+    if (l->day > r->gone_day)
+        r->gone_calls = 0;
+    r->gone_day = MAX(r->gone_day, l->day);
+    if (l->day == r->gone_day)
+        r->gone_calls += l->charged;
 }
 
 struct advice_flow *advice_flow_free(struct advice_flow *f)
@@ -115,20 +151,21 @@ struct advice_flow *advice_flow_free(struct advice_flow *f)
     if (!f)
         return NULL;
     take_back(f);
+    keep_what_was_spent(f);
     free(f->left);
     free(f);
     return NULL;
 }
 
-/* The operator's budget is the sum of the ledgers. */
+/* The operator's budget is the sum of the ledgers, also of those that went away since we lead. */
 static bool operator_has_spent(const struct reconciler *r, int64_t now)
 {
-    uint64_t spent = 0;
+    uint64_t spent = r->gone_day == (int32_t)(now / DAY_US) ? r->gone_calls : 0;
     struct map_iter it = map_iter(&r->records);
     for (struct map_entry *e; (e = map_next(&r->records, &it)) != NULL;) {
         const struct advice_flow *f = ((const struct autoscaler *)e->value)->flow;
         if (f)
-            spent += (f->ledger.day == (int32_t)(now / DAY_US) ? f->ledger.charged : 0) + (f->ledger.reserved_id != 0);
+            spent += ledger_spent(&f->ledger, now) + (f->ledger.reserved_id != 0);
     }
     return r->config->advisor.daily_call_budget > 0 && spent >= (uint64_t)r->config->advisor.daily_call_budget;
 }
@@ -163,7 +200,7 @@ static void on_reserve(void *data, int64_t id)
     enum trouble trouble = reserve_on_ledger(f);
     if (trouble == TROUBLE_NONE) {
         f->awaits = true;
-        f->awaits_since_us = loop_now_us(f->a->r->loop);
+        loop_timer_arm(&f->unseen, SEEN_IN_TIME_US);
         return;
     }
     f->question = 0;
@@ -189,14 +226,17 @@ static void take_decision(struct advice_flow *f, const struct advisor_answer *an
         .confidence_percent = f->decision.confidence_percent,
         .provider = answer->provider,
     };
+    f->sampled_boot_us = boot_us_of(f, sampled);
+    f->advised = f->asked;
     f->arrived = true;
 }
 
-/* The same question may find an answer later. A model that made nothing of it would make nothing of it again. */
-static bool passes(enum advisor_class class)
+/* Not what a model that was reached made of the question: that would be the same again. */
+static bool may_be_answered_later(const struct advisor_answer *answer)
 {
-    return class == ADVISOR_TRANSIENT || class == ADVISOR_THROTTLED || class == ADVISOR_QUOTA ||
-           class == ADVISOR_AUTHENTICATION || class == ADVISOR_CONFIGURATION;
+    enum advisor_class class = answer->outcome.class;
+    return answer->kind == ADVISOR_LIMITED || (answer->kind == ADVISOR_FAILED && advisor_class_system(class) &&
+                                               class != ADVISOR_INVALID_ANSWER && class != ADVISOR_REFUSED);
 }
 
 static void on_answer(void *data, const struct advisor_answer *answer)
@@ -204,19 +244,17 @@ static void on_answer(void *data, const struct advisor_answer *answer)
     struct advice_flow *f = data;
     enum advisor_class class = answer->outcome.class;
     f->question = 0;
-    if (answer->kind == ADVISOR_LIMITED || (answer->kind == ADVISOR_FAILED && passes(class)))
+    if (f->a->state && may_be_answered_later(answer))
         core_unanswered(f->a->state);
-    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: nobody's fault, and nothing to be told */
+    else if (f->a->state && answer->kind == ADVISOR_FAILED)
+        core_spoiled(f->a->state);
+    if (answer->kind == ADVISOR_LIMITED) /* by our own limits: no verdict of anybody's */
         return;
     f->answered = true;
     f->trouble = TROUBLE_NONE;
     f->class = class;
     if (answer->kind != ADVISOR_FAILED) {
         take_decision(f, answer);
-        if (answer->kind == ADVISOR_ANSWERED)
-            charge(f, advisor_class_name(class));
-        else
-            refund(f, "Cached");
         return;
     }
     f->trouble = TROUBLE_CLASS;
@@ -233,7 +271,7 @@ static void on_answer(void *data, const struct advisor_answer *answer)
 
 void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
 {
-    if (!pa->has_ledger)
+    if (!pa->has_ledger && !pa->advice)
         return;
     struct advice_flow *f = flow_of(a);
     f->ledger = pa->ledger;
@@ -249,17 +287,27 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
 {
     struct advice_flow *f = a->flow;
-    if (!f || !f->awaits || !pa->has_ledger || pa->ledger.reserved_id != f->call)
+    if (!f || !pa->has_ledger || pa->ledger.reserved_id != f->ledger.reserved_id)
+        return;
+    if (pa->ledger.day == f->ledger.day && pa->ledger.charged == f->ledger.charged)
+        f->untold = false;
+    if (!f->awaits)
         return;
     LOOP_METERED(meter_of(a));
     f->awaits = false;
+    loop_timer_disarm(&f->unseen);
     advisor_go(advisor_of(f), f->question, true);
 }
 
 /* ---- a step ---- */
 
-/* What stands on the object is in hand again, and in the cache: unless a newer question has been asked since, whose
- * situation is the one that is told. */
+void advice_flow_rest(struct autoscaler *a)
+{
+    if (a->flow)
+        take_back(a->flow);
+}
+
+/* What stands on the object is in hand again, and in the cache. */
 static void restore_advice(struct advice_flow *f)
 {
     const struct pa_advisor_status *left = f->left;
@@ -274,6 +322,8 @@ static void restore_advice(struct advice_flow *f)
     (void)decision_clean_text(left->reasoning, strlen(left->reasoning), d.reasoning, sizeof d.reasoning);
     advisor_restore(advisor_of(f), &situation, &d, provider, left->time_us);
     f->decision = d;
+    f->sampled_boot_us = boot_us_of(f, left->time_us);
+    f->advised = situation;
     (void)str_copy(f->provider, sizeof f->provider, left->provider);
     f->advice = (struct advice){.id = id,
                                 .sampled_us = left->time_us,
@@ -295,50 +345,71 @@ static void recover(struct advice_flow *f)
     if (f->recovered)
         return;
     f->recovered = true;
-    bool lost = ledger_recover(&f->ledger, now_us(f));
-    if (lost)
+    const struct advice_state *state = core_state_advice(f->a->state);
+    bool lost = false;
+    if (f->ledger.reserved_id != 0 && f->ledger.reserved_id == state->advice.id) {
+        f->call = f->ledger.reserved_id; /* its advice is in the checkpoint: it delivered */
+        charge(f, "Restart");
+    } else if (ledger_recover(&f->ledger, now_us(f))) {
         count_settled(f, "refunded", "Restart");
+        lost = true;
+    }
     if (advisor_of(f) && f->last_call_us > now_us(f) - RESTORE_CALLS_US)
         advisor_restore_call(advisor_of(f), f->last_call_us);
-    const struct advice_state *state = core_state_advice(f->a->state);
     if (state->asked_us < f->last_call_us)
         core_asked(f->a->state, &state->asked, MIN(f->last_call_us, f->a->last_time_us));
     if (f->left)
         restore_advice(f);
-    free(f->left);
-    f->left = NULL;
     if (lost)
         core_unanswered(f->a->state);
+    free(f->left);
+    f->left = NULL;
+}
+
+static bool is_consulted(const struct autoscaler *a)
+{
+    return a->pa->valid && a->work->spec.mode != CORE_OFF && a->work->spec.advice.mode != ADVICE_OFF;
+}
+
+/* The steps' time stands still while the calendar, which was set back, makes up for it. Advice does not live on. */
+static bool has_outlived_its_time(const struct advice_flow *f, int64_t time_us)
+{
+    const struct advice *a = &core_state_advice(f->a->state)->advice;
+    const int64_t ttl_us = ADVICE_TTL_S * USEC_PER_SEC;
+    return a->id != 0 && a->id == f->advice.id && time_us - a->sampled_us <= ttl_us &&
+           loop_now_us(f->a->r->loop) - f->sampled_boot_us > ttl_us;
 }
 
 void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
-    if (a->work->spec.advice.mode == ADVICE_OFF) {
+    if (!is_consulted(a)) {
         advice_flow_rest(a);
         return;
     }
+    LOOP_METERED(meter_of(a));
     if (a->work->spec.paused)
         advice_flow_rest(a);
-    LOOP_METERED(meter_of(a));
     struct advice_flow *f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
-    if (f->arrived)
+    if (f->arrived) {
         seen->advice = &f->advice;
-    f->arrived = false;
-    if (f->awaits && loop_now_us(a->r->loop) - f->awaits_since_us > SEEN_IN_TIME_US) {
-        take_back(f);
-        log_warn(a->r->log, "a call to the advisor could not be put on the object, and was not made",
-                 LOG_S("autoscaler", a->key));
+        charge(f, advisor_class_name(ADVISOR_OK)); /* nothing, when it came from the cache */
+    } else if (has_outlived_its_time(f, seen->time_us)) {
+        static const struct advice none = {.id = 0};
+        seen->advice = &none;
     }
+    f->arrived = false;
 }
 
 void advice_flow_ask(struct autoscaler *a)
 {
     struct advice_flow *f = a->flow;
     struct core_plan *plan = &a->work->plan;
-    if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || !advisor_of(f) ||
+    if (!f || plan->ask == ADVICE_TRIGGER_NONE || f->question != 0 || f->call != 0 || f->untold || !advisor_of(f) ||
         !advisor_configured(advisor_of(f)))
+        return;
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S)
         return;
     LOOP_METERED(meter_of(a));
     const struct advice_config *config = &a->work->spec.advice;
@@ -361,12 +432,19 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
 {
     const struct advice_flow *f = a->flow;
     char text[400];
-    if (!f || !advisor_of(f) || !advisor_configured(advisor_of(f))) {
+    if (!a->r->advisor || !advisor_configured(a->r->advisor)) {
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "NotConfigured",
                          "no provider is configured: name one under advisor.providers in the operator's configuration");
         return;
     }
-    if (!f->answered) { /* a restart is no transition */
+    if (a->work->spec.sync_period_s > LONGEST_PERIOD_S) {
+        pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, "SyncPeriodTooLong",
+                         "nobody is asked: advice would be over before a sync could take it; set "
+                         "spec.syncPeriodSeconds to %d or less",
+                         LONGEST_PERIOD_S);
+        return;
+    }
+    if (!f || !f->answered) { /* a restart is no transition */
         uint8_t before = a->times.status[PA_ADVISOR_AVAILABLE];
         pa_condition_set(s, PA_ADVISOR_AVAILABLE, before ? (enum condition_status)(before - 1) : CONDITION_UNKNOWN,
                          "NotAsked", "there was no reason to ask since the operator started");
@@ -438,10 +516,10 @@ static void report_advice(const struct advice_flow *f, const struct advice *advi
 void advice_flow_report(struct autoscaler *a, struct pa_status *s)
 {
     struct advice_flow *f = a->flow;
-    if (!f && a->work->spec.advice.mode == ADVICE_OFF)
+    if (!f && !is_consulted(a))
         return;
     LOOP_METERED(meter_of(a));
-    if (a->work->spec.advice.mode != ADVICE_OFF)
+    if (is_consulted(a))
         set_condition(a, s);
     if (!f)
         return;
@@ -449,10 +527,15 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     s->has_advisor = true;
     out->last_call_us = f->last_call_us;
     report_budget(f, out);
-    if (!a->state || a->work->spec.advice.mode == ADVICE_OFF)
+    if (!a->state || !is_consulted(a))
         return;
     const struct advice_state *state = core_state_advice(a->state);
-    if (state->asked.max > 0)
+    /* While advice lasts, what it answers, whatever was asked since: the next leader goes on with the two. */
+    bool lasts = f->advice.id != 0 && f->advice.id == state->advice.id &&
+                 now_us(f) <= f->advice.sampled_us + ADVICE_TTL_S * USEC_PER_SEC;
+    if (lasts)
+        advice_situation_key(&f->advised, out->situation);
+    else if (state->asked.max > 0)
         advice_situation_key(&state->asked, out->situation);
     if (state->advice.id != 0)
         report_advice(f, &state->advice, out);

@@ -27,7 +27,7 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa);
 /* The object came by: a reservation that is on it may be used. */
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa);
 
-/* Nobody is to be asked or paid for now (paused, mode Off): what is under way is taken back. */
+/* Nobody is to be asked now (paused, mode Off, a spec that is not valid): a question under way is taken back. */
 void advice_flow_rest(struct autoscaler *a);
 
 /* Before a step: answers and approvals. `seen->advice` is borrowed until the step is over. */
@@ -35,7 +35,8 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen);
 /* After it: asks, when the plan says so. */
 void advice_flow_ask(struct autoscaler *a);
 
-/* status.advisor, the condition AdvisorAvailable, and the gauge of the advice. */
+/* status.advisor, the condition AdvisorAvailable, and the gauge of the advice. What was paid is told in every mode, and
+ * of a spec that is invalid too: a status without it would forget it. */
 void advice_flow_report(struct autoscaler *a, struct pa_status *s);
 
 #endif

@@ -75,8 +75,12 @@ static void on_secret(void *data, const struct kube_response *response, const st
     const struct secret_ref *ref = &k->provider->key_secret;
     struct error problem = err ? *err : ERROR_INIT;
     k->request = 0;
-    _json_cleanup_ json_t *root = err ? NULL : json_parse(response->body, response->body_len, &problem);
+    _json_cleanup_ json_t *root = NULL;
+    if (!err) /* the parser's own message may quote the Secret */
+        root = json_parse(response->body, response->body_len, NULL);
     if (!root) {
+        if (!err)
+            error_set(&problem, ERROR_PARSE, "the answer is no JSON");
         error_wrap(&problem, "Secret %s", ref->name);
         key_unreadable(k, &problem);
         return;
@@ -84,14 +88,12 @@ static void on_secret(void *data, const struct kube_response *response, const st
     const json_t *value = json_object_get(json_object_get(root, "data"), ref->key);
     _cleanup_(buf_done) struct buf key = BUF_INIT(MAX_KEY);
     if (!json_is_string(value) || str_base64_decode(&key, json_string_value(value), json_string_length(value)) < 0 ||
-        key.len == 0) {
+        key.len == 0 || buf_putc(&key, '\0') < 0) {
         error_set(&problem, ERROR_CONFIG, "Secret %s has no usable key %s", ref->name, ref->key);
         key_unreadable(k, &problem);
         return;
     }
-    (void)buf_putc(&key, '\0');
-    if (!key.failed)
-        take_key(k, key.data);
+    take_key(k, key.data);
     explicit_bzero(key.data, key.len);
 }
 
@@ -148,7 +150,10 @@ struct advisor_service *advisor_service_new(struct kube_client *client, const st
                                                "Thread CPU time of the advisor in one dispatch of the event loop.", "",
                                                seconds, ARRAY_SIZE(seconds)),
                                 NULL));
-    s->http = http_new(s->loop, &(struct http_config){.user_agent = user_agent, .meter = &s->meter}, err);
+    /* A call that waits for a free connection would run into its deadline without having been sent. */
+    long connections = MAX(config->advisor.max_concurrent_calls, 8);
+    const struct http_config http = {.user_agent = user_agent, .max_host_connections = connections, .meter = &s->meter};
+    s->http = http_new(s->loop, &http, err);
     const struct advisor_deps deps = {.loop = s->loop,
                                       .http = s->http,
                                       .rng = rng,

@@ -51,8 +51,10 @@ struct reconciler {
     struct map records;       /* key -> struct autoscaler */
     struct observer observer; /* a decision takes no turn of the loop: one serves all */
     struct loop_timer look;   /* for sync of the caches, and housekeeping */
-    struct list waiting;      /* autoscalers whose turn to load their state has not come */
-    unsigned n_loading;       /* of phase STATE_LOADING */
+    int32_t gone_day;         /* of the calls that were charged to autoscalers that are gone: days since 1970, UTC */
+    uint64_t gone_calls;
+    struct list waiting; /* autoscalers whose turn to load their state has not come */
+    unsigned n_loading;  /* of phase STATE_LOADING */
     bool leading, running, stopping;
     void (*stopped)(void *data); /* told when the checkpoints are saved */
     void *stopped_data;

@@ -5,19 +5,24 @@
 #define HOUR_US   (3600 * SECOND_US)
 #define DAY_US    (24 * HOUR_US)
 
+#define DAYS_AHEAD 2
+
 static int32_t day_of(int64_t time_us)
 {
     return (int32_t)(time_us / DAY_US);
 }
 
-/* A new day begins with nothing spent; a new hour with no refunds. A clock that was set back begins neither. */
-static void turn(struct ledger *l, int64_t now_us)
+/* A new day begins with nothing spent; a new hour with no refunds. A clock that was set back begins neither, unless it
+ * had been so far ahead that waiting for that time would lock the budget. */
+static bool is_another_day(const struct ledger *l, int64_t now_us)
 {
-    if (day_of(now_us) > l->day) {
-        l->day = day_of(now_us);
-        l->charged = l->refunded = 0;
-    }
-    if (now_us - l->hour_us >= HOUR_US) {
+    int32_t today = day_of(now_us);
+    return today > l->day || l->day - today > DAYS_AHEAD;
+}
+
+static void turn_hour(struct ledger *l, int64_t now_us)
+{
+    if (now_us - l->hour_us >= HOUR_US || l->hour_us - now_us > HOUR_US) {
         l->hour_us = now_us;
         l->refunds_in_hour = 0;
     }
@@ -25,9 +30,13 @@ static void turn(struct ledger *l, int64_t now_us)
 
 enum ledger_refusal ledger_reserve(struct ledger *l, uint32_t budget, uint64_t id, int64_t now_us)
 {
-    turn(l, now_us);
     if (l->reserved_id != 0)
         return LEDGER_BUSY;
+    if (is_another_day(l, now_us)) {
+        l->day = day_of(now_us);
+        l->charged = l->refunded = 0;
+    }
+    turn_hour(l, now_us);
     if (budget > 0 && l->charged >= budget)
         return LEDGER_SPENT;
     if (l->refunds_in_hour >= LEDGER_MAX_REFUNDS)
@@ -45,25 +54,20 @@ static bool settle(struct ledger *l, uint64_t id)
     return true;
 }
 
-bool ledger_charge(struct ledger *l, uint64_t id, int64_t now_us)
+bool ledger_charge(struct ledger *l, uint64_t id)
 {
-    int64_t reserved_us = l->reserved_us;
     if (!settle(l, id))
         return false;
-    if (day_of(reserved_us) >= l->day)
-        l->charged++;
-    turn(l, now_us);
+    l->charged++;
     return true;
 }
 
 bool ledger_refund(struct ledger *l, uint64_t id, int64_t now_us)
 {
-    int64_t reserved_us = l->reserved_us;
     if (!settle(l, id))
         return false;
-    if (day_of(reserved_us) >= l->day)
-        l->refunded++;
-    turn(l, now_us);
+    l->refunded++;
+    turn_hour(l, now_us);
     l->refunds_in_hour++;
     return true;
 }
@@ -73,10 +77,7 @@ bool ledger_recover(struct ledger *l, int64_t now_us)
     return ledger_refund(l, l->reserved_id, now_us);
 }
 
-uint32_t ledger_left(const struct ledger *l, uint32_t budget, int64_t now_us)
+uint32_t ledger_spent(const struct ledger *l, int64_t now_us)
 {
-    if (budget == 0)
-        return UINT32_MAX;
-    uint32_t spent = day_of(now_us) > l->day ? 0 : l->charged;
-    return spent < budget ? budget - spent : 0;
+    return is_another_day(l, now_us) ? 0 : l->charged;
 }

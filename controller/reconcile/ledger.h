@@ -9,8 +9,8 @@
  *     at start  a reservation without its verdict is refunded: the call may have been made, its answer never arrived
  *
  * So calls charged = verdicts on objects, always. A day is a UTC day; a call belongs to the day that it was reserved
- * on. The operator's own budget is the sum of the ledgers and has no store of its own. Refunds are capped at
- * LEDGER_MAX_REFUNDS an hour: failures are no free loop.
+ * on, and the numbers are of that day until the next reservation. The operator's own budget is the sum of the ledgers
+ * and has no store of its own. Refunds are capped at LEDGER_MAX_REFUNDS an hour: failures are no free loop.
  *
  * Pure data; advice_flow.c writes it.
  */
@@ -34,10 +34,10 @@ enum ledger_refusal { LEDGER_MAY, LEDGER_BUSY, LEDGER_SPENT, LEDGER_TOO_MANY_REF
 /* `budget` 0: without limit. LEDGER_MAY: reserved under `id`. */
 enum ledger_refusal ledger_reserve(struct ledger *l, uint32_t budget, uint64_t id, int64_t now_us);
 /* Settle `id`; false: it is not the one reserved (settled already), and nothing changes. */
-bool ledger_charge(struct ledger *l, uint64_t id, int64_t now_us);
+bool ledger_charge(struct ledger *l, uint64_t id);
 bool ledger_refund(struct ledger *l, uint64_t id, int64_t now_us);
 /* After a start: gives true when there was a reservation, which is refunded. */
 bool ledger_recover(struct ledger *l, int64_t now_us);
-uint32_t ledger_left(const struct ledger *l, uint32_t budget, int64_t now_us); /* UINT32_MAX: without limit */
+uint32_t ledger_spent(const struct ledger *l, int64_t now_us); /* charged on the day that it is now */
 
 #endif

@@ -229,6 +229,7 @@ static void process(void *data, const char *key)
         return;
     }
     if (!a->pa->valid) {
+        advice_flow_rest(a);
         a->work = xcalloc(1, sizeof(*a->work));
         sync_take_spec(a);
         a->work->finding.target = TARGET_OK;

@@ -463,8 +463,7 @@ bool report_sync(struct autoscaler *a)
         set_metrics(a, s);
         set_decision(a, s);
     }
-    if (a->pa->valid && !off)
-        advice_flow_report(a, s);
+    advice_flow_report(a, s);
     set_ready(a, s);
     s->last_scale_us = a->scaled_us;
     tell_transitions(a, s);

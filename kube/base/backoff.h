@@ -43,6 +43,7 @@ struct ratelimit {
 
 void ratelimit_init(struct ratelimit *r, double rate, double burst, int64_t now_us);
 bool ratelimit_take(struct ratelimit *r, int64_t now_us);          /* true: a token was taken */
+void ratelimit_give_back(struct ratelimit *r);                     /* one that was taken, and what for did not happen */
 int64_t ratelimit_reserve_us(struct ratelimit *r, int64_t now_us); /* takes one, on credit; gives how long to wait */
 
 #endif

@@ -30,6 +30,11 @@ bool ratelimit_take(struct ratelimit *r, int64_t now_us)
     return true;
 }
 
+void ratelimit_give_back(struct ratelimit *r)
+{
+    r->tokens = fmin(r->burst, r->tokens + 1);
+}
+
 int64_t ratelimit_reserve_us(struct ratelimit *r, int64_t now_us)
 {
     fill(r, now_us);

@@ -140,25 +140,110 @@ static void test_limits(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
-static void test_describe(void **state)
+/* Questions that nobody pays for take nothing of what may be sent in a minute. */
+static void test_limits_are_of_calls(void **state)
+{
+    struct fixture *f = *state;
+    f->config.advisor.calls_per_minute = 2;
+    start(f, 1);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    for (int i = 0; i < 5; i++) {
+        struct advice_situation s = situation;
+        s.usage_percent = 200 + 5 * i;
+        struct asked q = {.refuse = true};
+        put(f, &q, &s);
+        turn(f);
+        assert_int_equal(q.reserved, 1);
+    }
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* The one who paid went away: its answer is somebody else's call to the rest. */
+static void test_payer_leaves(void **state)
 {
     struct fixture *f = *state;
     start(f, 1);
+    struct script *held = script_new();
+    script_hold(held);
+    server_on(f->servers[0], "POST", CHAT, held);
+    struct asked payer = {.f = f}, other = {.f = f};
+    put(f, &payer, &situation);
+    put(f, &other, &situation);
+    turn(f);
+    assert_true(server_wait_seen(f->servers[0], 1, 2000));
+    advisor_cancel(f->advisor, payer.id);
+    struct server_request *r = server_take(f->servers[0], 1000);
+    assert_non_null(r);
+    server_append(f->servers[0], r->id, json(200, GOOD));
+    server_request_free(r);
+    wait_for(f, &other);
+    assert_int_equal(payer.done + other.reserved, 0);
+    assert_int_equal(other.answer.kind, ADVISOR_FROM_CACHE);
+    assert_int_equal(other.answer.outcome.attempts, 0);
+}
+
+/* Where clouds keep credentials no request goes, however the address is written; and what only begins like this machine
+ * is another one. */
+static void test_places(void **state)
+{
+    struct fixture *f = *state;
+    enum { REFUSED, LOCAL, REMOTE };
+    static const struct {
+        const char *url;
+        int what;
+    } cases[] = {{"http://169.254.169.254/v1", REFUSED},
+                 {"http://2852039166/v1", REFUSED},
+                 {"http://0xA9FEA9FE/v1", REFUSED},
+                 {"http://0251.0376.169.254/v1", REFUSED},
+                 {"http://[::ffff:169.254.169.254]/v1", REFUSED},
+                 {"http://[FE80::1]:80/v1", REFUSED},
+                 {"http://[fd00:ec2::254]/v1", REFUSED},
+                 {"HTTP://Metadata.Google.Internal./v1", REFUSED},
+                 {"http://127.0.0.1:11434/v1", LOCAL},
+                 {"http://[::1]:11434/v1", LOCAL},
+                 {"http://LocalHost:11434/v1", LOCAL},
+                 {"http://127.0.0.1.example.com/v1", REMOTE},
+                 {"http://localhost.example.com/v1", REMOTE},
+                 {"http://10.0.0.1/v1", REMOTE}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error err = ERROR_INIT;
+        struct advisor_provider_config *c = &f->config.advisor.providers[0];
+        (void)str_copy(c->url, sizeof c->url, cases[i].url);
+        struct provider *p = provider_new(c, &f->clock.clock, &err);
+        int what = !p ? REFUSED : provider_is_local(p) ? LOCAL : REMOTE;
+        if (what != cases[i].what)
+            fail_msg("%s: %d", cases[i].url, what);
+        assert_int_equal(err.kind, p ? ERROR_NONE : ERROR_CONFIG);
+        provider_free(p);
+    }
+}
+
+static void test_describe(void **state)
+{
+    struct fixture *f = *state;
+    struct error err = ERROR_INIT;
+    struct provider *p = provider_new(&f->config.advisor.providers[0], &f->clock.clock, &err);
+    assert_non_null(p);
+    assert_int_equal(provider_set_key(p, KEY, &err), 0);
     struct buf out = BUF_INIT(65536);
-    assert_int_equal(advisor_describe(f->advisor, &situation, &out, NULL), 0);
+    provider_describe(p, &situation, &out);
     assert_int_equal(strncmp(out.data, "POST http://127.0.0.1:", 22), 0);
     assert_non_null(strstr(out.data, "/v1/chat/completions\n"));
     assert_non_null(strstr(out.data, "\\\"needReplicas\\\":4"));
     assert_null(strstr(out.data, "s3cret"));
     buf_done(&out);
+    provider_free(p);
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_cache),         T(test_restored_cache), T(test_single_flight), T(test_who_pays),
-        T(test_cancel_aborts), T(test_limits),         T(test_describe),
+        T(test_cache),        T(test_restored_cache), T(test_single_flight),
+        T(test_who_pays),     T(test_cancel_aborts),  T(test_limits),
+        T(test_describe),     T(test_places),         T(test_limits_are_of_calls),
+        T(test_payer_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

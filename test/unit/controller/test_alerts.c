@@ -92,7 +92,8 @@ static int tear_down(void **state)
 
 static void watch(struct fixture *f, enum advisor_class class, uint32_t failures, int64_t since_us)
 {
-    const struct advisor_health h = {.provider = "groq", .class = class, .failures = failures, .since_us = since_us};
+    const struct advisor_health h = {
+        .provider = "groq", .class = class, .failures = failures, .since_us = since_us - START + CLOCK_FAKE_BOOT_US};
     alerts_watch(f->alerts, &h, 1);
 }
 
@@ -328,6 +329,32 @@ static void test_authentication(void **state)
     unlink(password);
 }
 
+/* The calendar is for what is told: that it was set raises nothing, resolves nothing, and ends nothing early. */
+static void test_the_calendar_jumps(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    server_default(f->servers[0], "POST", V2, script_answer(200, NULL, ""));
+    watch(f, ADVISOR_AUTHENTICATION, 1, START);
+    f->clock.real_us += 60 * MINUTE;
+    watch(f, ADVISOR_AUTHENTICATION, 1, START);
+    assert_int_equal(alerts_firing(f->alerts), 0);
+    pass(f, 2 * MINUTE);
+    watch(f, ADVISOR_AUTHENTICATION, 1, START);
+    assert_int_equal(alerts_firing(f->alerts), 1);
+    settle(f);
+    json_decref(told(f, 0));
+    f->clock.real_us -= 60 * MINUTE;
+    pass(f, 11 * MINUTE);
+    json_decref(told(f, 0));
+    watch(f, ADVISOR_OK, 0, START + 3 * MINUTE);
+    assert_int_equal(alerts_firing(f->alerts), 0);
+    settle(f);
+    _json_cleanup_ json_t *over = told(f, 0);
+    const json_t *alert = json_array_get(over, 0);
+    assert_true(time_of(alert, "endsAt") >= time_of(alert, "startsAt"));
+}
+
 /* Nobody to tell is no error; what fires is counted all the same. */
 static void test_without_alertmanager(void **state)
 {
@@ -342,8 +369,8 @@ static void test_without_alertmanager(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_life_of_an_alert), T(test_what_lasts),           T(test_several), T(test_gone),
-        T(test_authentication),   T(test_without_alertmanager),
+        T(test_life_of_an_alert),     T(test_what_lasts),         T(test_several), T(test_gone), T(test_authentication),
+        T(test_without_alertmanager), T(test_the_calendar_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

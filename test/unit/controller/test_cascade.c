@@ -241,14 +241,189 @@ static void test_breaker(void **state)
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
 }
 
+/* A question whose provider holds its answer back until answer_held(). */
+static void put_held(struct fixture *f, struct asked *q, int32_t usage_percent)
+{
+    struct advice_situation s = situation;
+    struct script *held = script_new();
+    script_hold(held);
+    server_on(f->servers[0], "POST", CHAT, held);
+    s.usage_percent = usage_percent;
+    size_t seen = server_seen(f->servers[0]);
+    put(f, q, &s);
+    for (int i = 0; i < 5000 && server_seen(f->servers[0]) == seen; i++)
+        (void)loop_turn(f->loop, 2000);
+}
+
+static void answer_held(struct fixture *f, int status, const char *body)
+{
+    struct server_request *r = server_take(f->servers[0], 1000);
+    assert_non_null(r);
+    struct script *reply = script_new();
+    script_reply(reply, status, "Connection: close\r\n", body);
+    server_append(f->servers[0], r->id, reply);
+    server_request_free(r);
+}
+
+/* Two that were under way when the model turned out to have no structured output: both learn, neither condemns it. */
+static void test_two_without_schema(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct asked a = {.f = f}, b = {.f = f};
+    put_held(f, &a, 50);
+    put_held(f, &b, 55);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    for (int i = 0; i < 2; i++)
+        answer_held(f, 400, "{\"error\":{\"message\":\"does not support response format `json_schema`\"}}");
+    wait_for(f, &a);
+    wait_for(f, &b);
+    assert_int_equal(a.answer.kind, ADVISOR_ANSWERED);
+    assert_int_equal(b.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* What an old key is refused for says nothing of the new one, which came meanwhile. */
+static void test_key_changes_under_way(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct asked q = {.f = f};
+    put_held(f, &q, 50);
+    assert_int_equal(advisor_set_key(f->advisor, "local", KEY "-2", NULL), 0);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    answer_held(f, 401, "{}");
+    wait_for(f, &q);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    check_key(f, 0, "Authorization", "Bearer " KEY "-2");
+}
+
+/* Not even the short prompt fits: the model is too small for us. No question is at fault, so the next one is asked. */
+static void test_context_too_small(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 2);
+    server_default(f->servers[0], "POST", CHAT, json(400, "{\"error\":{\"code\":\"context_length_exceeded\"}}"));
+    server_default(f->servers[1], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    assert_string_equal(q.answer.provider_is, "groq");
+    assert_int_equal(server_seen(f->servers[0]), 2);
+    struct advisor_health h[2];
+    assert_int_equal(advisor_health(f->advisor, h, 2), 2);
+    assert_int_equal(h[0].class, ADVISOR_CONFIGURATION);
+}
+
+/* What Retry-After says holds for every question; one that comes meanwhile is not sent. */
+static void test_retry_after_for_all(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct script *s = script_new();
+    script_reply(s, 429, "Retry-After: 600\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, s);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_in_range(q.answer.outcome.retry_in_ms, 590000, 600000);
+    pass(f, 590 * S);
+    q = ask(f);
+    assert_int_equal(q.reserved, 0);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_int_equal(server_seen(f->servers[0]), 1);
+    pass(f, 11 * S);
+    q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* A question that waits for less than the provider may take says nothing of the provider, however often. */
+static void test_impatience(void **state)
+{
+    struct fixture *f = *state;
+    f->config.advisor.calls_per_minute = 100;
+    start(f, 1);
+    for (int i = 0; i < 8; i++) {
+        struct script *silent = script_new();
+        script_hold(silent);
+        server_on(f->servers[0], "POST", CHAT, silent);
+        struct advice_situation s = situation;
+        s.usage_percent = 5 * i;
+        struct asked q = {.f = f};
+        q.id = advisor_ask(f->advisor,
+                           &(struct advisor_question){
+                               .situation = &s, .timeout_s = 5, .reserve = on_reserve, .done = on_done, .data = &q});
+        turn(f);
+        assert_true(server_wait_seen(f->servers[0], (size_t)i + 1, 2000));
+        pass(f, 6 * S);
+        assert_int_equal(q.done, 1);
+        assert_int_equal(q.answer.outcome.class, ADVISOR_TRANSIENT);
+    }
+    struct advisor_health h;
+    assert_int_equal(advisor_health(f->advisor, &h, 1), 1);
+    assert_int_equal(h.class, ADVISOR_OK);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* All are closed: what is told is who will be asked first, and when. */
+static void test_who_is_next(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 2);
+    server_default(f->servers[0], "POST", CHAT, json(401, "{}"));
+    struct script *s = script_new();
+    script_reply(s, 429, "Retry-After: 600\r\n", "{}");
+    server_default(f->servers[1], "POST", CHAT, s);
+    (void)ask(f);
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.outcome.attempts, 0);
+    assert_int_equal(q.answer.outcome.class, ADVISOR_THROTTLED);
+    assert_string_equal(q.answer.provider_is, "groq");
+    assert_in_range(q.answer.outcome.retry_in_ms, 590000, 600000);
+}
+
+/* Health lasts from the first success on, not from the newest: else an alert would never end while calls go on. */
+static void test_health_lasts(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    server_on(f->servers[0], "POST", CHAT, json(500, "{}"));
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct advice_situation s = situation;
+    struct advisor_health h[2];
+    for (int i = 0; i < 2; i++) {
+        s.usage_percent += 5;
+        struct asked q = {.f = f};
+        put(f, &q, &s);
+        wait_for(f, &q);
+        assert_int_equal(advisor_health(f->advisor, &h[i], 1), 1);
+        assert_int_equal(h[i].class, ADVISOR_OK);
+        pass(f, 60 * S);
+    }
+    assert_int_equal(h[1].since_us, h[0].since_us);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_an_answer),      T(test_cascade_in_order),         T(test_all_fail),
-        T(test_deadline),       T(test_bad_answers_are_not_used), T(test_too_large),
-        T(test_without_schema), T(test_mends_what_it_can),        T(test_retry_after),
+        T(test_an_answer),
+        T(test_cascade_in_order),
+        T(test_all_fail),
+        T(test_deadline),
+        T(test_bad_answers_are_not_used),
+        T(test_too_large),
+        T(test_without_schema),
+        T(test_mends_what_it_can),
+        T(test_retry_after),
         T(test_breaker),
+        T(test_health_lasts),
+        T(test_who_is_next),
+        T(test_retry_after_for_all),
+        T(test_impatience),
+        T(test_two_without_schema),
+        T(test_key_changes_under_way),
+        T(test_context_too_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static const struct {
     {ADVISOR_OPENAI, 400,
      "{\"error\":{\"message\":\"This model's maximum context length is 4096 tokens\",\"code\":"
      "\"context_length_exceeded\"}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":\"content_filter\"}}", ADVISOR_REFUSED, 0},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"type\":\"invalid_request_error\",\"param\":\"temperature\"}}",
      ADVISOR_INVALID_REQUEST, 0},
@@ -63,14 +63,17 @@ static const struct {
     {ADVISOR_OPENAI, 301, "", ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 200, "{\"error\":{\"message\":\"x\",\"type\":\"server_error\"}}", ADVISOR_TRANSIENT, RETRY},
     {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":\"insufficient_quota\"}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":401,\"message\":\"User not found\"}}", ADVISOR_AUTHENTICATION, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":429,\"message\":\"x\"}}", ADVISOR_THROTTLED, RETRY},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":99999999999,\"message\":\"x\"}}", ADVISOR_TRANSIENT, RETRY},
     /* Ollama: text; llama.cpp: integer code; vLLM likewise */
     {ADVISOR_OPENAI, 404, "{\"error\":\"model 'x' not found, try pulling it first\"}", ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 500, "{\"error\":\"model requires more system memory (8 GiB) than is available\"}",
      ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 500, "{\"error\":{\"code\":500,\"message\":\"Context size has been exceeded.\"}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\",\"n_ctx\":4096}}",
-     ADVISOR_INVALID_REQUEST, SHORTER},
+     ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_OPENAI, 422, "{\"detail\":[{\"loc\":[\"body\"]}]}", ADVISOR_INVALID_REQUEST, 0},
     /* Groq */
     {ADVISOR_GROQ, 400,
@@ -83,7 +86,7 @@ static const struct {
      ADVISOR_INVALID_ANSWER, RETRY},
     {ADVISOR_GROQ, 400, "{\"error\":{\"code\":\"tool_use_failed\"}}", ADVISOR_INVALID_ANSWER, RETRY},
     {ADVISOR_GROQ, 422, "{}", ADVISOR_INVALID_ANSWER, RETRY},
-    {ADVISOR_GROQ, 413, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", ADVISOR_INVALID_REQUEST, SHORTER},
+    {ADVISOR_GROQ, 413, "{\"error\":{\"code\":\"rate_limit_exceeded\"}}", ADVISOR_CONFIGURATION, SHORTER},
     {ADVISOR_GROQ, 424, "", ADVISOR_TRANSIENT, 0},
     {ADVISOR_GROQ, 498, "{\"error\":{\"code\":\"capacity_exceeded\"}}", ADVISOR_TRANSIENT, 0},
     /* Anthropic */
@@ -102,11 +105,21 @@ static const struct {
      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"You have reached your specified "
      "API usage limits. You will regain access on 2026-12-01\"}}",
      ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
+     "to "
+     "access the Anthropic API.\"}}",
+     ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"output_config.format: not "
+     "supported "
+     "by this model\"}}",
+     ADVISOR_CONFIGURATION, PLAIN},
     {ADVISOR_ANTHROPIC, 401, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\"}}",
      ADVISOR_AUTHENTICATION, 0},
     {ADVISOR_ANTHROPIC, 404, "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}}",
      ADVISOR_CONFIGURATION, 0},
-    {ADVISOR_ANTHROPIC, 413, "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\"}}", ADVISOR_INVALID_REQUEST,
+    {ADVISOR_ANTHROPIC, 413, "{\"type\":\"error\",\"error\":{\"type\":\"request_too_large\"}}", ADVISOR_CONFIGURATION,
      SHORTER},
     {ADVISOR_ANTHROPIC, 400, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"}}",
      ADVISOR_INVALID_REQUEST, 0},

@@ -20,13 +20,13 @@ static void test_exactly_once(void **state)
     struct ledger l = {0};
     assert_int_equal(ledger_reserve(&l, 2, 7, START), LEDGER_MAY);
     assert_int_equal(ledger_reserve(&l, 2, 8, START), LEDGER_BUSY);
-    assert_false(ledger_charge(&l, 8, START));
-    assert_false(ledger_charge(&l, 0, START));
-    assert_true(ledger_charge(&l, 7, START));
-    assert_false(ledger_charge(&l, 7, START));
+    assert_false(ledger_charge(&l, 8));
+    assert_false(ledger_charge(&l, 0));
+    assert_true(ledger_charge(&l, 7));
+    assert_false(ledger_charge(&l, 7));
     assert_false(ledger_refund(&l, 7, START));
     assert_int_equal(l.charged, 1);
-    assert_int_equal(ledger_left(&l, 2, START), 1);
+    assert_int_equal(ledger_spent(&l, START), 1);
 
     /* What the system failed is not paid for. */
     assert_int_equal(ledger_reserve(&l, 2, 9, START), LEDGER_MAY);
@@ -35,7 +35,7 @@ static void test_exactly_once(void **state)
     assert_int_equal(l.refunded, 1);
 
     assert_int_equal(ledger_reserve(&l, 2, 10, START), LEDGER_MAY);
-    assert_true(ledger_charge(&l, 10, START));
+    assert_true(ledger_charge(&l, 10));
     assert_int_equal(ledger_reserve(&l, 2, 11, START), LEDGER_SPENT);
     assert_int_equal(ledger_reserve(&l, 0, 11, START), LEDGER_MAY); /* no limit */
 }
@@ -47,14 +47,25 @@ static void test_days(void **state)
     int64_t late = 20001 * DAY - SECOND;
     assert_int_equal(ledger_reserve(&l, 1, 1, late), LEDGER_MAY);
     /* Answered after midnight: it belongs to the day that it was reserved on, and that is over. */
-    assert_true(ledger_charge(&l, 1, late + 5 * SECOND));
-    assert_int_equal(ledger_left(&l, 1, late + 5 * SECOND), 1);
+    assert_true(ledger_charge(&l, 1));
+    assert_int_equal(l.charged, 1); /* and is seen there: the object shows the verdict and the charge together */
+    assert_int_equal(l.day, late / DAY);
+    assert_int_equal(ledger_spent(&l, late + 5 * SECOND), 0);
     assert_int_equal(ledger_reserve(&l, 1, 2, late + 6 * SECOND), LEDGER_MAY);
-    assert_true(ledger_charge(&l, 2, late + 7 * SECOND));
+    assert_true(ledger_charge(&l, 2));
     assert_int_equal(ledger_reserve(&l, 1, 3, late + 8 * SECOND), LEDGER_SPENT);
     /* A clock that is set back gives no new budget. */
     assert_int_equal(ledger_reserve(&l, 1, 3, late - DAY), LEDGER_SPENT);
-    assert_int_equal(ledger_left(&l, 1, late - DAY), 0);
+    assert_int_equal(ledger_spent(&l, late - DAY), 1);
+    /* One that had been a year ahead does not lock the budget for a year, nor the refunds. */
+    l = (struct ledger){0};
+    for (uint64_t i = 1; i <= LEDGER_MAX_REFUNDS; i++) {
+        assert_int_equal(ledger_reserve(&l, 1, i, late + 365 * DAY), LEDGER_MAY);
+        assert_true(ledger_refund(&l, i, late + 365 * DAY));
+    }
+    l.charged = 1;
+    assert_int_equal(ledger_spent(&l, late), 0);
+    assert_int_equal(ledger_reserve(&l, 1, 99, late), LEDGER_MAY);
 }
 
 static void test_recovery(void **state)
@@ -64,7 +75,7 @@ static void test_recovery(void **state)
     assert_false(ledger_recover(&l, START));
     assert_int_equal(ledger_reserve(&l, 5, 1, START), LEDGER_MAY);
     assert_true(ledger_recover(&l, START + SECOND));
-    assert_false(ledger_charge(&l, 1, START + SECOND)); /* an answer that comes in spite of it */
+    assert_false(ledger_charge(&l, 1)); /* an answer that comes in spite of it */
     assert_int_equal(l.charged, 0);
     assert_int_equal(l.refunded, 1);
 }
@@ -106,7 +117,7 @@ static void test_accounts_add_up(void **state)
             assert_true(ledger_recover(&l, now));
             break;
         default:
-            assert_true(ledger_charge(&l, id, now));
+            assert_true(ledger_charge(&l, id));
             delivered_today++;
             break;
         }

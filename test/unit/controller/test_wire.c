@@ -20,6 +20,7 @@ static const struct advice_situation situation = {.current = 4,
                                                   .predicted = -1,
                                                   .usage_percent = 110,
                                                   .peak_percent = -1,
+                                                  .growth_percent = -1,
                                                   .error_percent = -1,
                                                   .side = ADVICE_ABOVE_TARGET,
                                                   .lead_s = 150,
@@ -80,6 +81,7 @@ static void check_messages(const json_t *root, bool system_apart)
     assert_int_equal(json_int(told, "usagePercentOfTarget", 0), 110);
     assert_null(json_object_get(told, "predictedReplicas")); /* not known is not told */
     assert_null(json_object_get(told, "forecastPeakPercentOfPresentDemand"));
+    assert_null(json_object_get(told, "demandGrowthPercentInLastHalfHour"));
 }
 
 static void test_openai_requests(void **state)
@@ -154,6 +156,7 @@ static const struct {
     enum advisor_class class;
 } answers[] = {
     {ADVISOR_OPENAI, CHOICE("{\"role\":\"assistant\",\"content\":" QUOTED ",\"refusal\":null}", "stop"), ADVISOR_OK},
+    {ADVISOR_OPENAI, CHOICE("{\"content\":" QUOTED ",\"refusal\":\"\"}", "stop"), ADVISOR_OK},
     {ADVISOR_OPENAI,
      CHOICE("{\"content\":null,\"tool_calls\":[{\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":\"decide\","
             "\"arguments\":" QUOTED "}}]}",

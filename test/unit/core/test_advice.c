@@ -208,36 +208,57 @@ static void test_triggers(void **unused)
     assert_int_equal(advice_trigger(&config, &state, &s, now + 900 * SECOND), ADVICE_TRIGGER_NONE);
 }
 
-/* What nobody could answer is asked again, for the same reason, but not sooner. */
+/* A question that nobody could answer is asked again while its reason lasts, whatever that reason was. */
 static void test_unanswered(void **unused)
+{
+    (void)unused;
+    const struct {
+        enum advice_trigger why;
+        bool trusted;
+        uint32_t anomaly;
+    } cases[] = {
+        {ADVICE_TRIGGER_CHANGED, true, 0}, {ADVICE_TRIGGER_ANOMALY, true, 2}, {ADVICE_TRIGGER_TRUST_LOST, false, 0}};
+    struct advice_config config = config_of(ADVICE_BOUNDED);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct advice_state state = {0};
+        struct advice_situation s = situation_of(8);
+        s.trusted = cases[i].trusted;
+        s.anomaly = cases[i].anomaly;
+        s.trigger = cases[i].why;
+        advice_asked(&state, &s, START);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 60 * SECOND), ADVICE_TRIGGER_NONE);
+        advice_unanswered(&state);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 29 * SECOND), ADVICE_TRIGGER_NONE);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 30 * SECOND), cases[i].why);
+        advice_asked(&state, &s, START + 30 * SECOND);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 90 * SECOND), ADVICE_TRIGGER_NONE);
+        advice_unanswered(&state);
+        struct advice_situation over = situation_of(8);
+        if (cases[i].why != ADVICE_TRIGGER_CHANGED)
+            assert_int_equal(advice_trigger(&config, &state, &over, START + 90 * SECOND), ADVICE_TRIGGER_NONE);
+    }
+}
+
+/* What a model can't answer is not asked again and again because the need stays near the maximum. */
+static void test_spoiled(void **unused)
 {
     (void)unused;
     struct advice_config config = config_of(ADVICE_BOUNDED);
     struct advice_state state = {0};
-    struct advice_situation s = situation_of(8);
-    advice_unanswered(&state); /* nothing was asked */
-    assert_false(advice_known(&state));
-    advice_asked(&state, &s, START);
-    advice_unanswered(&state);
-    assert_int_equal(advice_trigger(&config, &state, &s, START + 29 * SECOND), ADVICE_TRIGGER_NONE);
-    assert_int_equal(advice_trigger(&config, &state, &s, START + 30 * SECOND), ADVICE_TRIGGER_CHANGED);
-    advice_asked(&state, &s, START + 30 * SECOND);
-    assert_int_equal(advice_trigger(&config, &state, &s, START + 90 * SECOND), ADVICE_TRIGGER_NONE);
-
-    const enum advice_trigger news[] = {ADVICE_TRIGGER_ANOMALY, ADVICE_TRIGGER_TRUST_LOST};
-    for (size_t i = 0; i < ARRAY_SIZE(news); i++) {
-        struct advice_situation odd = s;
-        odd.anomaly = i == 0 ? 2 : 0;
-        odd.trusted = i == 0;
-        odd.trigger = news[i];
+    struct advice_situation s = situation_of(19);
+    s.trigger = ADVICE_TRIGGER_NEAR_MAX;
+    for (int unschedulable = 0; unschedulable < 2; unschedulable++) {
+        s.unschedulable = unschedulable;
+        enum advice_trigger why = unschedulable ? ADVICE_TRIGGER_UNSCHEDULABLE : ADVICE_TRIGGER_NEAR_MAX;
         advice_asked(&state, &s, START);
-        assert_int_equal(advice_trigger(&config, &state, &odd, START + 60 * SECOND), news[i]);
-        advice_asked(&state, &odd, START + 60 * SECOND);
-        advice_unanswered(&state);
-        assert_int_equal(advice_trigger(&config, &state, &odd, START + 90 * SECOND), news[i]);
-        assert_int_equal(advice_trigger(&config, &state, &s, START + 90 * SECOND), ADVICE_TRIGGER_CHANGED); /* over */
-        advice_asked(&state, &odd, START + 90 * SECOND);
-        assert_int_equal(advice_trigger(&config, &state, &odd, START + 120 * SECOND), ADVICE_TRIGGER_NONE);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 30 * SECOND), why);
+        advice_spoiled(&state);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 299 * SECOND), ADVICE_TRIGGER_NONE);
+        assert_int_equal(advice_trigger(&config, &state, &s, START + 300 * SECOND), why);
+        struct advice_situation other = s;
+        other.max = 21;
+        assert_int_equal(advice_trigger(&config, &state, &other, START + 30 * SECOND),
+                         unschedulable ? why : ADVICE_TRIGGER_NEAR_MAX);
     }
 }
 
@@ -301,6 +322,33 @@ static void test_record(void **unused)
     assert_int_equal(n, 0);
 }
 
+/* Asked far more often than answers come due: some of them are scored all the same, and the model is found out. */
+static void test_record_of_a_busy_model(void **unused)
+{
+    (void)unused;
+    struct advice_state state = {0};
+    uint32_t n;
+    for (int i = 0; i < 120; i++) {
+        struct advice a = advice_of(8, 11);
+        a.sampled_us = START + i * 30 * SECOND;
+        advice_take(&state, &a);
+        advice_score(&state, 8, a.sampled_us);
+    }
+    assert_int_equal(advice_record(&state, 42, &n), 0);
+    assert_int_equal(n, ADVICE_RECORD);
+
+    /* Scores that wait for a time that will not come, because the clock was set back, make room. */
+    struct advice ahead = advice_of(8, 11), now = advice_of(8, 12);
+    state = (struct advice_state){0};
+    ahead.sampled_us = START + 86400 * SECOND;
+    for (int i = 0; i < 4; i++)
+        advice_take(&state, &ahead);
+    advice_take(&state, &now);
+    advice_score(&state, 8, START + ADVICE_JUDGE_S * SECOND);
+    advice_record(&state, 42, &n);
+    assert_int_equal(n, 1);
+}
+
 static int32_t number(struct rng *rng, int32_t low, int32_t high)
 {
     return (int32_t)(low + (int64_t)rng_below(rng, (uint64_t)((int64_t)high - low + 1)));
@@ -362,6 +410,7 @@ static void test_encoding(void **unused)
         play_advice(&state, START + i * 100 * SECOND, 11, 9 + i);
     advice_approve(&state, 7);
     advice_unanswered(&state);
+    advice_spoiled(&state);
 
     _cleanup_(buf_done) struct buf bytes = BUF_INIT(4096);
     struct codec_writer w = {.out = &bytes};
@@ -376,7 +425,7 @@ static void test_encoding(void **unused)
     assert_int_equal(again.len, bytes.len);
     assert_memory_equal(again.data, bytes.data, bytes.len);
     assert_int_equal(back.approved_id, 7);
-    assert_true(back.unanswered);
+    assert_true(back.unanswered && back.spoiled);
 
     for (size_t len = 0; len < bytes.len; len++) {
         r = codec_reader(bytes.data, len);
@@ -426,8 +475,10 @@ int main(void)
         cmocka_unit_test(test_when_it_lapses),
         cmocka_unit_test(test_no_ratchet),
         cmocka_unit_test(test_triggers),
-        cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_record),
+        cmocka_unit_test(test_unanswered),
+        cmocka_unit_test(test_spoiled),
+        cmocka_unit_test(test_record_of_a_busy_model),
         cmocka_unit_test(test_any_advice_is_bounded),
         cmocka_unit_test(test_encoding),
         cmocka_unit_test(test_key),

@@ -240,6 +240,24 @@ static void test_approval(void **state)
 }
 
 /* Nothing is asked, taken or kept where there is no advisor; the state has no byte of it. */
+/* Advice in hand is told to be of no use where no need is computed: at 0 by hand, and outside of the bounds. */
+static void test_not_active(void **state)
+{
+    (void)state;
+    static const int32_t lives[] = {0, 1, 51};
+    for (size_t i = 0; i < ARRAY_SIZE(lives); i++) {
+        struct world w;
+        world_init(&w, ADVICE_BOUNDED);
+        (void)sync_at(&w, 0, NULL);
+        struct advice a = advice_for(&w, 0, 6);
+        assert_int_equal(sync_at(&w, 15, &a)->advice, ADVICE_APPLIED);
+        w.live = lives[i];
+        assert_int_equal(sync_at(&w, 30, NULL)->advice, ADVICE_NOT_ACTIVE);
+        assert_int_equal(w.plan.advised, -1);
+        core_state_free(w.state);
+    }
+}
+
 static void test_off(void **state)
 {
     (void)state;
@@ -317,11 +335,12 @@ int main(void)
         cmocka_unit_test(test_worst_cost),
         cmocka_unit_test(test_no_ratchet),
         cmocka_unit_test(test_words),
-        cmocka_unit_test(test_no_need_of_its_own_making),
         cmocka_unit_test(test_approval),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_not_active),
         cmocka_unit_test(test_when_it_is_asked),
         cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_no_need_of_its_own_making),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
