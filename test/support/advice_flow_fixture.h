@@ -63,6 +63,7 @@ struct fixture {
     int32_t situation;
     bool paused;        /* its annotation */
     const char *more;   /* of the spec: ",\"syncPeriodSeconds\":121" */
+    bool paused;        /* its annotation */
     const char *budget; /* ",\"dailyCallBudget\":2" of the object */
 };
 
