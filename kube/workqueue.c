@@ -33,7 +33,7 @@ struct item {
     struct heap_node waiting; /* due time of an add with a delay */
     bool dirty, processing;
     unsigned failures;
-    int64_t added_us;   /* since when it is dirty */
+    int64_t added_us;   /* since when it is dirty, or was due */
     int64_t started_us; /* since when it is being processed */
     char key[];
 };
@@ -65,10 +65,13 @@ static void tick(void *data);
 static struct metrics_series *series(struct metrics *m, enum metrics_type type, const char *metric, const char *help,
                                      const char *name)
 {
-    bool histogram = type == METRICS_HISTOGRAM;
-    struct metrics_family *f = metrics_family(m, type, metric, help, "name", histogram ? metrics_buckets_queue : NULL,
-                                              histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0);
-    return metrics_get(f, name, NULL);
+    return metrics_get(metrics_family(m, type, metric, help, "name", NULL, 0), name, NULL);
+}
+
+static struct metrics_series *histogram(struct metrics *m, const char *metric, const char *help, const double *buckets,
+                                        size_t n, const char *name)
+{
+    return metrics_get(metrics_family(m, METRICS_HISTOGRAM, metric, help, "name", buckets, n), name, NULL);
 }
 
 static void measure(struct workqueue *q, struct metrics *m, const char *name)
@@ -78,10 +81,12 @@ static void measure(struct workqueue *q, struct metrics *m, const char *name)
         .depth = series(m, METRICS_GAUGE, "workqueue_depth", "Current depth of the work queue.", name),
         .adds = series(m, METRICS_COUNTER, "workqueue_adds_total", "Keys added to the work queue.", name),
         .retries = series(m, METRICS_COUNTER, "workqueue_retries_total", "Keys added with a delay.", name),
-        .latency = series(m, METRICS_HISTOGRAM, "workqueue_queue_duration_seconds",
-                          "How long a key stays in the work queue before it is handed out.", name),
-        .duration = series(m, METRICS_HISTOGRAM, "workqueue_work_duration_seconds",
-                           "How long processing a key of the work queue takes.", name),
+        .latency = histogram(m, "workqueue_queue_duration_seconds",
+                             "How long a key is due, or wanted, before it is handed out.", metrics_buckets_wait,
+                             ARRAY_SIZE(metrics_buckets_wait), name),
+        .duration =
+            histogram(m, "workqueue_work_duration_seconds", "How long processing a key of the work queue takes.",
+                      metrics_buckets_queue, ARRAY_SIZE(metrics_buckets_queue), name),
         .unfinished = series(m, METRICS_GAUGE, "workqueue_unfinished_work_seconds",
                              "Work under way that work_duration has not observed yet.", name),
         .longest = series(m, METRICS_GAUGE, "workqueue_longest_running_processor_seconds",
@@ -161,12 +166,12 @@ static void set_depth(struct workqueue *q)
         metrics_set(q->m.depth, (double)q->n_dirty);
 }
 
-static void make_dirty(struct workqueue *q, struct item *it)
+static void make_dirty(struct workqueue *q, struct item *it, int64_t since_us)
 {
     if (it->dirty)
         return;
     it->dirty = true;
-    it->added_us = loop_now_us(q->loop);
+    it->added_us = since_us;
     q->n_dirty++;
     if (!it->processing)
         list_append(&q->ready, &it->ready);
@@ -187,7 +192,7 @@ static void make_clean(struct workqueue *q, struct item *it)
 
 void workqueue_add(struct workqueue *q, const char *key)
 {
-    make_dirty(q, item_get(q, key));
+    make_dirty(q, item_get(q, key), loop_now_us(q->loop));
     rearm(q);
 }
 
@@ -280,8 +285,9 @@ static void wake_due(struct workqueue *q)
 {
     struct heap_node *first;
     while ((first = heap_first(&q->waiting)) != NULL && first->key <= loop_now_us(q->loop)) {
+        int64_t due_us = first->key; /* a loop that was busy then is part of the wait */
         heap_remove(&q->waiting, first);
-        make_dirty(q, CONTAINER_OF(first, struct item, waiting));
+        make_dirty(q, CONTAINER_OF(first, struct item, waiting), due_us);
     }
 }
 

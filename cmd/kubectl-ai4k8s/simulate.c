@@ -1,5 +1,6 @@
 /* kubectl-ai4k8s simulate: what the operator and a plain HPA would have made of a demand trace. */
 #include "command.h"
+#include "option.h"
 #include "output.h"
 #include "spec_file.h"
 
@@ -24,7 +25,9 @@ static const char doc[] =
     "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml \\\n"
     "      --startup 240..300 --pod-capacity 500m\n"
     "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml -o svg \\\n"
-    "      > worst-day.svg\n\n"
+    "      > worst-day.svg\n"
+    "  kubectl-ai4k8s simulate --trace last-month.csv --spec pa.yaml \\\n"
+    "      --advisor answers.jsonl\n\n"
     "JSON: {\"trace\",\"ai4k8s\",\"hpa\",\"frontier\",\"hpaAtSameCost\",\"oracle\",...}; docs/offline.md has it all.\n";
 
 enum {
@@ -50,9 +53,9 @@ static const struct argp_option option_table[] = {
     {"warmup", KEY_WARMUP, "DURATION", 0, "How much of the beginning is not scored, such as 36h (default 7d)", 2},
     {"unsaturated", KEY_UNSATURATED, NULL, 0, "The metric shows the demand also where pods can't serve it", 2},
     {"seed", KEY_SEED, "N", 0, "Of the start-up times (default 1)", 2},
-    {"advisor", KEY_ADVISOR, "NAME", 0,
-     "Play an LLM advisor: hostile (always asks for 10,000 pods) or clairvoyant (knows the next 15 min); the spec has "
-     "advisor mode Bounded",
+    {"advisor", KEY_ADVISOR, "NAME|FILE", 0,
+     "Play an LLM advisor: hostile (always asks for 10,000 pods), clairvoyant (knows the next 15 min), or a file of "
+     "answers, one JSON object a line (docs/advisor.md); the spec has advisor mode Bounded",
      2},
     {"output", 'o', "FORMAT", 0, "table, json or svg", 3},
     {0},
@@ -64,6 +67,7 @@ struct simulating {
     const char *trace, *spec;
     bool compare, unsaturated;
     enum simulation_advisor advisor;
+    const char *answers; /* file of SIMULATION_RECORDED */
     double pod_capacity; /* 0: the default */
     uint32_t startup_min_s, startup_max_s;
     int64_t warmup_s;
@@ -96,29 +100,6 @@ static void take_startup(struct simulating *s, struct argp_state *state, const c
     s->startup_max_s = (uint32_t)high;
 }
 
-static void take_warmup(struct simulating *s, struct argp_state *state, const char *text)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    char digits[16];
-    int64_t value = 0, unit = 0;
-    size_t n = strlen(text);
-    for (size_t i = 0; n > 0 && i < ARRAY_SIZE(units); i++)
-        if (text[n - 1] == units[i].unit)
-            unit = units[i].seconds;
-    bool good = unit > 0 && n - 1 < sizeof digits;
-    if (good) {
-        memcpy(digits, text, n - 1);
-        digits[n - 1] = '\0';
-        good = str_to_i64(digits, &value) && value >= 0 && value <= INT64_C(100000000) / unit;
-    }
-    if (!good)
-        argp_error(state, "--warmup takes a duration such as 7d or 36h, not \"%s\"", text);
-    s->warmup_s = value * unit;
-}
-
 static void take_capacity(struct simulating *s, struct argp_state *state, const char *text)
 {
     struct quantity q;
@@ -128,41 +109,20 @@ static void take_capacity(struct simulating *s, struct argp_state *state, const 
         argp_error(state, "--pod-capacity takes a number or quantity above 0, such as 0.5 or 500m, not \"%s\"", text);
 }
 
-static void take_seed(struct simulating *s, struct argp_state *state, const char *text)
-{
-    if (!str_to_u64(text, &s->seed) || s->seed > INT64_MAX)
-        argp_error(state, "--seed takes a whole number from 0 on, not \"%s\"", text);
-}
-
-static void take_compare(struct simulating *s, struct argp_state *state, const char *text)
-{
-    s->compare = streq(text, "hpa");
-    if (!s->compare && !streq(text, "none"))
-        argp_error(state, "--compare is hpa or none, not \"%s\"", text);
-}
-
 static void take_advisor(struct simulating *s, struct argp_state *state, const char *text)
 {
     s->advisor = streq(text, "hostile")       ? SIMULATION_HOSTILE
                  : streq(text, "clairvoyant") ? SIMULATION_CLAIRVOYANT
-                                              : SIMULATION_NO_ADVISOR;
-    if (s->advisor == SIMULATION_NO_ADVISOR)
-        argp_error(state, "--advisor is hostile or clairvoyant, not \"%s\"", text);
-}
-
-static void take_format(struct simulating *s, struct argp_state *state, const char *text)
-{
-    static const char *const names[] = {[FORMAT_TABLE] = "table", [FORMAT_JSON] = "json", [FORMAT_SVG] = "svg"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (streq(text, names[i])) {
-            s->format = (enum format)i;
-            return;
-        }
-    argp_error(state, "-o is table, json or svg, not \"%s\"", text);
+                                              : SIMULATION_RECORDED;
+    s->answers = s->advisor == SIMULATION_RECORDED ? text : NULL;
+    if (!*text)
+        argp_error(state, "--advisor is hostile, clairvoyant or a file of answers");
 }
 
 static error_t take(int key, char *arg, struct argp_state *state)
 {
+    static const char *const comparisons[] = {"hpa", "none", NULL};
+    static const char *const formats[] = {"table", "json", "svg", NULL};
     struct simulating *s = state->input;
     switch (key) {
     case KEY_TRACE:
@@ -172,7 +132,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         s->spec = arg;
         return 0;
     case KEY_COMPARE:
-        take_compare(s, state, arg);
+        s->compare = option_choice(state, "--compare", arg, comparisons) == 0;
         return 0;
     case KEY_POD_CAPACITY:
         take_capacity(s, state, arg);
@@ -181,19 +141,19 @@ static error_t take(int key, char *arg, struct argp_state *state)
         take_startup(s, state, arg);
         return 0;
     case KEY_WARMUP:
-        take_warmup(s, state, arg);
+        s->warmup_s = option_duration_s(state, "--warmup", arg, 0);
         return 0;
     case KEY_UNSATURATED:
         s->unsaturated = true;
         return 0;
     case KEY_SEED:
-        take_seed(s, state, arg);
+        s->seed = (uint64_t)option_number(state, "--seed", arg, 0, INT64_MAX);
         return 0;
     case KEY_ADVISOR:
         take_advisor(s, state, arg);
         return 0;
     case 'o':
-        take_format(s, state, arg);
+        s->format = (enum format)option_choice(state, "-o", arg, formats);
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is too much: one trace at a time, with --trace", arg);
@@ -279,9 +239,20 @@ static void show(const struct simulating *s, const struct core_spec *spec, const
     buf_done(&text);
 }
 
-static int play(const struct simulating *s, const struct core_spec *spec, const struct trace *trace, struct error *err)
+static bool is_of_that_time(const struct answers *answers, const struct trace *trace)
+{
+    int64_t end_us = trace->start_us + (int64_t)trace->n * TRACE_TICK_S * 1000000;
+    for (size_t i = 0; i < answers->n; i++)
+        if (answers->list[i].time_us >= trace->start_us && answers->list[i].time_us < end_us)
+            return true;
+    return false;
+}
+
+static int play(const struct simulating *s, const struct core_spec *spec, const struct trace *trace,
+                const struct answers *answers, struct error *err)
 {
     struct simulation_options options = {.advisor = s->advisor,
+                                         .answers = answers,
                                          .spec = spec,
                                          .compare = s->compare,
                                          .keep_ticks = s->format == FORMAT_SVG,
@@ -290,6 +261,8 @@ static int play(const struct simulating *s, const struct core_spec *spec, const 
     struct simulation result;
     if (make_world(s, trace, &options.world, err) < 0)
         return -1;
+    if (answers->n > 0 && !is_of_that_time(answers, trace))
+        return error_set(err, ERROR_CONFIG, "%s has no answer of a time that lies in %s", s->answers, s->trace);
     simulate(&options, &result);
     if (spec->mode != CORE_AUTO || spec->paused)
         output_note("%s: it is not in mode Auto, or paused; played is what mode Auto would do", s->spec);
@@ -308,16 +281,20 @@ int command_simulate(int argc, char **argv)
     struct simulating s = {.compare = true, .startup_min_s = 60, .startup_max_s = 120, .warmup_s = 604800, .seed = 1};
     struct spec_file spec;
     struct trace trace;
+    struct answers answers = {.n = 0};
     struct error err = ERROR_INIT;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &s);
     if (load_spec(&s, &spec, &err) < 0)
         return output_bad_input(&err);
-    int result = trace_read(s.trace, &trace, &err);
+    int result = s.answers ? answers_load(s.answers, &answers, &err) : 0;
+    if (result >= 0)
+        result = trace_read(s.trace, &trace, &err);
     if (result >= 0) {
         output_clipped(s.trace, trace.clipped, trace.clipped_line, "model");
-        result = play(&s, &spec.core, &trace, &err);
+        result = play(&s, &spec.core, &trace, &answers, &err);
         trace_done(&trace);
     }
+    answers_done(&answers);
     spec_file_done(&spec);
     return result < 0 ? output_bad_input(&err) : STATUS_OK;
 }

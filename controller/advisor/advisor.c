@@ -64,6 +64,7 @@ struct advisor {
 static void deliver(void *data)
 {
     struct advisor *a = data;
+    LOOP_METERED(a->deps.meter);
     struct list *n = a->ready.next;
     if (n == &a->ready)
         return;
@@ -145,6 +146,7 @@ static void take_off(struct flight *f)
 static void ask_payer(void *data)
 {
     struct flight *f = data;
+    LOOP_METERED(f->a->deps.meter);
     struct question *q = payer(f);
     if (!q->reserve) {
         take_off(f);
@@ -405,6 +407,7 @@ struct advisor *advisor_new(const struct advisor_deps *deps, struct error *err)
                                                     .rng = deps->rng,
                                                     .providers = a->providers,
                                                     .n_providers = a->n_providers,
+                                                    .meter = deps->meter,
                                                     .on_attempt = on_attempt,
                                                     .data = a});
     return a;
@@ -435,6 +438,11 @@ struct advisor *advisor_free(struct advisor *a)
     cache_done(&a->cache);
     free(a);
     return NULL;
+}
+
+struct loop_meter *advisor_meter(const struct advisor *a)
+{
+    return a ? a->deps.meter : NULL;
 }
 
 bool advisor_configured(const struct advisor *a)

@@ -25,11 +25,13 @@ struct advisor_deps {
     struct log *log;
     struct metrics *metrics;
     const struct operator_config *config; /* outlives the advisor */
+    struct loop_meter *meter;             /* of what all of it costs the loop; NULL: not measured */
 };
 /* Refuses a provider that can't be used as configured, with its name. Keys come later. */
 struct advisor *advisor_new(const struct advisor_deps *deps, struct error *err) MUST_USE;
 struct advisor *advisor_free(struct advisor *a);
-bool advisor_configured(const struct advisor *a); /* there is at least one provider */
+struct loop_meter *advisor_meter(const struct advisor *a); /* of deps; for who works on its behalf. Accepts NULL */
+bool advisor_configured(const struct advisor *a);          /* there is at least one provider */
 /* NULL: none. Called again whenever the Secret or the file changed. */
 int advisor_set_key(struct advisor *a, const char *provider, const char *key, struct error *err) MUST_USE;
 

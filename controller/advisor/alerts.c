@@ -311,12 +311,13 @@ static int peer_init(struct peer *p, struct alerts *a, const struct alertmanager
     loop_timer_init(&p->timer, a->deps.loop, LOOP_IDLE, on_timer, p);
     char *ca = NULL;
     size_t len;
-    if (config->ca_file[0] && file_read(config->ca_file, 1024 * 1024, &ca, &len, err) < 0)
-        return error_wrap(err, "alertmanagers %s: caFile", config->url);
-    p->origin = http_origin_new(&(struct http_origin_config){.url = config->url, .ca_pem = ca}, err);
+    struct error why = ERROR_INIT; /* a file that can't be read is a mistake of who named it */
+    if (config->ca_file[0] && file_read(config->ca_file, 1024 * 1024, &ca, &len, &why) < 0)
+        return error_set(err, ERROR_CONFIG, "alertmanagers %s: caFile: %s", config->url, error_text(&why));
+    p->origin = http_origin_new(&(struct http_origin_config){.url = config->url, .ca_pem = ca}, &why);
     free(ca);
-    if (!p->origin || set_authentication(p, err) < 0)
-        return error_wrap(err, "alertmanagers %s", config->url);
+    if (!p->origin || set_authentication(p, &why) < 0)
+        return error_set(err, ERROR_CONFIG, "alertmanagers %s: %s", config->url, error_text(&why));
     return 0;
 }
 

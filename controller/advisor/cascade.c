@@ -102,6 +102,7 @@ static void tell_attempt(struct ask *a, const struct verdict *v, const struct wi
 static void on_deadline(void *data)
 {
     struct ask *a = data;
+    LOOP_METERED(a->c->deps.meter);
     struct verdict v = {.class = ADVISOR_TRANSIENT, .retry_after_ms = -1, .evidence = "no answer in time"};
     if (a->exchange > 0) {
         const struct wire_usage usage = {-1, -1};
@@ -214,6 +215,7 @@ static void on_answer(void *data, const struct http_result *result, const struct
 static void attempt(void *data)
 {
     struct ask *a = data;
+    LOOP_METERED(a->c->deps.meter);
     struct provider *p = current(a);
     int64_t now = loop_now_us(a->c->deps.loop);
     if (!provider_admits(p)) {

@@ -19,6 +19,7 @@ struct cascade_deps {
     struct rng *rng;
     struct provider *const *providers; /* in order; borrowed */
     size_t n_providers;
+    struct loop_meter *meter; /* NULL: not measured */
     /* Optional: after every attempt, for metrics, alerts and the log. */
     void (*on_attempt)(void *data, struct provider *p, const struct verdict *v, int64_t took_us,
                        const struct wire_usage *usage);

@@ -187,14 +187,18 @@ static int check_members(const json_t *root, struct error *err)
     return 0;
 }
 
-static int check_sense(const struct decision *d, int32_t current, struct error *err)
+bool decision_fits(const struct decision *d, int32_t current)
 {
-    bool fits = d->action == DECISION_SCALE_UP     ? d->target_replicas > current
-                : d->action == DECISION_SCALE_DOWN ? d->target_replicas < current
-                                                   : d->target_replicas == current;
-    if (!fits)
+    return d->action == DECISION_SCALE_UP     ? d->target_replicas > current
+           : d->action == DECISION_SCALE_DOWN ? d->target_replicas < current
+                                              : d->target_replicas == current;
+}
+
+static int check_sense(const struct decision *d, const struct advice_situation *asked, struct error *err)
+{
+    if (asked && !decision_fits(d, asked->current))
         return error_set(err, ERROR_PARSE, "action %s contradicts target_replicas %d where %d run", actions[d->action],
-                         d->target_replicas, current);
+                         d->target_replicas, asked->current);
     if (d->target_replicas == 0)
         return error_set(err, ERROR_PARSE, "target_replicas is 0: scaling to zero is not the advisor's to decide");
     return 0;
@@ -240,7 +244,7 @@ int decision_parse(const char *content, size_t len, const struct advice_situatio
     if (!root)
         return error_set(err, ERROR_PARSE, "the answer is not strict JSON");
     struct decision d = {.target_replicas = 0};
-    if (read_members(root, &d, err) < 0 || check_sense(&d, asked->current, err) < 0)
+    if (read_members(root, &d, err) < 0 || check_sense(&d, asked, err) < 0)
         return -1;
     *ret = d;
     return 0;

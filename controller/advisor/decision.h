@@ -33,9 +33,13 @@ struct decision {
     char reasoning[DECISION_TEXT_MAX];
 };
 
-/* `content` is what the model said. 0, or < 0 with a message that says what is wrong and quotes nothing of it. */
+/* `content` is what the model said. 0, or < 0 with a message that says what is wrong and quotes nothing of it. `asked`
+ * NULL: whether the action agrees with the count is not known yet, and is left to decision_fits(). */
 int decision_parse(const char *content, size_t len, const struct advice_situation *asked, struct decision *ret,
                    struct error *err);
+
+/* Whether action and target agree where `current` run. */
+bool decision_fits(const struct decision *d, int32_t current);
 
 const char *decision_action_name(enum decision_action action);
 const char *decision_level_name(enum decision_level level);

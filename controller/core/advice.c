@@ -14,7 +14,7 @@ static int32_t clamp(int64_t v, int32_t low, int32_t high)
     return v < low ? low : v > high ? high : (int32_t)v;
 }
 
-/* Whether D is still where it was when that advice was asked for. */
+/* Whether the need is still where it was when that advice was asked for. */
 static bool near(int32_t then, int32_t now)
 {
     int64_t moved = llabs((int64_t)now - then);
@@ -147,7 +147,7 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
 
 void advice_unanswered(struct advice_state *state)
 {
-    state->unanswered = true;
+    state->unanswered = state->asked_us != 0;
 }
 
 void advice_spoiled(struct advice_state *state)
@@ -209,7 +209,7 @@ static enum advice_outcome objection(const struct advice_state *state, const str
         return ADVICE_NOT_ACTIVE;
     if (!fresh(a, now_us))
         return ADVICE_EXPIRED;
-    if (crossed(a->side, bounds->side) || !near(a->need, bounds->need))
+    if (crossed(a->side, bounds->side) || !near(a->need, bounds->bare))
         return ADVICE_MOVED_ON;
     if (a->confidence_percent < ADVICE_MIN_CONFIDENCE)
         return ADVICE_UNSURE;
@@ -230,7 +230,7 @@ struct advice_effect advice_apply(const struct advice_config *config, const stru
         return effect;
 
     int32_t need = clamp(bounds->need, bounds->effective_min, bounds->max);
-    int32_t high = clamp((int64_t)need + config->max_replica_delta, need, bounds->max);
+    int32_t high = clamp((int64_t)MIN(bounds->bare, need) + config->max_replica_delta, need, bounds->max);
     int32_t low = need;
     if (config->mode == ADVICE_APPROVAL && bounds->reactive >= 0)
         low = clamp(bounds->reactive, bounds->effective_min, need);
@@ -269,6 +269,10 @@ void advice_score(struct advice_state *state, int32_t need, int64_t now_us)
         struct advice_pending *p = &state->pending[i];
         if (p->until_us == 0)
             continue;
+        if (p->until_us - now_us > ADVICE_JUDGE_S * SECOND_US) { /* the clock was set back */
+            *p = (struct advice_pending){.until_us = 0};
+            continue;
+        }
         p->highest = MAX(p->highest, need);
         if (now_us < p->until_us)
             continue;

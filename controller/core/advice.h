@@ -5,15 +5,18 @@
  * Four questions, each a function of numbers alone:
  *   - advice_situation(): what is worth telling: small integers in 5 % steps, no names. Two autoscalers in the same
  *     situation give the same bytes, so one answer serves both (advisor/cache.h).
- *   - advice_trigger(): is there a reason to ask now? Never on the reconcile path: the plan goes on without it.
- *   - advice_apply(): what of it fits now. Bounded: only raises, into [D, min(max, D + max_replica_delta)], relative to
- *     D and never to the current count, so that it can't ratchet. Approval: nothing until a person approved this one
- *     advice; then also down to max(reactive, effective minimum), which gives back predicted surplus. Observe:
- * recorded.
+ *   - advice_trigger(): is there a reason to ask now? Never on the reconcile path: the plan goes on without it. A
+ * question that nobody could answer stays one.
+ *   - advice_apply(): what of it fits now. Bounded: only raises, into [D, min(max, N + max_replica_delta)], relative to
+ *     the need and never to the current count, so that it can't ratchet. N is D but for what of D comes from the
+ * current count: an HPA keeps that within its tolerance, and while pods start, so that pods which advice has added
+ * would become need, on which more advice is built. Everything about advice is about N. Approval: nothing until a
+ * person approved this one advice; then also down to max(reactive, effective minimum), which gives back predicted
+ * surplus. Observe: recorded.
  *   - advice_score(): was it right? Against the highest need that came within ADVICE_JUDGE_S. Advice of a model that
  *     was wrong in more than half of the last ADVICE_RECORD scores is shown and not applied.
  *
- * Advice lives ADVICE_TTL_S from the sample that it was built from, whatever the cache says, and only while D is where
+ * Advice lives ADVICE_TTL_S from the sample that it was built from, whatever the cache says, and only while N is where
  * it was (moved by <= max(1, 10 %)), and usage has not crossed the target. Confidence can only discard it. Scaling to
  * and from 0 is never advised.
  *
@@ -57,7 +60,7 @@ enum advice_side { ADVICE_BELOW_TARGET, ADVICE_WITHIN_TOLERANCE, ADVICE_ABOVE_TA
 /* What the model is told, and all of it. Percentages are rounded to 5; -1: not known. */
 struct advice_situation {
     int32_t current, min, max;   /* min: the effective one */
-    int32_t need;                /* D */
+    int32_t need;                /* N */
     int32_t reactive, predicted; /* -1: none */
     int32_t usage_percent;       /* of the target, of the deciding metric */
     int32_t peak_percent;        /* the forecast's highest demand within the horizon, of the present one */
@@ -83,7 +86,7 @@ bool advice_situation_parse(const char *key, struct advice_situation *ret);
 struct advice {
     uint64_t id;           /* of this advice on this object; approval names it. 0: there is none */
     int64_t sampled_us;    /* Unix, the observation it was built from */
-    int32_t need, current; /* D and the count then */
+    int32_t need, current; /* N and the count then */
     enum advice_side side;
     int32_t target_replicas; /* >= 1 */
     uint32_t confidence_percent;
@@ -146,6 +149,7 @@ bool advice_approve(struct advice_state *state, uint64_t id);
 
 struct advice_bounds {
     int32_t need, reactive; /* D; reactive -1: none */
+    int32_t bare;           /* N, <= D */
     int32_t effective_min, max;
     enum advice_side side;
     bool active; /* false: ADVICE_NOT_ACTIVE */

@@ -29,6 +29,8 @@ void consult(const struct core_spec *spec, struct core_state *state, const struc
     if (plan->situation.need < 0)
         return;
     advice_score(&state->advice, plan->situation.need, plan->time_us);
+    if (spec->paused) /* a person wants peace: nothing is asked, and nothing paid */
+        return;
     plan->ask = advice_trigger(&spec->advice, &state->advice, &plan->situation, plan->time_us);
     plan->situation.trigger = plan->ask;
 }

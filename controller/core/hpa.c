@@ -228,11 +228,12 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     out->milli = utilization_target ? (g.ready > 0 ? g.usage / (int64_t)g.ready : 0) : current;
 
     int32_t now = observation->spec_replicas;
+    out->bare = ceil_replicas(ratio * (double)g.ready);
     bool up_with_unready = g.unready > 0 && ratio > 1.0;
     if (up_with_unready || g.missing > 0)
         out->replicas = second_pass(spec, metric, &g, p, ratio, now, &out->within_tolerance);
     else
-        out->replicas = tolerate(spec, ratio, ceil_replicas(ratio * (double)g.ready), now, &out->within_tolerance);
+        out->replicas = tolerate(spec, ratio, out->bare, now, &out->within_tolerance);
 }
 
 /* getReadyPodsCount: by readiness alone, deleting pods too. */
@@ -251,11 +252,11 @@ static void propose_value(const struct core_spec *spec, const struct core_metric
     double ratio = (double)value_milli / (double)metric->target_milli;
     out->milli = value_milli;
     if (observation->spec_replicas == 0) {
-        out->replicas = ceil_replicas(ratio);
+        out->replicas = out->bare = ceil_replicas(ratio);
         return;
     }
-    int32_t exact = ceil_replicas(ratio * (double)running_and_ready(observation));
-    out->replicas = tolerate(spec, ratio, exact, observation->spec_replicas, &out->within_tolerance);
+    out->bare = ceil_replicas(ratio * (double)running_and_ready(observation));
+    out->replicas = tolerate(spec, ratio, out->bare, observation->spec_replicas, &out->within_tolerance);
     if (observation->n_pods == 0 && !within(spec, ratio))
         out->problem = CORE_PROBLEM_NO_PODS;
 }
@@ -270,8 +271,8 @@ static void propose_average(const struct core_spec *spec, const struct core_metr
     double usage = (double)value_milli, target = (double)metric->target_milli;
     double status = (double)observation->status_replicas;
     double ratio = usage / (target * status);
-    out->replicas =
-        tolerate(spec, ratio, ceil_replicas(usage / target), observation->status_replicas, &out->within_tolerance);
+    out->bare = ceil_replicas(usage / target);
+    out->replicas = tolerate(spec, ratio, out->bare, observation->status_replicas, &out->within_tolerance);
     double mean = observation->status_replicas > 0 && usage < 9.2e18 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }
@@ -294,16 +295,18 @@ struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_
     else
         propose_average(spec, metric, observation, measured->value_milli, &out);
     if (out.problem != CORE_PROBLEM_NONE)
-        out.replicas = -1;
+        out.replicas = out.bare = -1;
     return out;
 }
 
 /* computeReplicasForMetrics, and what reconcileAutoscaler makes of a negative count */
 struct hpa_need hpa_combine(const struct hpa_proposal *proposals, uint32_t n, int32_t spec_replicas)
 {
-    struct hpa_need need = {.replicas = 0, .metric = -1, .failed = -1};
+    struct hpa_need need = {.bare = -1, .replicas = 0, .metric = -1, .failed = -1};
     uint32_t failed = 0;
     for (uint32_t i = 0; i < n; i++) {
+        if (proposals[i].problem == CORE_PROBLEM_NONE)
+            need.bare = MAX(need.bare, proposals[i].bare);
         if (proposals[i].problem != CORE_PROBLEM_NONE) {
             if (failed++ == 0)
                 need.failed = (int32_t)i;

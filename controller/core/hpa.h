@@ -19,6 +19,8 @@
 struct hpa_proposal {
     enum core_problem problem; /* != NONE: there is no proposal */
     int32_t replicas;
+    int32_t
+        bare; /* what the ratio alone asks for: no tolerance, no unready or missing pods; of those alone that serve */
     bool within_tolerance;                     /* the tolerance is why `replicas` is the current count */
     int32_t percent;                           /* utilisation, -1: the target is another */
     int64_t milli;                             /* mean per pod, or the value: what the HPA shows */
@@ -30,6 +32,7 @@ struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_
                                 const struct core_metric_observation *measured);
 
 struct hpa_need {
+    int32_t bare;     /* the highest of them; -1: none */
     int32_t replicas; /* >= 0; -1: do nothing: all failed, or some did and the rest says down */
     int32_t metric;   /* whose it is, -1: none */
     int32_t failed;   /* the first that has a problem, -1: none */

@@ -39,7 +39,7 @@ void situation_of(const struct core_spec *spec, const struct core_observation *o
         .current = plan->current,
         .min = plan->min,
         .max = spec->max_replicas,
-        .need = plan->raw < 0 ? -1 : MIN(MAX(plan->raw, plan->min), spec->max_replicas),
+        .need = plan->bare < 0 ? -1 : MIN(MAX(plan->bare, plan->min), spec->max_replicas),
         .reactive = plan->reactive,
         .predicted = plan->predicted,
         .usage_percent = usage < 0 ? -1 : situation_percent(usage),

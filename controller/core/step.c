@@ -166,6 +166,7 @@ struct question {
     enum core_mode mode;                   /* paused is Recommend */
     int32_t current, min, max;             /* `min` with the floor of the schedules */
     int32_t reactive, predicted, fallback; /* -1: none */
+    int32_t bare;                          /* the reactive part, as usage alone has it */
     int32_t ahead;                         /* outlook.h, -1: none */
     uint32_t down_window_s;
     bool contended;
@@ -177,7 +178,7 @@ struct question {
 };
 
 struct answer {
-    int32_t raw, raised, advised, stabilized, limited, rated, replicas;
+    int32_t raw, bare, raised, advised, stabilized, limited, rated, replicas;
     struct advice_effect effect;
     unsigned limits;
     bool recorded; /* `advised` enters the windows */
@@ -222,6 +223,7 @@ static void take_advice(const struct question *q, struct answer *a)
     if (!q->advice)
         return;
     const struct advice_bounds bounds = {.need = MIN(MAX(a->raw, q->min), q->max),
+                                         .bare = MIN(MAX(a->bare, q->min), q->max),
                                          .reactive = q->reactive < 0 ? -1 : MAX(q->reactive, q->fallback),
                                          .effective_min = q->min,
                                          .max = q->max,
@@ -246,6 +248,7 @@ static void compute(const struct question *q, struct answer *a)
     if (q->reactive < 0 && raise <= q->current)
         return;
     a->raw = a->raised = MAX(q->reactive, raise);
+    a->bare = MIN(MAX(q->bare, MAX(q->predicted, q->fallback)), a->raw);
     if (a->raw > q->current && q->current > 0)
         a->raised = outlook_raise(q->current, a->raw, q->ahead);
     a->recorded = true;
@@ -292,8 +295,13 @@ static void snap_to_min(const struct question *q, struct answer *a)
 
 static void decide(const struct question *q, struct answer *a)
 {
-    *a = (struct answer){
-        .raw = -1, .raised = -1, .advised = -1, .stabilized = -1, .rated = q->current, .effect = {.proposal = -1}};
+    *a = (struct answer){.raw = -1,
+                         .bare = -1,
+                         .raised = -1,
+                         .advised = -1,
+                         .stabilized = -1,
+                         .rated = q->current,
+                         .effect = {.proposal = -1}};
     if (q->advice && q->advice->advice.id != 0) /* until it is looked at, which is where a need is computed */
         a->effect.outcome = ADVICE_NOT_ACTIVE;
     switch (q->way) {
@@ -340,9 +348,9 @@ static void decide(const struct question *q, struct answer *a)
 
 static bool same_answer(const struct answer *a, const struct answer *b)
 {
-    return a->raw == b->raw && a->raised == b->raised && a->advised == b->advised && a->stabilized == b->stabilized &&
-           a->rated == b->rated && a->replicas == b->replicas && a->limits == b->limits && a->recorded == b->recorded &&
-           a->write == b->write;
+    return a->raw == b->raw && a->bare == b->bare && a->raised == b->raised && a->advised == b->advised &&
+           a->stabilized == b->stabilized && a->rated == b->rated && a->replicas == b->replicas &&
+           a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
 }
 
 /* I3 is behavior_apply()'s. */
@@ -432,6 +440,7 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->reason = reason_of(q, a);
     plan->reactive = need->replicas;
     plan->raw = a->raw;
+    plan->bare = a->bare;
     plan->raised = a->raised;
     plan->advised = a->effect.proposal;
     plan->advice = a->effect.outcome;
@@ -491,8 +500,8 @@ static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->set_aside = plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
-    plan->raw = plan->ahead = plan->raised = plan->advised = plan->stabilized = plan->metric = plan->schedule =
-        plan->failed_metric = -1;
+    plan->raw = plan->bare = plan->ahead = plan->raised = plan->advised = plan->stabilized = plan->metric =
+        plan->schedule = plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -534,6 +543,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .min = plan->min,
                                     .max = spec->max_replicas,
                                     .reactive = need.replicas,
+                                    .bare = need.bare,
                                     .predicted = plan->predicted,
                                     .fallback = plan->fallback,
                                     .ahead = plan->ahead,

@@ -175,6 +175,7 @@ struct core_plan {
     int32_t scheduled;  /* the highest floor of the schedules that are active, at most maxReplicas */
     int32_t ahead;      /* what a trusted forecast will ask for beyond the lead (outlook.h); -1: none, or not asked */
     int32_t raw;        /* D = max(reactive, predicted, fallback) */
+    int32_t bare;       /* as much of D as does not come from the count that runs (advice.h); -1: none */
     int32_t raised;     /* D, or where a raise goes further, to `ahead` */
     int32_t advised;    /* what the advice in hand asks for, inside of what it may; -1: there is none that counts */
     int32_t stabilized; /* after the windows; -1: windows and policies were passed by */

@@ -27,7 +27,7 @@ double simulation_target(uint32_t i)
 
 const char *simulation_advisor_name(enum simulation_advisor advisor)
 {
-    static const char *const names[] = {NULL, "hostile", "clairvoyant"};
+    static const char *const names[] = {NULL, "hostile", "clairvoyant", "recorded"};
     return (size_t)advisor < ARRAY_SIZE(names) ? names[advisor] : NULL;
 }
 
@@ -100,6 +100,7 @@ struct runner {
     uint64_t trusted;
     bool answered; /* `advice` goes into the next sync */
     struct advice advice;
+    struct answers_replay replay;
 };
 
 /* ---- the advisor ---- */
@@ -114,7 +115,7 @@ static int32_t clairvoyant(const struct runner *r, const struct advice_situation
     return MAX(asked->need, (int32_t)world_need(highest, r->world.options.pod_capacity));
 }
 
-static void ask_advisor(struct runner *r, const struct core_plan *plan)
+static void ask_invented(struct runner *r, const struct core_plan *plan)
 {
     const struct advice_situation *asked = &plan->situation;
     core_asked(r->state, asked, plan->time_us);
@@ -129,6 +130,22 @@ static void ask_advisor(struct runner *r, const struct core_plan *plan)
         .provider = 1,
     };
     r->answered = true;
+}
+
+/* The HPA beside us has no advisor. */
+static bool is_recorded(const struct runner *r)
+{
+    return r->options->advisor == SIMULATION_RECORDED && r->spec->advice.mode != ADVICE_OFF;
+}
+
+static void ask(struct runner *r, const struct core_plan *plan)
+{
+    if (is_recorded(r)) {
+        if (answers_replay_ask(&r->replay, plan))
+            core_asked(r->state, &plan->situation, plan->time_us);
+    } else if (plan->ask != ADVICE_TRIGGER_NONE && r->options->advisor != SIMULATION_NO_ADVISOR) {
+        ask_invented(r, plan);
+    }
 }
 
 /* ---- a sync ---- */
@@ -164,12 +181,10 @@ static void sync(struct runner *r, struct core_plan *plan)
     seen.startup_s = world_startup_s(w);
     if (w->tick == 0)
         core_resume(r->state, r->spec, now_us, (int32_t)w->n);
-    if (r->answered)
-        seen.advice = &r->advice;
+    seen.advice = is_recorded(r) ? answers_replay_take(&r->replay, now_us) : r->answered ? &r->advice : NULL;
     core_step(r->spec, r->state, &seen, plan);
     r->answered = false;
-    if (plan->ask != ADVICE_TRIGGER_NONE && r->options->advisor != SIMULATION_NO_ADVISOR)
-        ask_advisor(r, plan);
+    ask(r, plan);
     if (plan->write) {
         world_scale(w, (uint32_t)plan->replicas);
         core_adopt(r->state, (int32_t)w->n);
@@ -196,6 +211,8 @@ static void run(const struct simulation_options *options, const struct core_spec
     struct core_plan plan;
     uint32_t n = options->world.trace->n, next_s = 0, syncs = 0;
     world_init(&r.world, &options->world, first_replicas(&options->world, spec));
+    if (is_recorded(&r))
+        r.replay = answers_replay(options->answers, options->world.trace->start_us);
     for (uint32_t tick = 0; tick < n; tick++) {
         bool due = tick * TRACE_TICK_S >= next_s;
         if (options->progress && tick % PROGRESS_EVERY == 0)
@@ -209,6 +226,12 @@ static void run(const struct simulation_options *options, const struct core_spec
         if (ret->ticks.capacity)
             keep(&r, due ? &plan : NULL);
         world_serve(&r.world);
+    }
+    if (is_recorded(&r)) {
+        ret->questions = r.replay.asked;
+        ret->failures = r.replay.failures;
+        ret->contradictions = r.replay.contradictions;
+        ret->skipped = r.replay.skipped + (options->answers->n - r.replay.next);
     }
     ret->target_percent = target_percent(spec);
     ret->score = r.world.score;

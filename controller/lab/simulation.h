@@ -13,19 +13,23 @@
 #define LAB_SIMULATION_H
 
 #include "core/step.h"
+#include "lab/answers.h"
 #include "lab/world.h"
 
 #define SIMULATION_TARGETS 12 /* 40 .. 95 % */
 
-/* Who is asked for advice, where the spec has an advisor: its worst and its best case. An answer takes one sync. */
+/* Who is asked for advice, where the spec has an advisor: its worst and its best case, whose answers take one sync; or
+ * what was answered at the time, which is replayed. */
 enum simulation_advisor {
     SIMULATION_NO_ADVISOR,
     SIMULATION_HOSTILE,     /* asks for ten thousand pods, and is sure */
     SIMULATION_CLAIRVOYANT, /* asks for the pods that the highest demand of the next 15 min needs */
+    SIMULATION_RECORDED,    /* answers.h */
 };
 
 struct simulation_options {
     enum simulation_advisor advisor;
+    const struct answers *answers; /* of SIMULATION_RECORDED; borrowed */
     struct world_options world;
     const struct core_spec *spec; /* borrowed */
     bool compare;                 /* with the HPA */
@@ -47,10 +51,11 @@ struct simulation_run {
     double target_percent; /* of a pod's capacity */
     struct world_score score;
     uint32_t most_replicas;
-    uint64_t limited_ticks; /* scored ones at which maxReplicas held the count down */
-    double trusted;         /* share of scored ticks with a trusted forecast */
-    uint64_t questions;     /* to the advisor, all of them */
-    uint64_t advised_syncs; /* at which its advice was applied */
+    uint64_t limited_ticks;                     /* scored ones at which maxReplicas held the count down */
+    double trusted;                             /* share of scored ticks with a trusted forecast */
+    uint64_t questions;                         /* to the advisor, all of them */
+    uint64_t failures, contradictions, skipped; /* of recorded answers; see answers.h */
+    uint64_t advised_syncs;                     /* at which its advice was applied */
     struct simulation_ticks ticks;
 };
 
@@ -69,7 +74,7 @@ struct simulation {
     } match;
 };
 
-const char *simulation_advisor_name(enum simulation_advisor advisor); /* "hostile" "clairvoyant"; NULL: there is none */
+const char *simulation_advisor_name(enum simulation_advisor advisor); /* "hostile" ...; NULL: there is none */
 /* NULL, or why the spec can't be simulated. */
 const char *simulation_refuses(const struct core_spec *spec);
 void simulate(const struct simulation_options *options, struct simulation *ret);

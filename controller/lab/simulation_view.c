@@ -95,6 +95,13 @@ void simulation_view_table(const struct simulation_view *v, struct buf *out)
         (void)buf_printf(out, "a %s advisor was asked %llu times, and its advice applied at %llu syncs\n",
                          simulation_advisor_name(s->advisor), (unsigned long long)s->own.questions,
                          (unsigned long long)s->own.advised_syncs);
+    if (s->advisor == SIMULATION_RECORDED)
+        (void)buf_printf(
+            out,
+            "failures: %llu, answers that contradicted the count of pods then: %llu, times at which nothing "
+            "could be asked: %llu\n",
+            (unsigned long long)s->own.failures, (unsigned long long)s->own.contradictions,
+            (unsigned long long)s->own.skipped);
     if (s->own.limited_ticks)
         (void)buf_printf(out, "maxReplicas held the count down for %.0f min: a larger one would serve more\n",
                          (double)s->own.limited_ticks * TRACE_TICK_S / 60);
@@ -158,6 +165,11 @@ void simulation_view_json(const struct simulation_view *v, struct buf *out)
         json_emit_str(&j, "name", simulation_advisor_name(s->advisor));
         json_emit_int(&j, "questions", (int64_t)s->own.questions);
         json_emit_int(&j, "appliedSyncs", (int64_t)s->own.advised_syncs);
+        if (s->advisor == SIMULATION_RECORDED) {
+            json_emit_int(&j, "failures", (int64_t)s->own.failures);
+            json_emit_int(&j, "contradictions", (int64_t)s->own.contradictions);
+            json_emit_int(&j, "skipped", (int64_t)s->own.skipped);
+        }
         json_close(&j, '}');
     }
     if (s->compared) {

@@ -68,6 +68,11 @@ static struct advisor *advisor_of(const struct advice_flow *f)
     return f->a->r->advisor;
 }
 
+static struct loop_meter *meter_of(const struct autoscaler *a)
+{
+    return advisor_meter(a->r->advisor);
+}
+
 static int64_t now_us(const struct advice_flow *f)
 {
     return loop_real_us(f->a->r->loop);
@@ -110,8 +115,11 @@ static void charge(struct advice_flow *f, const char *why)
 
 static void take_back(struct advice_flow *f)
 {
-    if (f->question != 0)
+    if (f->question != 0) {
         advisor_cancel(advisor_of(f), f->question);
+        if (f->a->state)
+            core_unanswered(f->a->state);
+    }
     f->question = 0;
     f->arrived = false;
     refund(f, "Cancelled");
@@ -122,8 +130,6 @@ static void on_unseen(void *data)
 {
     struct advice_flow *f = data;
     take_back(f);
-    if (f->a->state)
-        core_unanswered(f->a->state);
     log_warn(f->a->r->log, "a call to the advisor could not be put on the object, and was not made",
              LOG_S("autoscaler", f->a->key));
 }
@@ -200,6 +206,7 @@ static void on_reserve(void *data, int64_t id)
     f->question = 0;
     f->answered = true;
     f->trouble = trouble;
+    core_unanswered(f->a->state);
     advisor_go(advisor_of(f), id, false);
 }
 
@@ -286,6 +293,7 @@ void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa)
         f->untold = false;
     if (!f->awaits)
         return;
+    LOOP_METERED(meter_of(a));
     f->awaits = false;
     loop_timer_disarm(&f->unseen);
     advisor_go(advisor_of(f), f->question, true);
@@ -378,6 +386,9 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
         advice_flow_rest(a);
         return;
     }
+    if (a->work->spec.paused)
+        advice_flow_rest(a);
+    LOOP_METERED(meter_of(a));
     struct advice_flow *f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
@@ -400,6 +411,7 @@ void advice_flow_ask(struct autoscaler *a)
         return;
     if (a->work->spec.sync_period_s > LONGEST_PERIOD_S)
         return;
+    LOOP_METERED(meter_of(a));
     const struct advice_config *config = &a->work->spec.advice;
     situation_complete(&a->work->spec, a->state, plan, &plan->situation);
     core_asked(a->state, &plan->situation, plan->time_us);
@@ -459,8 +471,9 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
     default:
         break;
     }
-    int64_t left_us = f->retry_at_us - now_us(f), left_s = left_us > 0 ? left_us / USEC_PER_SEC + 1 : -1;
-    advisor_class_sentence(f->class, f->failed[0] ? f->failed : "the advisor", left_s, text, sizeof text);
+    int64_t left_us = f->retry_at_us - now_us(f), left_s = left_us > 0 ? left_us / USEC_PER_SEC + 1 : 0;
+    advisor_class_sentence(f->class, f->failed[0] ? f->failed : "the advisor", f->retry_at_us == 0 ? -1 : left_s, text,
+                           sizeof text);
     pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, advisor_class_name(f->class), "%s", text);
 }
 
@@ -504,6 +517,9 @@ static void report_advice(const struct advice_flow *f, const struct advice *advi
 void advice_flow_report(struct autoscaler *a, struct pa_status *s)
 {
     struct advice_flow *f = a->flow;
+    if (!f && !is_consulted(a))
+        return;
+    LOOP_METERED(meter_of(a));
     if (is_consulted(a))
         set_condition(a, s);
     if (!f)

@@ -35,6 +35,7 @@ struct advisor_service {
     struct key_source keys[CONFIG_MAX_PROVIDERS];
     size_t n_keys;
     struct loop_timer read, watch;
+    struct loop_meter meter;
 };
 
 /* ---- keys ---- */
@@ -112,6 +113,7 @@ static void read_secret(struct key_source *k)
 static void read_keys(void *data)
 {
     struct advisor_service *s = data;
+    LOOP_METERED(&s->meter);
     for (size_t i = 0; i < s->n_keys; i++) {
         if (s->keys[i].provider->has_key_secret)
             read_secret(&s->keys[i]);
@@ -126,6 +128,7 @@ static void read_keys(void *data)
 static void watch(void *data)
 {
     struct advisor_service *s = data;
+    LOOP_METERED(&s->meter);
     struct advisor_health health[CONFIG_MAX_PROVIDERS];
     alerts_watch(s->alerts, health, advisor_health(s->advisor, health, ARRAY_SIZE(health)));
     loop_timer_arm(&s->watch, HEALTH_US);
@@ -141,12 +144,24 @@ struct advisor_service *advisor_service_new(struct kube_client *client, const st
     *s = (struct advisor_service){.client = client, .loop = kube_client_loop(client), .log = log};
     loop_timer_init(&s->read, s->loop, LOOP_IDLE, read_keys, s);
     loop_timer_init(&s->watch, s->loop, LOOP_IDLE, watch, s);
+    static const double seconds[] = {50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 100e-3};
+    loop_meter_init(&s->meter, s->loop,
+                    metrics_get(metrics_family(metrics, METRICS_HISTOGRAM, "ai4k8s_advisor_loop_cpu_seconds",
+                                               "Thread CPU time of the advisor in one dispatch of the event loop.", "",
+                                               seconds, ARRAY_SIZE(seconds)),
+                                NULL));
     /* A call that waits for a free connection would run into its deadline without having been sent. */
-    long connections = MAX(config->advisor.max_concurrent_calls, 8);
-    s->http =
-        http_new(s->loop, &(struct http_config){.user_agent = user_agent, .max_host_connections = connections}, err);
-    const struct advisor_deps deps = {
-        .loop = s->loop, .http = s->http, .rng = rng, .log = log, .metrics = metrics, .config = config};
+    const struct http_config http = {.user_agent = user_agent,
+                                     .max_host_connections = MAX(config->advisor.max_concurrent_calls, 8),
+                                     .meter = &s->meter};
+    s->http = http_new(s->loop, &http, err);
+    const struct advisor_deps deps = {.loop = s->loop,
+                                      .http = s->http,
+                                      .rng = rng,
+                                      .log = log,
+                                      .metrics = metrics,
+                                      .config = config,
+                                      .meter = &s->meter};
     if (s->http)
         s->advisor = advisor_new(&deps, err);
     if (s->advisor)

@@ -16,6 +16,7 @@
 #include "reconcile/claims.h"
 #include "reconcile/expiry.h"
 #include "reconcile/observe.h"
+#include "reconcile/orphans.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/shrink.h"
@@ -39,6 +40,7 @@ struct reconciler {
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
     struct expiry *expiry;
+    struct orphans *orphans;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;

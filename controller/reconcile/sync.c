@@ -244,7 +244,8 @@ static void decide(struct autoscaler *a)
     core_step(&a->work->spec, a->state, &seen, &a->work->plan);
     core_rest(a->state);
     core_explain(&a->work->spec, &a->work->plan);
-    advice_flow_ask(a);
+    if (!other_owner(a)) /* of a target that another one scales, no advice is of use */
+        advice_flow_ask(a);
     a->work->finding.ok = true;
     if (!a->work->plan.foreign_write) {
         act(a);

@@ -121,6 +121,7 @@ static void on_deliver(void *data)
 {
     struct delivery *d = data;
     struct http *http = d->http;
+    LOOP_METERED(http->meter);
     http->delivering = true;
     for (size_t n = 0; n < DELIVER_BATCH && !list_empty(&d->finished); n++) {
         if (n > 0 && loop_spent_us(http->loop) >= LOOP_BUDGET_US)
@@ -217,12 +218,15 @@ static void run_pool(struct pool *pool, curl_socket_t fd, int events)
 static void on_socket_ready(void *data, unsigned events)
 {
     struct sock *s = data;
+    LOOP_METERED(s->pool->http->meter);
     run_pool(s->pool, s->fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void on_alarm(void *data)
 {
-    run_pool(data, CURL_SOCKET_TIMEOUT, 0);
+    struct pool *pool = data;
+    LOOP_METERED(pool->http->meter);
+    run_pool(pool, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_curl_timer(CURLM *multi UNUSED, long timeout_ms, void *userp)
@@ -283,6 +287,7 @@ struct http *http_new(struct loop *loop, const struct http_config *config, struc
 {
     struct http *http = xcalloc(1, sizeof(*http));
     http->loop = loop;
+    http->meter = config->meter;
     http->user_agent = xstrdup0(config->user_agent);
     http->proxy = xstrdup0(config->proxy);
     http->tls_slot = tls_slot_new();

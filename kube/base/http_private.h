@@ -30,6 +30,7 @@ enum { N_DELIVERIES = 4 };
 
 struct http {
     struct loop *loop;
+    struct loop_meter *meter; /* may be NULL */
     char *user_agent, *proxy;
     bool global;
     int tls_slot;

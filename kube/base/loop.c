@@ -49,6 +49,7 @@ struct loop {
     struct list signals;
     size_t users; /* alarms and descriptors that still borrow the loop */
     struct metrics_series *dispatch_seconds, *late_seconds;
+    struct loop_meter *metered; /* what ran in this dispatch */
 };
 
 struct loop_alarm {
@@ -377,6 +378,17 @@ struct loop *loop_free(struct loop *loop)
     return NULL;
 }
 
+static void tell_meters(struct loop *loop)
+{
+    for (struct loop_meter *m = loop->metered; m; m = m->next) {
+        assert(m->depth == 0);
+        metrics_observe(m->series, (double)m->spent_us / 1e6);
+        m->noted = false;
+        m->spent_us = 0;
+    }
+    loop->metered = NULL;
+}
+
 static void dispatch(struct loop *loop)
 {
     loop->now_us = clock_boot_us(loop->clock);
@@ -388,6 +400,7 @@ static void dispatch(struct loop *loop)
     loop->longest_us = MAX(loop->longest_us, spent);
     if (loop->dispatch_seconds)
         metrics_observe(loop->dispatch_seconds, (double)spent / 1e6);
+    tell_meters(loop);
 }
 
 /* One source at most: 1 when it ran, 0 when nothing was ready in time, < 0: errno. */
@@ -492,6 +505,31 @@ const struct clock *loop_clock(const struct loop *loop)
 int64_t loop_spent_us(const struct loop *loop)
 {
     return loop->dispatching ? thread_cpu_us() - loop->dispatch_began_us : 0;
+}
+
+void loop_meter_init(struct loop_meter *m, struct loop *loop, struct metrics_series *series)
+{
+    *m = (struct loop_meter){.loop = loop, .series = series};
+}
+
+struct loop_meter *loop_meter_enter(struct loop_meter *m)
+{
+    if (!m || !m->loop->dispatching) /* before the loop runs nothing waits for it */
+        return NULL;
+    if (m->depth++ == 0)
+        m->began_us = thread_cpu_us();
+    if (!m->noted) {
+        m->noted = true;
+        m->next = m->loop->metered;
+        m->loop->metered = m;
+    }
+    return m;
+}
+
+void loop_meter_leave(struct loop_meter **m)
+{
+    if (*m && --(*m)->depth == 0)
+        (*m)->spent_us += thread_cpu_us() - (*m)->began_us;
 }
 
 void loop_metrics(struct loop *loop, struct metrics *m)

@@ -96,6 +96,23 @@ void loop_notify(struct loop *loop, const char *state); /* "READY=1", "STOPPING=
 /* Feeds the service manager's watchdog from the loop itself, when it asked for it (WATCHDOG_USEC). */
 void loop_watchdog(struct loop *loop);
 
+/* The CPU time that one part of the program takes of a turn: each of its entries is bracketed, and what they took of
+ * one dispatch together goes into `series` (a histogram, in seconds) when the dispatch is over. Brackets nest. Entering
+ * NULL measures nothing. A meter outlives the dispatches in which it was entered. */
+struct loop_meter {
+    struct loop *loop;
+    struct metrics_series *series;
+    struct loop_meter *next; /* of those that ran in this dispatch */
+    bool noted;
+    unsigned depth;
+    int64_t began_us, spent_us; /* thread CPU time */
+};
+void loop_meter_init(struct loop_meter *m, struct loop *loop, struct metrics_series *series);
+struct loop_meter *loop_meter_enter(struct loop_meter *m);
+void loop_meter_leave(struct loop_meter **m); /* *m may be NULL */
+/* From here to the end of the block. */
+#define LOOP_METERED(m) _cleanup_(loop_meter_leave) struct loop_meter *metered UNUSED = loop_meter_enter(m)
+
 /* Histograms: event_loop_dispatch_cpu_seconds, event_loop_timer_late_seconds. `m` outlives the loop. */
 void loop_metrics(struct loop *loop, struct metrics *m);
 /* The longest dispatch so far in us of thread CPU time; reading resets it. For tests. */

@@ -25,6 +25,11 @@ const double metrics_buckets_request[12] = {0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 
 const double metrics_buckets_queue[10] = {
     1e-8, 1e-7, 1e-6, 9.999999999999999e-6, 9.999999999999999e-5, 1e-3, 1e-2, 0.1, 1, 10,
 };
+const double metrics_buckets_wait[40] = {
+    1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 2e-4, 3e-4, 5e-4,  7e-4,  1e-3,  15e-4, 2e-3, 25e-4, 3e-3,
+    4e-3, 5e-3, 6e-3, 7e-3, 8e-3, 9e-3, 1e-2, 12e-3, 14e-3, 16e-3, 18e-3, 2e-2, 25e-3, 3e-2,
+    4e-2, 5e-2, 7e-2, 0.1,  0.15, 0.2,  0.3,  0.5,   1,     2,     5,     10,
+};
 
 static void series_free(void *value)
 {

@@ -73,5 +73,6 @@ void metrics_write(struct metrics *m, struct buf *out, bool openmetrics);
 extern const double metrics_buckets_reconcile[40]; /* controller_runtime_reconcile_time_seconds */
 extern const double metrics_buckets_request[12];   /* rest_client_request_duration_seconds */
 extern const double metrics_buckets_queue[10];     /* workqueue_*_seconds: 1e-8 x 10^k */
+extern const double metrics_buckets_wait[40];      /* the same, and finer where a wait begins to matter */
 
 #endif

@@ -94,6 +94,19 @@ class Histogram(dict):
         total = self.get(math.inf, 0)
         return min((bound for bound, count in self.items() if total and count >= q * total), default=math.nan)
 
+    def estimate(self, q):
+        """The same, and where in that bucket, as histogram_quantile() has it."""
+        wanted, below, under = q * self.get(math.inf, 0), 0.0, 0.0
+        for bound, count in sorted(self.items()):
+            if wanted and count >= wanted:
+                return below if math.isinf(bound) else below + (bound - below) * (wanted - under) / (count - under)
+            below, under = bound, count
+        return math.nan
+
+    def above(self, bound):
+        """How many; `bound` is one of a bucket."""
+        return self.get(math.inf, 0) - self.get(bound, 0)
+
 
 class Operator:
     """The operator's process, with exactly the rights and the environment of its pod."""
@@ -104,8 +117,8 @@ class Operator:
             free.bind(("127.0.0.1", 0))
             self.metrics_port = free.getsockname()[1]
 
-    def start(self):
-        argv = [str(self.program), "--leader-elect-namespace=ai4k8s-system", "--log-format=json",
+    def start(self, *more):
+        argv = [str(self.program), *more, "--leader-elect-namespace=ai4k8s-system", "--log-format=json",
                 "--health-probe-bind-address=127.0.0.1:0", f"--metrics-bind-address=127.0.0.1:{self.metrics_port}"]
         argv, env = self.plane.in_cluster(argv, "ai4k8s-operator", "ai4k8s-system", "6h")
         with open(self.log, "wb") as log:
@@ -230,10 +243,10 @@ def named(counts):
 
 
 class Bench:
-    def __init__(self, options):
+    def __init__(self, options, **plane):
         self.options = options
         self.build = pathlib.Path(options.build)
-        self.plane = ControlPlane(f"bench-{os.getpid()}", audit_level="Metadata")
+        self.plane = ControlPlane(f"bench-{os.getpid()}", audit_level="Metadata", **plane)
         self.operator = Operator(self.plane, self.build / "ai4k8s-operator", self.build / "bench-operator.log")
         self.user = service_account_user("ai4k8s-system", "ai4k8s-operator")
         self.table = Table()
@@ -261,11 +274,11 @@ class Bench:
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             list(pool.map(lambda one: self.add(*one), wanted))
 
-    def await_pods(self, namespaces):
+    def await_pods(self, namespaces, timeout=300):
         def ready():
             return all(d["status"].get("readyReplicas", 0) == d["spec"]["replicas"]
                        for namespace in namespaces for d in self.api.list(DEPLOYMENTS.format(namespace)))
-        eventually(ready, 300, message="the pods")
+        eventually(ready, timeout, 1, message="the pods")
 
     def await_status(self, namespaces, timeout=120):
         """Every autoscaler has been told about."""

@@ -53,7 +53,7 @@ def time_of(alert: JSON, key: str) -> float:
 
 
 class Alertmanager:
-    """One process of the real one, on a port that it keeps when it is started again.
+    """One process of the real one, while its `with` lasts, on a port that it has before.
 
     With `pki` (a folder with ca.crt, local-server.crt, local-server.key) it speaks TLS and wants USER and PASSWORD.
     """
@@ -66,12 +66,7 @@ class Alertmanager:
         self._child: subprocess.Popen | None = None
 
     def __enter__(self) -> Alertmanager:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> Alertmanager:
+        assert not self._child
         config = self.directory / "alertmanager.yml"
         config.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
         argv = [program(), f"--config.file={config}", f"--storage.path={self.directory}",
@@ -86,13 +81,16 @@ class Alertmanager:
             argv.append(f"--web.config.file={web}")
         with open(self.directory / "log", "ab") as log:
             self._child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        eventually(self._is_ready, 30, message="Alertmanager to be ready")
+        try:
+            eventually(self._is_ready, 30, message="Alertmanager to be ready")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
-    def stop(self) -> None:
-        if self._child:
-            self._child.terminate()
-            self._child.wait(20)
+    def __exit__(self, *_: object) -> None:
+        self._child.terminate()
+        self._child.wait(20)
         self._child = None
 
     def _is_ready(self) -> bool:

@@ -96,7 +96,7 @@ def test_an_alert_in_real_ones(tmp_path, pki):
             assert ENDS_AFTER_S - 5 < time_of(told, "endsAt") - began < ENDS_AFTER_S + 5
 
             # The one that was down hears of it when it is there; the others hear of it again, and it lasts longer.
-            with second.start():
+            with second:
                 time.sleep(1.1)
                 assert teller.health("Transient", 9)[0] == 1
                 assert teller.pass_time(60) == (1, 5, 1)

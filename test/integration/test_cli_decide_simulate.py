@@ -8,6 +8,8 @@ import json
 import math
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 import threading
 import xml.etree.ElementTree
@@ -81,6 +83,8 @@ def decide(spec, *lines, request="cpu=500m"):
     (["simulate", "--trace", GOOGLE, "--spec", "SPEC", "-o", "png"], "svg"),
     (["simulate", "--trace", GOOGLE, "--spec", "SPEC", GOOGLE], "one trace"),
     (["simulate", "--trace", GOOGLE, "--spec", "SPEC", "--warmup", "18d"], "shorter --warmup"),
+    (["simulate", "--trace", GOOGLE, "--spec", "SPEC", "--advisor", ""], "hostile, clairvoyant or a file"),
+    (["simulate", "--trace", GOOGLE, "--spec", "SPEC", "--advisor", "hostile"], "advisor.mode to Bounded"),
 ])
 def test_wrong_usage(spec, arguments, word):
     answer = run(*[spec if a == "SPEC" else a for a in arguments], text="")
@@ -207,6 +211,7 @@ RUN = ["targetPercent", "underProvisionedMinutes", "unservedPercent", "podHours"
        "utilizationPercent"]
 
 
+@pytest.mark.slow(35)
 def test_the_shape_of_json(tmp_path, spec):
     path = trace(tmp_path / "wave.csv", 4)
     arguments = ["simulate", "--trace", path, "--spec", spec, "--warmup", "3d", "-o", "json"]
@@ -266,7 +271,7 @@ def test_a_metric_that_saturates_stops_an_hpa_near_the_limit(tmp_path, spec):
     ("t,v\n" + "".join(f"{i * 300},0\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n" + "".join(f"{i * 300},1e-310\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n0,1\n", " ", "shorter --warmup"),
-])
+], ids=["negative", "no data", "one column", "too long", "none for negative", "not seconds", "no demand", "too short"])
 def test_bad_traces(tmp_path, spec, text, place, word):
     path = tmp_path / "bad.csv"
     path.write_text(text)
@@ -310,3 +315,71 @@ def test_one_metric_is_played(tmp_path, spec):
     answer = run("simulate", "--trace", path, "--spec", spec, "--warmup", "1d", "--compare", "none", "-o", "json")
     assert answer.returncode == 0 and "the other metrics are left out" in answer.stderr
     assert json.loads(answer.stdout)["metric"] == "cpu"
+
+
+# ---- recorded answers of an advisor ----
+
+ADVISED = SPEC.replace("maxReplicas: 100", "maxReplicas: 100\n  advisor: {mode: Bounded, maxReplicaDelta: 3}")
+DECISION = {"action": "scale_up", "target_replicas": 90, "confidence": 0.9, "reasoning": "r", "risk_assessment": "low",
+            "cost_impact": "low", "recommended_timing": "immediate"}
+
+
+def write_answers(path, *answers):
+    path.write_text("".join(json.dumps(one) + "\n" for one in answers))
+    return path
+
+
+def test_recorded_answers_are_replayed(tmp_path, spec):
+    spec.write_text(ADVISED)
+    answers = write_answers(tmp_path / "answers.jsonl",
+                            {"time": "1970-01-02T02:00:00Z", "latencySeconds": 20, "decision": DECISION},
+                            {"time": "1970-01-02T02:05:00Z", "failure": "Throttled"},
+                            {"time": "1970-01-02T02:10:00Z", "decision": {**DECISION, "action": "scale_down"}},
+                            {"time": "1999-01-01T00:00:00Z", "decision": DECISION})
+    arguments = ["simulate", "--trace", trace(tmp_path / "wave.csv", 2), "--spec", spec, "--warmup", "1d", "--compare", "none"]
+    plain, advised = [json.loads(run(*arguments, *more, "-o", "json").stdout) for more in ([], ["--advisor", answers])]
+    told = advised["advisor"]
+    assert "advisor" not in plain and told.pop("appliedSyncs") > 0
+    assert told == {"name": "recorded", "questions": 3, "failures": 1, "contradictions": 1, "skipped": 1}
+    more = advised["ai4k8s"]["podHours"] - plain["ai4k8s"]["podHours"]
+    assert 0 < more <= 3 * (300 + 300 + 30) / 3600
+    table = run(*arguments, "--advisor", answers).stdout.splitlines()
+    assert table[-2].startswith("a recorded advisor was asked 3 times") and "could be asked: 1" in table[-1]
+
+
+@pytest.mark.parametrize("text, place, word", [
+    ('{"time":"1970-01-02T12:00:00Z","failure":"Throttled"}\n{"time":"1970-01-02T12:00:00Z"}\n', ":2: ", "a decision or a failure"),
+    ('{"time":"1970-01-02T12:00:00Z","decision":"up"}\n', ":1: decision: ", "not a JSON object"),
+    ('{"time":"1999-01-02T12:00:00Z","failure":"Throttled"}\n', " ", "no answer of a time that lies in"),
+    ("", ": ", "no answer in it"),
+])
+def test_bad_answers(tmp_path, spec, text, place, word):
+    spec.write_text(ADVISED)
+    path = tmp_path / "answers.jsonl"
+    path.write_text(text)
+    arguments = ["simulate", "--trace", trace(tmp_path / "wave.csv", 2), "--spec", spec, "--warmup", "1d", "--advisor"]
+    answer = run(*arguments, path)
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert f"{path}{place}" in answer.stderr and word in answer.stderr
+    assert run(*arguments, tmp_path / "none").returncode == 1
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_what_the_document_records_is_what_is_replayed(tmp_path, spec):
+    """The pipe in docs/advisor.md, fed with an object as the API server gives it."""
+    text = (ROOT / "docs/advisor.md").read_text()
+    pipe = re.search(r"--watch -o json \| (jq .*?uniq) > answers", text, re.DOTALL)[1]
+    told = {"id": "1", "time": "1970-01-02T12:00:00Z", "provider": "local", "action": "scale_up", "targetReplicas": 90,
+            "confidencePercent": 90, "reasoning": "r", "risk": "low", "cost": "low", "timing": "immediate"}
+    seen = [{"status": {}}, {"status": {"advisor": {"lastCallTime": "1970-01-02T11:00:00Z"}}}, {"status": {"advisor": told}},
+            {"status": {"advisor": {**told, "outcome": "Observed"}}}]
+    done = subprocess.run(["bash", "-c", pipe], input="\n".join(map(json.dumps, seen)), capture_output=True, text=True,
+                          timeout=60, check=True)
+    assert [json.loads(row) for row in done.stdout.splitlines()] == [
+        {"time": told["time"], "provider": "local", "decision": DECISION}]
+    spec.write_text(ADVISED)
+    path = tmp_path / "answers.jsonl"
+    path.write_text(done.stdout)
+    answer = run("simulate", "--trace", trace(tmp_path / "wave.csv", 2), "--spec", spec, "--warmup", "1d", "--compare",
+                 "none", "--advisor", path, "-o", "json")
+    assert json.loads(answer.stdout)["advisor"]["questions"] == 1

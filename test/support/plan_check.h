@@ -306,7 +306,9 @@ static inline void ledger_planned(struct ledger *l, const struct core_spec *spec
     if (p->reason == CORE_REASON_SCALING_DISABLED)
         return;
     if (p->raised >= 0) {
-        int32_t need = p->advice == ADVICE_APPLIED ? p->advised : p->raised;
+        int32_t need = p->raised; /* which may go further than advice that raises */
+        if (p->advice == ADVICE_APPLIED)
+            need = p->advised < MIN(MAX(p->raw, p->min), spec->max_replicas) ? p->advised : MAX(p->raised, p->advised);
         ledger_add(&l->down, p->time_us, need);
         ledger_add(&l->up, p->time_us, need);
     }

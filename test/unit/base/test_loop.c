@@ -353,6 +353,58 @@ static void test_cpu_time_is_measured(void **state UNUSED)
     (void)err;
 }
 
+struct metered {
+    struct loop_meter meter;
+    struct trace trace;
+    struct loop_timer first, second, third;
+};
+
+static void on_metered(void *data)
+{
+    struct metered *m = data;
+    struct loop_meter *outer = loop_meter_enter(&m->meter);
+    struct loop_meter *inner = loop_meter_enter(&m->meter); /* its time counts once */
+    on_burn(&m->trace);
+    loop_meter_leave(&inner);
+    loop_meter_leave(&outer);
+}
+
+static void on_not_metered(void *data)
+{
+    struct metered *m = data;
+    LOOP_METERED(NULL);
+    on_burn(&m->trace);
+    on_burn(&m->trace);
+}
+
+/* What two entries of one dispatch took is one observation, without what ran between them. */
+static void test_a_part_is_metered(void **state UNUSED)
+{
+    static const double bounds[] = {2.9e-3, 5.9e-3, 11e-3};
+    struct loop *loop = real_loop();
+    struct metrics *metrics = metrics_new();
+    struct metrics_series *s =
+        metrics_get(metrics_family(metrics, METRICS_HISTOGRAM, "part", "", "", bounds, ARRAY_SIZE(bounds)), NULL);
+    struct metered m = {.trace = {.loop = loop}};
+    loop_meter_init(&m.meter, loop, s);
+    assert_null(loop_meter_enter(&m.meter)); /* outside of a dispatch */
+    loop_timer_init(&m.first, loop, LOOP_NORMAL, on_metered, &m);
+    loop_timer_init(&m.second, loop, LOOP_NORMAL, on_metered, &m);
+    loop_timer_init(&m.third, loop, LOOP_IDLE, on_not_metered, &m);
+    loop_timer_arm(&m.first, 0);
+    loop_timer_arm(&m.second, 0); /* 3 ms of a budget of 5: the same dispatch */
+    loop_timer_arm(&m.third, 0);
+    while (loop_turn(loop, 0))
+        continue;
+    struct buf out = BUF_INIT(1 << 16);
+    metrics_write(metrics, &out, false);
+    assert_non_null(strstr(out.data, "part_bucket{le=\"0.0059\"} 0\n"));
+    assert_non_null(strstr(out.data, "part_count 1\n"));
+    buf_done(&out);
+    metrics_free(metrics);
+    loop_free(loop);
+}
+
 /* A batch of dear timers gives way after its budget, so that what is more urgent is looked at in between. */
 static void test_batches_have_a_budget(void **state UNUSED)
 {
@@ -491,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_bad_descriptor),
         cmocka_unit_test(test_real_time),
         cmocka_unit_test(test_cpu_time_is_measured),
+        cmocka_unit_test(test_a_part_is_metered),
         cmocka_unit_test(test_batches_have_a_budget),
         cmocka_unit_test(test_alarm_keeps_real_time_on_a_fake_clock),
         cmocka_unit_test(test_signals),

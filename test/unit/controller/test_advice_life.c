@@ -189,6 +189,61 @@ static void test_rest(void **state)
     free(told);
 }
 
+static void change_object(struct fixture *f)
+{
+    drop_object(f->a.pa);
+    f->a.pa = f->a.in_force = read_object(f);
+}
+
+/* Whoever pauses an autoscaler pays for nothing: what is reserved is given back, what is under way is aborted, and both
+ * are asked again afterwards. */
+static void test_a_pause_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    atomic_store(&f->outcome, ANSWER);
+    for (int called = 0; called < 2; called++) {
+        f->paused = false;
+        lead(f);
+        clock_fake_advance(&f->clock, ROUND);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_true(f->stored.reserved_id != 0);
+        size_t seen = server_seen(f->server);
+        if (called) {
+            const struct pa_object *echo = read_object(f);
+            advice_flow_seen(&f->a, echo);
+            drop_object(echo);
+            for (int i = 0; i < 5000 && http_active(f->http) == 0; i++)
+                (void)loop_turn(f->loop, 500);
+            assert_true(http_active(f->http) > 0);
+        }
+        f->paused = true;
+        change_object(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_int_equal(http_active(f->http), 0);
+        assert_int_equal(f->stored.reserved_id, 0);
+        assert_int_equal(f->stored.charged, 0);
+        assert_int_equal(f->stored.refunded, 1);
+        assert_true(core_state_advice(f->a.state)->unanswered);
+        if (!called)
+            assert_int_equal(server_seen(f->server), seen);
+        f->paused = false;
+        change_object(f);
+        f->situation++;
+        play(f, NO_CRASH);
+        assert_int_equal(f->stored.charged, 1);
+        assert_false(core_state_advice(f->a.state)->unanswered);
+        die(f);
+        clock_fake_advance(&f->clock, 86400 * S);
+    }
+    free(told);
+}
+
 /* An object that goes away at any point of its question takes the call along; nobody is told afterwards. */
 static void test_deleted_under_way(void **state)
 {
@@ -207,6 +262,59 @@ static void test_deleted_under_way(void **state)
         sync_once(f, false, told); /* another one under the same name */
         assert_string_equal(told->advisor.budget.reserved_id, "");
         die(f);
+    }
+    free(told);
+}
+
+/* Another spec of the same object. */
+static void change_object(struct fixture *f)
+{
+    drop_object(f->a.pa);
+    f->a.pa = f->a.in_force = read_object(f);
+}
+
+/* Whoever pauses an autoscaler pays for nothing: what is reserved is given back, what is under way is aborted, and both
+ * are asked again afterwards. */
+static void test_a_pause_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told);
+    atomic_store(&f->outcome, ANSWER);
+    for (int called = 0; called < 2; called++) {
+        f->paused = false;
+        lead(f);
+        clock_fake_advance(&f->clock, ROUND);
+        f->situation++;
+        sync_once(f, true, told);
+        turn(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_true(f->stored.reserved_id != 0);
+        size_t seen = server_seen(f->server);
+        if (called) {
+            echo(f);
+            for (int i = 0; i < 5000 && http_active(f->http) == 0; i++)
+                (void)loop_turn(f->loop, 500);
+        }
+        f->paused = true;
+        change_object(f);
+        sync_once(f, false, told);
+        write_status(f, told);
+        assert_int_equal(http_active(f->http), 0);
+        assert_int_equal(f->stored.reserved_id, 0);
+        assert_int_equal(f->stored.charged, 0);
+        assert_int_equal(f->stored.refunded, 1);
+        assert_true(core_state_advice(f->a.state)->unanswered);
+        if (!called)
+            assert_int_equal(server_seen(f->server), seen);
+        f->paused = false;
+        change_object(f);
+        f->situation++;
+        play(f, NO_CRASH);
+        assert_int_equal(f->stored.charged, 1);
+        assert_false(core_state_advice(f->a.state)->unanswered);
+        die(f);
+        clock_fake_advance(&f->clock, 86400 * S);
     }
     free(told);
 }
@@ -353,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verdict_in_the_checkpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_costs_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deleted_under_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deleted_and_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_before_the_first_step, set_up, tear_down),

@@ -355,6 +355,8 @@ static void check_row(struct fixture *f, const struct row *row)
     const char *message = json_str(c, "message");
     assert_non_null(strstr(message, row->says));
     assert_non_null(strstr(message, row->charged ? "the call is charged" : "no call is charged"));
+    bool by_itself = !streq(row->reason, "AuthenticationFailed") && !row->charged;
+    assert_int_equal(strstr(message, "it is tried again") != NULL, by_itself);
     assert_non_null(strstr(message, "Scaling goes on without advice."));
     assert_int_equal(json_int(status, "advisor.budget.charged", 0), row->charged);
     assert_int_equal(json_int(status, "advisor.budget.refunded", 0), !row->charged);

@@ -229,6 +229,10 @@ static void test_sentences(void **state)
         assert_int_equal(strncmp(text, "groq ", 5), 0);
         assert_non_null(strstr(text, "tried again in 30 s"));
         assert_non_null(strstr(text, "Scaling goes on without advice."));
+        advisor_class_sentence((enum advisor_class)c, "groq", 0, text, sizeof text);
+        assert_non_null(strstr(text, "tried again by itself"));
+        advisor_class_sentence((enum advisor_class)c, "groq", -1, text, sizeof text);
+        assert_null(strstr(text, "again"));
         bool charged = strstr(text, "the call is charged") != NULL;
         assert_int_equal(charged, advisor_class_charged((enum advisor_class)c));
         assert_int_equal(charged, c == ADVISOR_INVALID_REQUEST);

@@ -38,8 +38,13 @@ static struct advice advice_of(int32_t need, int32_t target)
 
 static struct advice_bounds bounds_of(int32_t need)
 {
-    return (struct advice_bounds){
-        .need = need, .reactive = need - 2, .effective_min = 2, .max = 20, .side = ADVICE_ABOVE_TARGET, .active = true};
+    return (struct advice_bounds){.need = need,
+                                  .bare = need,
+                                  .reactive = need - 2,
+                                  .effective_min = 2,
+                                  .max = 20,
+                                  .side = ADVICE_ABOVE_TARGET,
+                                  .active = true};
 }
 
 static void test_what_is_taken(void **unused)
@@ -297,6 +302,21 @@ static void test_record(void **unused)
     play_advice(&state, at + 3600 * SECOND, 8, 8);
     advice_record(&state, 42, &n);
     assert_int_equal(n, 8);
+    /* Who answers every minute is judged like anybody else. */
+    memset(&state, 0, sizeof state);
+    for (int64_t t = 0; t <= 3600; t += 60) {
+        struct advice a = advice_of(8, 11);
+        a.sampled_us = START + t * SECOND;
+        advice_take(&state, &a);
+        advice_score(&state, 8, a.sampled_us);
+    }
+    assert_int_equal(advice_record(&state, 42, &n), 0);
+    assert_true(n >= ADVICE_MIN_SCORES);
+    /* A clock that was set back by an hour leaves nothing that is waited for so long. */
+    advice_score(&state, 8, START);
+    struct advice next = advice_of(8, 11);
+    advice_take(&state, &next);
+    assert_int_equal(state.pending[0].until_us, START + ADVICE_JUDGE_S * SECOND);
     /* Another model has its own record. */
     assert_int_equal(advice_record(&state, 43, &n), 0);
     assert_int_equal(n, 0);
@@ -353,9 +373,10 @@ static void test_any_advice_is_bounded(void **unused)
                                   .side = (enum advice_side)number(&rng, 0, 2),
                                   .active = number(&rng, 0, 9) > 0};
         b.reactive = number(&rng, -1, b.need);
+        b.bare = i % 7 ? b.need : number(&rng, min, b.need);
         struct advice a = {.id = (uint64_t)number(&rng, 0, 3),
                            .sampled_us = START,
-                           .need = i % 4 ? b.need : number(&rng, 0, INT32_MAX),
+                           .need = i % 4 ? b.bare : number(&rng, 0, INT32_MAX),
                            .side = i % 5 ? b.side : ADVICE_BELOW_TARGET,
                            .target_replicas = i % 6 ? number(&rng, 0, 200) : number(&rng, 0, INT32_MAX),
                            .confidence_percent = (uint32_t)number(&rng, 0, 100)};
@@ -373,7 +394,7 @@ static void test_any_advice_is_bounded(void **unused)
             assert_true(e.replicas >= MAX(b.reactive, b.effective_min) || e.replicas >= b.need);
         }
         assert_true(e.replicas <= MAX(b.need, b.max));
-        assert_true((int64_t)e.replicas <= (int64_t)b.need + config.max_replica_delta);
+        assert_true((int64_t)e.replicas <= MAX(b.need, (int64_t)b.bare + config.max_replica_delta));
     }
 }
 

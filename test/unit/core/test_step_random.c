@@ -185,7 +185,7 @@ struct scene {
     bool steady; /* the rules of behaviour stay as they are, and the clock only goes on */
     uint64_t seed;
     struct advice advice;
-    int32_t need; /* of the last plan */
+    int32_t need, bare; /* of the last plan */
     uint32_t raised, lowered, snapped, unknown, held, advised;
 };
 
@@ -261,9 +261,9 @@ static const struct core_observation *look(struct scene *s, uint32_t step)
     }
     w->observation.advice = world_advice(w, &s->advice);
     if (s->calm && s->need > 0) { /* advice about where things are, not about anything */
-        s->advice.need = s->need;
+        s->advice.need = s->bare;
         s->advice.side = ADVICE_WITHIN_TOLERANCE;
-        s->advice.target_replicas = (int32_t)MAX((int64_t)MIN(s->need, 1000) + WORLD_PICK(w, -3, -1, 1, 3, 100), 1);
+        s->advice.target_replicas = (int32_t)MAX((int64_t)MIN(s->need, 1000) + WORLD_PICK(w, -3, -1, 1, 3, 10, 100), 1);
     }
     w->observation.approved_advice = world_below(w, 5);
     w->observation.unschedulable = world_below(w, 5) == 0;
@@ -334,6 +334,7 @@ static void plan_one(struct scene *s, uint32_t step)
     count(s, &plan);
 
     s->need = plan.raw;
+    s->bare = plan.bare;
     ledger_planned(&s->ledger, &s->spec, &plan);
     if (plan.write) {
         core_applied(&s->spec, s->state, seen->time_us, plan.current, plan.replicas);

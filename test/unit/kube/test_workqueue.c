@@ -260,11 +260,13 @@ static void test_remove(void **state)
 
 static double value(struct fixture *f, enum metrics_type type, const char *name)
 {
-    bool histogram = type == METRICS_HISTOGRAM;
+    return metrics_value(metrics_get(metrics_family(f->metrics, type, name, "", "name", NULL, 0), "test", NULL));
+}
+
+static double duration(struct fixture *f, const char *name, const double *buckets, size_t n)
+{
     return metrics_value(
-        metrics_get(metrics_family(f->metrics, type, name, "", "name", histogram ? metrics_buckets_queue : NULL,
-                                   histogram ? ARRAY_SIZE(metrics_buckets_queue) : 0),
-                    "test", NULL));
+        metrics_get(metrics_family(f->metrics, METRICS_HISTOGRAM, name, "", "name", buckets, n), "test", NULL));
 }
 
 static void test_metrics(void **state)
@@ -278,7 +280,7 @@ static void test_metrics(void **state)
     assert_float_equal(value(f, METRICS_GAUGE, "workqueue_depth"), 3, 0);
     run_for(f, 2 * USEC_PER_SEC);
     assert_float_equal(value(f, METRICS_GAUGE, "workqueue_depth"), 1, 0);
-    assert_float_equal(value(f, METRICS_HISTOGRAM, "workqueue_queue_duration_seconds"), 2, 0);
+    assert_float_equal(duration(f, "workqueue_queue_duration_seconds", metrics_buckets_wait, 40), 2, 0);
     assert_float_equal(value(f, METRICS_GAUGE, "workqueue_unfinished_work_seconds"), 4, 1e-9);
     assert_float_equal(value(f, METRICS_GAUGE, "workqueue_longest_running_processor_seconds"), 2, 1e-9);
     workqueue_finish(f->q, "a");
@@ -286,11 +288,27 @@ static void test_metrics(void **state)
     run_for(f, 0);
     workqueue_finish(f->q, "c");
     run_for(f, USEC_PER_SEC);
-    assert_float_equal(value(f, METRICS_HISTOGRAM, "workqueue_work_duration_seconds"), 3, 0);
+    assert_float_equal(duration(f, "workqueue_work_duration_seconds", metrics_buckets_queue, 10), 3, 0);
     assert_float_equal(value(f, METRICS_GAUGE, "workqueue_unfinished_work_seconds"), 0, 0);
     workqueue_add_failed(f->q, "a");
     assert_float_equal(value(f, METRICS_COUNTER, "workqueue_retries_total"), 1, 0);
     assert_false(loop_jump(f->loop, &f->clock, f->clock.boot_us)); /* nothing ticks while there is no work */
+}
+
+/* A loop that was busy when a key was due is part of that key's wait. */
+static void test_a_wait_begins_when_due(void **state)
+{
+    struct fixture *f = *state;
+    workqueue_add_after(f->q, "a", USEC_PER_SEC);
+    clock_fake_advance(&f->clock, USEC_PER_SEC + 3500);
+    settle(f);
+    expect(f, "a@1003 ");
+    struct buf out = BUF_INIT(1 << 16);
+    metrics_write(f->metrics, &out, false);
+    assert_non_null(strstr(out.data, "workqueue_queue_duration_seconds_bucket{name=\"test\",le=\"0.003\"} 0\n"));
+    assert_non_null(strstr(out.data, "workqueue_queue_duration_seconds_bucket{name=\"test\",le=\"0.004\"} 1\n"));
+    buf_done(&out);
+    workqueue_finish(f->q, "a");
 }
 
 /* A storm of keys is handed out in slices, so that a turn stays short. */
@@ -437,6 +455,7 @@ int main(void)
         TEST(test_pause),
         TEST(test_remove),
         TEST(test_metrics),
+        TEST(test_a_wait_begins_when_due),
         TEST(test_slices),
         TEST(test_model),
     };
