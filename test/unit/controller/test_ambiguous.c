@@ -190,7 +190,17 @@ static void neither_scales_until_one_goes(void **state)
     assert_int_equal(scale_writes(f, "web"), 0);
 }
 
-static void one_that_is_off_or_has_no_target_any_more_is_no_rival(void **state)
+static void put_web(struct fixture *f, int generation, const char *mode, int max)
+{
+    _cleanup_(freep) char *body =
+        xasprintf("{\"metadata\":{\"generation\":%d},\"spec\":{\"mode\":\"%s\",\"scaleTargetRef\":{\"apiVersion\":"
+                  "\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"minReplicas\":2,\"maxReplicas\":%d,"
+                  "\"syncPeriodSeconds\":5}}",
+                  generation, mode, max);
+    (void)api_put(f->world->api, &api_autoscalers, "shop", "web", body);
+}
+
+static void one_that_is_not_evaluated_is_no_rival(void **state)
 {
     struct fixture *f = *state;
     until(f, both_are);
@@ -201,10 +211,14 @@ static void one_that_is_off_or_has_no_target_any_more_is_no_rival(void **state)
     unsigned before = scale_writes(f, "back");
     pass(f, 20);
     assert_int_equal(scale_writes(f, "back"), before);
-    (void)api_put(f->world->api, &api_autoscalers, "shop", "web",
-                  "{\"metadata\":{\"generation\":2},\"spec\":{\"mode\":\"Off\",\"scaleTargetRef\":{\"apiVersion\":"
-                  "\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},\"minReplicas\":1,\"maxReplicas\":10}}");
+    put_web(f, 2, "Off", 10);
     until(f, back_goes_on);
+    put_web(f, 3, "Recommend", 10);
+    until(f, both_are);
+    put_web(f, 4, "Recommend", 1); /* invalid */
+    until(f, back_goes_on);
+    put_web(f, 5, "Auto", 10);
+    until(f, both_are);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -213,7 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(neither_scales_until_one_goes),
-        TEST(one_that_is_off_or_has_no_target_any_more_is_no_rival),
+        TEST(one_that_is_not_evaluated_is_no_rival),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,10 +91,28 @@ static void no_labels_match_only_the_negative_and_the_empty(void **state UNUSED)
     labels_done(&none);
 }
 
+static void labels_that_a_selector_requires(void **state UNUSED)
+{
+    static const char text[] = "app=web,tier,env!=dev,zone in (a),!old,team in (x,y),none=,track notin (z)";
+    static const char *const want[][2] = {{"app", "web"}, {"zone", "a"}, {"none", ""}};
+    struct error err = ERROR_INIT;
+    struct selector *s = selector_parse(text, &err);
+    assert_non_null(s);
+    const char *key, *value;
+    for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+        assert_true(selector_equality(s, i, &key, &value));
+        assert_string_equal(key, want[i][0]);
+        assert_string_equal(value, want[i][1]);
+    }
+    assert_false(selector_equality(s, ARRAY_SIZE(want), &key, &value));
+    selector_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(selectors_match_as_in_kubernetes),
+        cmocka_unit_test(labels_that_a_selector_requires),
         cmocka_unit_test(what_is_not_a_selector_is_refused_with_the_place),
         cmocka_unit_test(no_labels_match_only_the_negative_and_the_empty),
     };
