@@ -61,7 +61,6 @@ struct fixture {
     struct ledger stored;
     uint64_t verdicts, charged_before; /* before the stored day */
     int32_t situation;
-    bool paused;        /* its annotation */
     const char *more;   /* of the spec: ",\"syncPeriodSeconds\":121" */
     bool paused;        /* its annotation */
     const char *budget; /* ",\"dailyCallBudget\":2" of the object */

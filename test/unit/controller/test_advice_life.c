@@ -266,59 +266,6 @@ static void test_deleted_under_way(void **state)
     free(told);
 }
 
-/* Another spec of the same object. */
-static void change_object(struct fixture *f)
-{
-    drop_object(f->a.pa);
-    f->a.pa = f->a.in_force = read_object(f);
-}
-
-/* Whoever pauses an autoscaler pays for nothing: what is reserved is given back, what is under way is aborted, and both
- * are asked again afterwards. */
-static void test_a_pause_costs_nothing(void **state)
-{
-    struct fixture *f = *state;
-    struct pa_status *told = xcalloc(1, sizeof *told);
-    atomic_store(&f->outcome, ANSWER);
-    for (int called = 0; called < 2; called++) {
-        f->paused = false;
-        lead(f);
-        clock_fake_advance(&f->clock, ROUND);
-        f->situation++;
-        sync_once(f, true, told);
-        turn(f);
-        sync_once(f, false, told);
-        write_status(f, told);
-        assert_true(f->stored.reserved_id != 0);
-        size_t seen = server_seen(f->server);
-        if (called) {
-            echo(f);
-            for (int i = 0; i < 5000 && http_active(f->http) == 0; i++)
-                (void)loop_turn(f->loop, 500);
-        }
-        f->paused = true;
-        change_object(f);
-        sync_once(f, false, told);
-        write_status(f, told);
-        assert_int_equal(http_active(f->http), 0);
-        assert_int_equal(f->stored.reserved_id, 0);
-        assert_int_equal(f->stored.charged, 0);
-        assert_int_equal(f->stored.refunded, 1);
-        assert_true(core_state_advice(f->a.state)->unanswered);
-        if (!called)
-            assert_int_equal(server_seen(f->server), seen);
-        f->paused = false;
-        change_object(f);
-        f->situation++;
-        play(f, NO_CRASH);
-        assert_int_equal(f->stored.charged, 1);
-        assert_false(core_state_advice(f->a.state)->unanswered);
-        die(f);
-        clock_fake_advance(&f->clock, 86400 * S);
-    }
-    free(told);
-}
-
 /* To delete an object and make it anew gives the operator's budget nothing back. */
 static void test_deleted_and_made_anew(void **state)
 {
