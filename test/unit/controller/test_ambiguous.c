@@ -132,15 +132,21 @@ static bool is_ambiguous(struct fixture *f, const char *name, const char *other)
     return str_starts(told, "False AmbiguousSelector ") && strstr(told, wanted) && strstr(told, "disjoint");
 }
 
-static unsigned scale_writes(struct fixture *f, const char *name)
+/* Patches of what has this in its path. */
+static unsigned patches(struct fixture *f, const char *part)
 {
-    _cleanup_(freep) char *part = xasprintf("/deployments/%s/scale", name);
     unsigned n = 0;
     for (unsigned i = 0; i < api_count(f->world->api, API_PATCH); i++) {
         _cleanup_(freep) char *path = api_path(f->world->api, API_PATCH, i);
         n += strstr(path, part) != NULL;
     }
     return n;
+}
+
+static unsigned scale_writes(struct fixture *f, const char *name)
+{
+    _cleanup_(freep) char *part = xasprintf("/deployments/%s/scale", name);
+    return patches(f, part);
 }
 
 static unsigned events(struct fixture *f, const char *name)
@@ -185,6 +191,7 @@ static void neither_scales_until_one_goes(void **state)
     assert_int_equal(scale_writes(f, "web") + scale_writes(f, "back"), 0);
     assert_int_equal(events(f, "web"), 1);
     assert_int_equal(events(f, "back"), 1);
+    assert_int_equal(patches(f, "/events/"), 0); /* no series: told once, not at each sync */
     (void)api_delete(f->world->api, &api_autoscalers, "shop", "web");
     until(f, back_goes_on);
     assert_int_equal(scale_writes(f, "web"), 0);
