@@ -6,8 +6,9 @@ asked at a time.
     make bench B=advisor SECONDS=60       windows of a minute instead of two: less sure of the 99 %
 
 One control plane serves all. Before each window every autoscaler gets another maxReplicas, so that all of them have a reason to
-ask, by forty bounds and five levels of usage, which with what else differs are some 250 situations; then the operator is started, with a configuration that names the provider or with one that does not,
-and is looked at once it has settled. Which of a pair comes first changes from pair to pair. The demand stands still.
+ask, by forty bounds and five levels of usage, which with what else differs are some 250 situations; then the operator is started,
+with a configuration that names the provider or with one that does not, and is looked at once it has settled. Which of a pair
+comes first changes from pair to pair. The demand stands still.
 
 A sync's delay is the time from when it was due until it began (workqueue_queue_duration_seconds). The provider listens on
 loopback, in this process. On a machine that others use, waits for the processor are most of it: `--alone` leaves them out. The exit
