@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 DEFINE_CLEANUP(struct operator*, operator_free);
@@ -22,16 +23,32 @@ static void on_terminate(void *data, int signo UNUSED)
     operator_stop(data);
 }
 
+/* Exit statuses of the program; options.h has those of its options. */
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
 static int failed(const struct error *err)
 {
     (void)fprintf(stderr, "ai4k8s-operator: %s\n", error_text(err));
-    return 1;
+    return STATUS_FAILED;
 }
 
-/* Credentials are in memory: no core dumps, no attaching by others. */
+/* What we were given is wrong: starting again is in vain before someone has mended it. */
+static int refused(const struct error *err)
+{
+    (void)failed(err);
+    return STATUS_USAGE;
+}
+
+/* Credentials are in memory: no core dumps, no attaching by others. The limit alone would not do, a program that the
+ * kernel pipes dumps to gets them in spite of it; it is what people look at. */
 static void protect_memory(void)
 {
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    struct rlimit core;
+    if (getrlimit(RLIMIT_CORE, &core) == 0) {
+        core.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &core);
+    }
 }
 
 /* One thread allocates, libcurl's resolvers hardly: one arena. What a large list took goes back to the kernel, and a
@@ -69,14 +86,16 @@ int main(int argc, char **argv)
         .grace_us = 30 * USEC_PER_SEC,
     };
     if (operator_config_load(options.config, &wanted.config, &err) < 0)
-        return failed(&err);
+        return refused(&err);
     const struct kube_environment env = kube_environment();
     _cleanup_(kube_config_freep) struct kube_config *kube = NULL;
     if (kube_config_load(&env, options.kubeconfig, options.context, &kube, &err) < 0)
-        return failed(&err);
+        return refused(&err);
     wanted.kube = kube;
 
     _cleanup_(operator_freep) struct operator* op = operator_new(loop, log, &wanted, &err);
+    if (!op && (err.kind == ERROR_CONFIG || err.kind == ERROR_TLS))
+        return refused(&err);
     if (!op || loop_on_signal(loop, SIGTERM, on_terminate, op, &err) < 0 ||
         loop_on_signal(loop, SIGINT, on_terminate, op, &err) < 0)
         return failed(&err);

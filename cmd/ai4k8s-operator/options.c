@@ -42,7 +42,15 @@ static const char doc[] = "Scales workloads before their load arrives: looks aft
                           "Examples:\n"
                           "  ai4k8s-operator --kubeconfig ~/.kube/config --leader-elect=false\n"
                           "  ai4k8s-operator --namespace shop --namespace billing --log-format json\n\n"
-                          "SIGTERM saves the history, gives the lease back and ends with status 0.";
+                          "SIGTERM saves the history, gives the lease back and ends with status 0.\n\n"
+                          "Exit status: 0 done; 1 failure, such as a lost lease or a port in use; 2 wrong usage: an "
+                          "option, or a file that one names, has to be mended first.";
+
+static void check_namespace(struct argp_state *state, const char *option, const char *text)
+{
+    if (!str_is_dns_label(text))
+        argp_error(state, "--%s: \"%s\" is no name of a namespace", option, text);
+}
 
 static error_t take_bool(struct argp_state *state, const char *text, bool *ret)
 {
@@ -64,8 +72,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         o->context = arg;
         return 0;
     case KEY_NAMESPACE:
-        if (!str_is_dns_label(arg))
-            argp_error(state, "--namespace: \"%s\" is no name of a namespace", arg);
+        check_namespace(state, "namespace", arg);
         for (size_t i = 0; i < o->n_namespaces; i++)
             if (streq(o->namespaces[i], arg))
                 return 0;
@@ -80,6 +87,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case KEY_LEADER_ELECT:
         return take_bool(state, arg, &o->leader_elect);
     case KEY_LEADER_NAMESPACE:
+        check_namespace(state, "leader-elect-namespace", arg);
         o->leader_elect_namespace = arg;
         return 0;
     case KEY_PROBES:

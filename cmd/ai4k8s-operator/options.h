@@ -18,8 +18,7 @@ struct options {
     int verbosity;
 };
 
-/* Strings point into argv. Usage errors, --help and --version end the process (status 2 and 0), as argp does.
- */
+/* Strings point into argv. Usage errors, --help and --version end the process (status 2 and 0), as argp does. */
 void options_parse(int argc, char **argv, struct options *ret);
 
 #endif

@@ -22,7 +22,9 @@ static const char doc[] =
 
 struct advising {
     struct cluster_options cluster;
-    const char *name, *config;
+    const char *name;
+    const char *config; /* NULL: none, and `settings` has nothing */
+    struct operator_config settings;
     bool dry_run;
 };
 
@@ -39,19 +41,12 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case OPTION_DRY_RUN:
         p->dry_run = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (p->name)
-            argp_error(state, "one autoscaler at a time, but there is \"%s\" too", arg);
-        p->name = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!p->name)
-            argp_error(state, "NAME is missing: which autoscaler?");
+    case ARGP_KEY_SUCCESS:
         if (!p->dry_run)
             argp_error(state, "only the operator asks providers: --dry-run shows what it asks");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cluster_take_name(key, arg, state, &p->name);
     }
 }
 
@@ -59,16 +54,20 @@ static error_t take(int key, char *arg, struct argp_state *state)
 static int describe(const struct advising *p, const struct advice_situation *situation, struct buf *out,
                     struct error *err)
 {
-    struct operator_config config;
-    if (operator_config_load(p->config, &config, err) < 0)
-        return -1;
-    if (config.advisor.n_providers == 0)
-        return error_set(err, ERROR_CONFIG, "%s names no provider under advisor.providers", p->config);
-    struct provider *provider = provider_new(&config.advisor.providers[0], &clock_system, err);
+    struct provider *provider = provider_new(&p->settings.advisor.providers[0], &clock_system, err);
     if (!provider)
         return -1;
     provider_describe(provider, situation, out);
     provider_free(provider);
+    return 0;
+}
+
+static int load(struct advising *p, struct error *err)
+{
+    if (operator_config_load(p->config, &p->settings, err) < 0)
+        return -1;
+    if (p->settings.advisor.n_providers == 0)
+        return error_set(err, ERROR_CONFIG, "%s names no provider under advisor.providers", p->config);
     return 0;
 }
 
@@ -93,6 +92,17 @@ static int show(const struct advising *p, const struct shown *s, struct error *e
     return 0;
 }
 
+static int advise(struct cluster *c, const void *data, struct error *err)
+{
+    const struct advising *p = data;
+    struct shown_list list;
+    int result = autoscalers_read(c, p->name, false, &list, err);
+    if (result == 0)
+        result = show(p, &list.items[0], err);
+    autoscalers_done(&list);
+    return result;
+}
+
 int command_advise(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -104,15 +114,8 @@ int command_advise(int argc, char **argv)
         .options = options, .parser = take, .args_doc = "NAME", .doc = doc, .children = children};
     struct advising p = {.name = NULL};
     struct error err = ERROR_INIT;
-    struct cluster c;
-    struct shown_list list = {.items = NULL};
     (void)argp_parse(&parser, argc, argv, 0, NULL, &p);
-    int result = cluster_open(&c, &p.cluster, &err);
-    if (result == 0)
-        result = autoscalers_read(&c, p.name, false, &list, &err);
-    if (result == 0)
-        result = show(&p, &list.items[0], &err);
-    autoscalers_done(&list);
-    cluster_close(&c);
-    return result == 0 ? STATUS_OK : output_failed(&err);
+    if (p.config && load(&p, &err) < 0)
+        return output_bad_input(&err);
+    return cluster_run(&p.cluster, advise, &p);
 }

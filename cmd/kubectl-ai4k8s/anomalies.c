@@ -1,5 +1,6 @@
 /* kubectl-ai4k8s anomalies: what of a series the operator would find strange. */
 #include "command.h"
+#include "option.h"
 #include "output.h"
 
 #include "base/alloc.h"
@@ -48,6 +49,8 @@ static const struct argp_option option_table[] = {
     {0},
 };
 
+enum { OUTPUT_GONE = 1 }; /* what ends the reading of rows: nobody takes what is found in them */
+
 enum format { FORMAT_CSV, FORMAT_TABLE, FORMAT_SVG };
 
 struct finding {
@@ -61,24 +64,6 @@ struct finding {
     uint32_t cap, n;
 };
 
-static uint32_t number(struct argp_state *state, const char *name, const char *text, int64_t min, int64_t max)
-{
-    int64_t value;
-    if (!str_to_i64(text, &value) || value < min || value > max)
-        argp_error(state, "--%s takes a whole number from %lld to %lld, not \"%s\"", name, (long long)min,
-                   (long long)max, text);
-    return (uint32_t)value;
-}
-
-static int choice(struct argp_state *state, const char *name, const char *text, const char *const words[3])
-{
-    for (int i = 0; i < 3; i++)
-        if (streq(text, words[i]))
-            return i;
-    argp_error(state, "%s is %s, %s or %s, not \"%s\"", name, words[0], words[1], words[2], text);
-    return 0;
-}
-
 static void set_file(struct argp_state *state, struct finding *f, const char *file)
 {
     if (f->file)
@@ -88,7 +73,8 @@ static void set_file(struct argp_state *state, struct finding *f, const char *fi
 
 static error_t take(int key, char *arg, struct argp_state *state)
 {
-    static const char *const sensitivities[] = {"low", "medium", "high"}, *const formats[] = {"csv", "table", "svg"};
+    static const char *const sensitivities[] = {"low", "medium", "high", NULL};
+    static const char *const formats[] = {"csv", "table", "svg", NULL};
     struct finding *f = state->input;
     switch (key) {
     case KEY_SERIES:
@@ -96,16 +82,17 @@ static error_t take(int key, char *arg, struct argp_state *state)
         set_file(state, f, arg);
         return 0;
     case KEY_INTERVAL:
-        f->options.interval_s = number(state, "interval", arg, 1, MAX_INTERVAL_S);
+        f->options.interval_s = (uint32_t)option_number(state, "--interval", arg, 1, MAX_INTERVAL_S);
         return 0;
     case KEY_HISTORY:
-        f->options.history = number(state, "history", arg, ANOMALIES_MIN_HISTORY, ANOMALIES_MAX_HISTORY);
+        f->options.history =
+            (uint32_t)option_number(state, "--history", arg, ANOMALIES_MIN_HISTORY, ANOMALIES_MAX_HISTORY);
         return 0;
     case KEY_SENSITIVITY:
-        f->options.sensitivity = (enum anomaly_sensitivity)choice(state, "--sensitivity", arg, sensitivities);
+        f->options.sensitivity = (enum anomaly_sensitivity)option_choice(state, "--sensitivity", arg, sensitivities);
         return 0;
     case 'o':
-        f->format = (enum format)choice(state, "-o", arg, formats);
+        f->format = (enum format)option_choice(state, "-o", arg, formats);
         return 0;
     case ARGP_KEY_END:
         if (!f->file)
@@ -149,7 +136,7 @@ static int take_row(void *data, const struct series_row *row, struct error *err)
     anomalies_csv_line(row, &result, &f->text);
     if (f->text.len >= FLUSH_BYTES)
         flush(f);
-    return 0;
+    return output_takes_more() ? 0 : OUTPUT_GONE;
 }
 
 static void show(struct finding *f)
@@ -180,6 +167,8 @@ static int find(struct finding *f)
     (void)anomalies_free(f->anomalies);
     if (result < 0)
         return output_bad_input(&err);
+    if (result == OUTPUT_GONE)
+        return STATUS_FAILED;
     output_clipped(f->file, counts.clipped, counts.clipped_line, "detector");
     if (counts.filled == 0)
         output_note("%s: no row has a value, so there is nothing to go by", f->file);

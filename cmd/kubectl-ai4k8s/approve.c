@@ -98,25 +98,26 @@ static void tell(const struct cluster *c, const struct approving *p, const struc
     output_text(&text);
 }
 
+static int approve(struct cluster *c, const void *data, struct error *err)
+{
+    const struct approving *p = data;
+    struct shown_list list;
+    int result = autoscalers_read(c, p->name, false, &list, err);
+    if (result == 0)
+        result = check(p, &list.items[0], cluster_now_us(c), err);
+    if (result == 0)
+        result = annotate(c, p, list.items[0].status.advisor.id, err);
+    if (result == 0)
+        tell(c, p, &list.items[0].status.advisor);
+    autoscalers_done(&list);
+    return result;
+}
+
 int command_approve(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&cluster_options_argp, 0, NULL, 0}, {0}};
     const struct argp parser = {.parser = take, .args_doc = "NAME [ID]", .doc = doc, .children = children};
     struct approving p = {.name = NULL};
-    struct error err = ERROR_INIT;
-    struct cluster c;
-    struct shown_list list = {.items = NULL};
     (void)argp_parse(&parser, argc, argv, 0, NULL, &p);
-    int result = cluster_open(&c, &p.cluster, &err);
-    if (result == 0)
-        result = autoscalers_read(&c, p.name, false, &list, &err);
-    if (result == 0)
-        result = check(&p, &list.items[0], cluster_now_us(&c), &err);
-    if (result == 0)
-        result = annotate(&c, &p, list.items[0].status.advisor.id, &err);
-    if (result == 0)
-        tell(&c, &p, &list.items[0].status.advisor);
-    autoscalers_done(&list);
-    cluster_close(&c);
-    return result == 0 ? STATUS_OK : output_failed(&err);
+    return cluster_run(&p.cluster, approve, &p);
 }

@@ -59,6 +59,8 @@ int autoscalers_read(struct cluster *c, const char *name, bool everywhere, struc
     }
     if (result == 0)
         result = take_all(ret, &body, err);
+    if (result == 0 && name && ret->n != 1)
+        result = error_set(err, ERROR_PARSE, "the answer is not one PredictiveAutoscaler");
     buf_done(&path);
     buf_done(&body);
     return result;

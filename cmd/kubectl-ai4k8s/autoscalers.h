@@ -20,7 +20,8 @@ struct shown_list {
     size_t n;
 };
 
-/* `name` NULL: all of the namespace, or with `everywhere` of all namespaces. `ret` is to be released in any case. */
+/* The one of this name; NULL: all of the namespace, or with `everywhere` of all namespaces. `ret` is to be released in
+ * any case. */
 int autoscalers_read(struct cluster *c, const char *name, bool everywhere, struct shown_list *ret, struct error *err);
 void autoscalers_done(struct shown_list *list);
 

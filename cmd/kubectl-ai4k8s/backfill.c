@@ -2,6 +2,7 @@
 #include "backfill_wait.h"
 #include "cluster.h"
 #include "command.h"
+#include "option.h"
 #include "output.h"
 #include "prometheus.h"
 
@@ -71,36 +72,6 @@ static const struct argp_option option_table[] = {
     {0},
 };
 
-static int64_t duration(struct argp_state *state, const char *name, const char *text)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    char digits[16];
-    int64_t value;
-    size_t n = strlen(text);
-    if (n >= 2 && n < sizeof digits) {
-        memcpy(digits, text, n - 1);
-        digits[n - 1] = '\0';
-        for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-            if (text[n - 1] == units[i].unit && str_to_i64(digits, &value) && value > 0 &&
-                value <= 1000000000 / units[i].seconds)
-                return value * units[i].seconds;
-    }
-    argp_error(state, "--%s takes a number and one of s, m, h, d, w, such as 7d; not \"%s\"", name, text);
-    return 1;
-}
-
-static int64_t whole(struct argp_state *state, const char *name, const char *text, int64_t min, int64_t max)
-{
-    int64_t value;
-    if (!str_to_i64(text, &value) || value < min || value > max)
-        argp_error(state, "--%s takes a whole number from %lld to %lld, not \"%s\"", name, (long long)min,
-                   (long long)max, text);
-    return value;
-}
-
 static void take_end(struct argp_state *state, struct backfilling *b, const char *text)
 {
     b->has_end = true;
@@ -111,8 +82,6 @@ static void take_end(struct argp_state *state, struct backfilling *b, const char
 
 static void check(struct argp_state *state, const struct backfilling *b)
 {
-    if (!b->name)
-        argp_error(state, "NAME is missing: which autoscaler?");
     if (!b->series == !b->prometheus)
         argp_error(state, "either --series FILE or --prometheus URL says where the history comes from");
     if (b->prometheus && !b->query)
@@ -123,6 +92,7 @@ static void check(struct argp_state *state, const struct backfilling *b)
 
 static error_t take(int key, char *arg, struct argp_state *state)
 {
+    static const char *const truths[] = {"true", "false", NULL};
     struct backfilling *b = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
@@ -135,7 +105,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         b->metric = arg;
         return 0;
     case KEY_INTERVAL:
-        b->interval_s = (uint32_t)whole(state, "interval", arg, 10, 3600);
+        b->interval_s = (uint32_t)option_number(state, "--interval", arg, 10, 3600);
         return 0;
     case KEY_END:
         take_end(state, b, arg);
@@ -150,29 +120,22 @@ static error_t take(int key, char *arg, struct argp_state *state)
         b->token_file = arg;
         return 0;
     case KEY_RANGE:
-        b->range_s = duration(state, "range", arg);
+        b->range_s = option_duration_s(state, "--range", arg, 1);
         return 0;
     case KEY_STEP:
-        b->step_s = duration(state, "step", arg);
+        b->step_s = option_duration_s(state, "--step", arg, 1);
         return 0;
     case KEY_WAIT:
-        if (arg && !streq(arg, "true") && !streq(arg, "false"))
-            argp_error(state, "--wait takes true or false, not \"%s\"", arg);
-        b->wait = !arg || streq(arg, "true");
+        b->wait = !arg || option_choice(state, "--wait", arg, truths) == 0;
         return 0;
     case KEY_TIMEOUT:
-        b->timeout_s = whole(state, "timeout", arg, 1, 86400);
+        b->timeout_s = option_number(state, "--timeout", arg, 1, 86400);
         return 0;
-    case ARGP_KEY_ARG:
-        if (b->name)
-            argp_error(state, "one autoscaler at a time, but there is \"%s\" too", arg);
-        b->name = arg;
-        return 0;
-    case ARGP_KEY_END:
+    case ARGP_KEY_SUCCESS:
         check(state, b);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cluster_take_name(key, arg, state, &b->name);
     }
 }
 

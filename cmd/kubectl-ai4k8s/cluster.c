@@ -1,6 +1,10 @@
 /* Asking the API server, one thing after the other; see cluster.h. */
 #include "cluster.h"
 
+#include "command.h"
+#include "option.h"
+#include "output.h"
+
 #include "api/pa.h"
 #include "base/str.h"
 
@@ -21,6 +25,7 @@ static const struct argp_option option_table[] = {
 
 static error_t take(int key, char *arg, struct argp_state *state)
 {
+    static const char *const formats[] = {"table", "json", NULL};
     struct cluster_options *o = state->input;
     switch (key) {
     case KEY_KUBECONFIG:
@@ -35,9 +40,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         o->namespace_ = arg;
         return 0;
     case 'o':
-        if (!streq(arg, "table") && !streq(arg, "json"))
-            argp_error(state, "-o is table or json, not \"%s\"", arg);
-        o->json = streq(arg, "json");
+        o->json = option_choice(state, "-o", arg, formats) == 1;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -45,6 +48,18 @@ static error_t take(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp cluster_options_argp = {.options = option_table, .parser = take};
+
+error_t cluster_take_name(int key, char *arg, struct argp_state *state, const char **name)
+{
+    if (key == ARGP_KEY_END && !*name)
+        argp_error(state, "NAME is missing: which autoscaler?");
+    if (key != ARGP_KEY_ARG)
+        return key == ARGP_KEY_END ? 0 : ARGP_ERR_UNKNOWN;
+    if (*name)
+        argp_error(state, "one autoscaler at a time, but there is \"%s\" too", arg);
+    *name = arg;
+    return 0;
+}
 
 /* ---- life ---- */
 
@@ -74,6 +89,17 @@ void cluster_close(struct cluster *c)
     loop_free(c->loop);
     kube_config_free(c->config);
     *c = (struct cluster){0};
+}
+
+int cluster_run(const struct cluster_options *options, cluster_work_fn *work, const void *data)
+{
+    struct error err = ERROR_INIT;
+    struct cluster c;
+    int result = cluster_open(&c, options, &err);
+    if (result == 0)
+        result = work(&c, data, &err);
+    cluster_close(&c);
+    return result == 0 ? STATUS_OK : output_failed(&err);
 }
 
 /* ---- asking ---- */

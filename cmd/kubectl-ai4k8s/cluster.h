@@ -15,6 +15,8 @@ struct cluster_options {
 };
 /* Its input is a struct cluster_options, zeroed. */
 extern const struct argp cluster_options_argp;
+/* What a parser does with all other keys, where a command wants the NAME of one autoscaler. */
+error_t cluster_take_name(int key, char *arg, struct argp_state *state, const char **name);
 
 struct cluster {
     struct loop *loop;
@@ -27,6 +29,9 @@ struct cluster {
 /* Connects to nothing yet. `c` is to be released in any case. */
 int cluster_open(struct cluster *c, const struct cluster_options *options, struct error *err);
 void cluster_close(struct cluster *c);
+/* Both, and `work` in between: 0, or -1 with `err`, which is told. Gives the exit status. */
+typedef int cluster_work_fn(struct cluster *c, const void *data, struct error *err);
+int cluster_run(const struct cluster_options *options, cluster_work_fn *work, const void *data);
 
 /* 0: 2xx, *ret_body has its body. -1: err, and *ret_code is the HTTP status or 0. Both may be NULL. `body` NULL: none.
  */

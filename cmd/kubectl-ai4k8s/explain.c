@@ -29,22 +29,10 @@ struct asking {
 static error_t take(int key, char *arg, struct argp_state *state)
 {
     struct asking *a = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->cluster;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (a->name)
-            argp_error(state, "one autoscaler at a time, but there is \"%s\" too", arg);
-        a->name = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!a->name)
-            argp_error(state, "NAME is missing: which autoscaler?");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_INIT)
+        return cluster_take_name(key, arg, state, &a->name);
+    state->child_inputs[0] = &a->cluster;
+    return 0;
 }
 
 static void write_head(const struct pa_decision *d, struct buf *out)
@@ -104,13 +92,12 @@ static void write_json(const struct shown *s, struct buf *out)
     buf_done(&raw);
 }
 
-static int explain(struct cluster *c, const struct asking *a, struct error *err)
+static int explain(struct cluster *c, const void *data, struct error *err)
 {
+    const struct asking *a = data;
     struct shown_list list;
     struct buf text = BUF_INIT((size_t)8 << 20);
     int result = autoscalers_read(c, a->name, false, &list, err);
-    if (result == 0 && list.n != 1)
-        result = error_set(err, ERROR_PARSE, "the answer is not one PredictiveAutoscaler");
     if (result == 0 && a->cluster.json)
         write_json(&list.items[0], &text);
     else if (result == 0 && !list.items[0].status.has_last_decision)
@@ -132,12 +119,6 @@ int command_explain(int argc, char **argv)
     static const struct argp_child children[] = {{&cluster_options_argp, 0, NULL, 0}, {0}};
     static const struct argp parser = {.parser = take, .args_doc = "NAME", .doc = doc, .children = children};
     struct asking a = {0};
-    struct error err = ERROR_INIT;
-    struct cluster c;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &a);
-    int result = cluster_open(&c, &a.cluster, &err);
-    if (result == 0)
-        result = explain(&c, &a, &err);
-    cluster_close(&c);
-    return result == 0 ? STATUS_OK : output_failed(&err);
+    return cluster_run(&a.cluster, explain, &a);
 }

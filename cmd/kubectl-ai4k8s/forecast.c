@@ -26,7 +26,7 @@ static void progress(void *data, uint32_t slot, uint32_t n)
     output_progress(data, slot, n);
 }
 
-static void at_origin(void *data, uint32_t origin, struct demand *d)
+static bool at_origin(void *data, uint32_t origin, struct demand *d)
 {
     const struct forecasting *x = data;
     struct buf text = BUF_INIT((size_t)16 << 20);
@@ -38,6 +38,7 @@ static void at_origin(void *data, uint32_t origin, struct demand *d)
         forecast_view_text(x->series, x->file, d, output_width(), output_has_colour(), &text);
     output_text(&text);
     buf_done(&text);
+    return output_takes_more();
 }
 
 static int forecast(const struct series_options *o)

@@ -53,15 +53,20 @@ static void tell_write_error(void)
 
 void output_text(const struct buf *text)
 {
-    if (ferror(stdout)) /* has been told; more would only follow what is missing */
+    if (!output_takes_more()) /* has been told; more would only follow what is missing */
         return;
     if (fwrite(buf_str(text), 1, text->len, stdout) < text->len)
         tell_write_error();
 }
 
+bool output_takes_more(void)
+{
+    return !ferror(stdout);
+}
+
 bool output_flush(void)
 {
-    if (ferror(stdout))
+    if (!output_takes_more())
         return false;
     if (fflush(stdout) == 0)
         return true;

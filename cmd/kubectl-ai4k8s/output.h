@@ -21,6 +21,8 @@ void output_clipped(const char *file, uint64_t n, uint64_t line, const char *mod
 /* Writes all of it to standard output; where that fails, says why, once. Behind a failure nothing is written any more.
  */
 void output_text(const struct buf *text);
+/* False: there was such a failure, and what would be computed for more of it is in vain. */
+bool output_takes_more(void);
 /* What is buffered goes out. False: not everything written so far has. */
 bool output_flush(void);
 /* At the very end: `status`, or STATUS_FAILED when standard output could not take everything. */

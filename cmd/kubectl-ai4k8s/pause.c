@@ -24,22 +24,10 @@ struct pausing {
 static error_t take(int key, char *arg, struct argp_state *state)
 {
     struct pausing *p = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &p->cluster;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (p->name)
-            argp_error(state, "one autoscaler at a time, but there is \"%s\" too", arg);
-        p->name = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!p->name)
-            argp_error(state, "NAME is missing: which autoscaler?");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_INIT)
+        return cluster_take_name(key, arg, state, &p->name);
+    state->child_inputs[0] = &p->cluster;
+    return 0;
 }
 
 static int annotate(struct cluster *c, const struct pausing *p, struct error *err)
@@ -73,22 +61,22 @@ static void tell(const struct cluster *c, const struct pausing *p)
     buf_done(&text);
 }
 
+static int work(struct cluster *c, const void *data, struct error *err)
+{
+    if (annotate(c, data, err) < 0)
+        return -1;
+    tell(c, data);
+    return 0;
+}
+
 static int run(int argc, char **argv, bool pause)
 {
     static const struct argp_child children[] = {{&cluster_options_argp, 0, NULL, 0}, {0}};
     const struct argp parser = {
         .parser = take, .args_doc = "NAME", .doc = pause ? pause_doc : resume_doc, .children = children};
     struct pausing p = {.pause = pause};
-    struct error err = ERROR_INIT;
-    struct cluster c;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &p);
-    int result = cluster_open(&c, &p.cluster, &err);
-    if (result == 0)
-        result = annotate(&c, &p, &err);
-    if (result == 0)
-        tell(&c, &p);
-    cluster_close(&c);
-    return result == 0 ? STATUS_OK : output_failed(&err);
+    return cluster_run(&p.cluster, work, &p);
 }
 
 int command_pause(int argc, char **argv)

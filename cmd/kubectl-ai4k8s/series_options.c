@@ -2,6 +2,7 @@
 #include "series_options.h"
 
 #include "command.h"
+#include "option.h"
 #include "output.h"
 
 #include "base/alloc.h"
@@ -48,24 +49,16 @@ static void add_file(struct series_options *o, const char *file)
     o->files[o->n_files++] = file;
 }
 
-static uint32_t number(struct argp_state *state, const char *name, const char *text, int64_t min, int64_t max)
+static uint32_t number(struct argp_state *state, const char *option, const char *text, int64_t min, int64_t max)
 {
-    int64_t value;
-    if (!str_to_i64(text, &value) || value < min || value > max)
-        argp_error(state, "--%s takes a whole number from %lld to %lld, not \"%s\"", name, (long long)min,
-                   (long long)max, text);
-    return (uint32_t)value;
+    return (uint32_t)option_number(state, option, text, min, max);
 }
 
 static enum series_output format(struct argp_state *state, const char *text)
 {
-    if (streq(text, "table"))
-        return OUTPUT_TABLE;
-    if (streq(text, "svg"))
-        return OUTPUT_SVG;
-    if (!streq(text, "jsonl") && !streq(text, "json"))
-        argp_error(state, "-o is table, jsonl or svg, not \"%s\"", text);
-    return OUTPUT_JSONL;
+    static const enum series_output formats[] = {OUTPUT_TABLE, OUTPUT_JSONL, OUTPUT_SVG};
+    static const char *const words[] = {"table", "jsonl", "svg", NULL};
+    return streq(text, "json") ? OUTPUT_JSONL : formats[option_choice(state, "-o", text, words)];
 }
 
 static error_t take(int key, char *arg, struct argp_state *state)
@@ -77,16 +70,16 @@ static error_t take(int key, char *arg, struct argp_state *state)
         add_file(o, arg);
         return 0;
     case KEY_INTERVAL:
-        o->file.interval_s = number(state, "interval", arg, 10, 3600);
+        o->file.interval_s = number(state, "--interval", arg, 10, 3600);
         return 0;
     case KEY_HISTORY:
-        o->play.history = number(state, "history", arg, DEMAND_MIN_SLOTS, DEMAND_MAX_SLOTS);
+        o->play.history = number(state, "--history", arg, DEMAND_MIN_SLOTS, DEMAND_MAX_SLOTS);
         return 0;
     case KEY_HORIZON:
-        o->play.horizon = number(state, "horizon", arg, 1, FORECAST_MAX_HORIZON);
+        o->play.horizon = number(state, "--horizon", arg, 1, FORECAST_MAX_HORIZON);
         return 0;
     case KEY_EVERY:
-        o->play.every = number(state, "every", arg, 1, SERIES_FILE_MAX_SLOTS);
+        o->play.every = number(state, "--every", arg, 1, SERIES_FILE_MAX_SLOTS);
         return 0;
     case KEY_ROWS:
         o->file.grid = SERIES_ROWS;

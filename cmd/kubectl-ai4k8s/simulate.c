@@ -1,5 +1,6 @@
 /* kubectl-ai4k8s simulate: what the operator and a plain HPA would have made of a demand trace. */
 #include "command.h"
+#include "option.h"
 #include "output.h"
 #include "spec_file.h"
 
@@ -75,7 +76,8 @@ struct simulating {
 };
 
 #define MAX_STARTUP_S 3600
-#define DEFAULT_PODS  28 /* 40 at 70 % */
+#define MIN_CAPACITY  1e-9 /* what is less can't be counted in */
+#define DEFAULT_PODS  28   /* 40 at 70 % */
 
 /* ---- arguments ---- */
 
@@ -98,49 +100,13 @@ static void take_startup(struct simulating *s, struct argp_state *state, const c
     s->startup_max_s = (uint32_t)high;
 }
 
-static void take_warmup(struct simulating *s, struct argp_state *state, const char *text)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    char digits[16];
-    int64_t value = 0, unit = 0;
-    size_t n = strlen(text);
-    for (size_t i = 0; n > 0 && i < ARRAY_SIZE(units); i++)
-        if (text[n - 1] == units[i].unit)
-            unit = units[i].seconds;
-    bool good = unit > 0 && n - 1 < sizeof digits;
-    if (good) {
-        memcpy(digits, text, n - 1);
-        digits[n - 1] = '\0';
-        good = str_to_i64(digits, &value) && value >= 0 && value <= INT64_C(100000000) / unit;
-    }
-    if (!good)
-        argp_error(state, "--warmup takes a duration such as 7d or 36h, not \"%s\"", text);
-    s->warmup_s = value * unit;
-}
-
 static void take_capacity(struct simulating *s, struct argp_state *state, const char *text)
 {
     struct quantity q;
     if (!str_to_double(text, &s->pod_capacity))
         s->pod_capacity = quantity_parse(text, &q) && !q.saturated ? quantity_double(q) : 0;
-    if (!(s->pod_capacity >= 1e-9) || !(s->pod_capacity <= 1e30))
+    if (!(s->pod_capacity >= MIN_CAPACITY) || !(s->pod_capacity <= 1e30))
         argp_error(state, "--pod-capacity takes a number or quantity above 0, such as 0.5 or 500m, not \"%s\"", text);
-}
-
-static void take_seed(struct simulating *s, struct argp_state *state, const char *text)
-{
-    if (!str_to_u64(text, &s->seed) || s->seed > INT64_MAX)
-        argp_error(state, "--seed takes a whole number from 0 on, not \"%s\"", text);
-}
-
-static void take_compare(struct simulating *s, struct argp_state *state, const char *text)
-{
-    s->compare = streq(text, "hpa");
-    if (!s->compare && !streq(text, "none"))
-        argp_error(state, "--compare is hpa or none, not \"%s\"", text);
 }
 
 static void take_advisor(struct simulating *s, struct argp_state *state, const char *text)
@@ -153,19 +119,10 @@ static void take_advisor(struct simulating *s, struct argp_state *state, const c
         argp_error(state, "--advisor is hostile, clairvoyant or a file of answers");
 }
 
-static void take_format(struct simulating *s, struct argp_state *state, const char *text)
-{
-    static const char *const names[] = {[FORMAT_TABLE] = "table", [FORMAT_JSON] = "json", [FORMAT_SVG] = "svg"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (streq(text, names[i])) {
-            s->format = (enum format)i;
-            return;
-        }
-    argp_error(state, "-o is table, json or svg, not \"%s\"", text);
-}
-
 static error_t take(int key, char *arg, struct argp_state *state)
 {
+    static const char *const comparisons[] = {"hpa", "none", NULL};
+    static const char *const formats[] = {"table", "json", "svg", NULL};
     struct simulating *s = state->input;
     switch (key) {
     case KEY_TRACE:
@@ -175,7 +132,7 @@ static error_t take(int key, char *arg, struct argp_state *state)
         s->spec = arg;
         return 0;
     case KEY_COMPARE:
-        take_compare(s, state, arg);
+        s->compare = option_choice(state, "--compare", arg, comparisons) == 0;
         return 0;
     case KEY_POD_CAPACITY:
         take_capacity(s, state, arg);
@@ -184,19 +141,19 @@ static error_t take(int key, char *arg, struct argp_state *state)
         take_startup(s, state, arg);
         return 0;
     case KEY_WARMUP:
-        take_warmup(s, state, arg);
+        s->warmup_s = option_duration_s(state, "--warmup", arg, 0);
         return 0;
     case KEY_UNSATURATED:
         s->unsaturated = true;
         return 0;
     case KEY_SEED:
-        take_seed(s, state, arg);
+        s->seed = (uint64_t)option_number(state, "--seed", arg, 0, INT64_MAX);
         return 0;
     case KEY_ADVISOR:
         take_advisor(s, state, arg);
         return 0;
     case 'o':
-        take_format(s, state, arg);
+        s->format = (enum format)option_choice(state, "-o", arg, formats);
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is too much: one trace at a time, with --trace", arg);
@@ -245,7 +202,7 @@ static int make_world(const struct simulating *s, const struct trace *trace, str
         return error_set(err, ERROR_CONFIG, "%s is %.3g days long, all of which is warm-up; choose a shorter --warmup",
                          s->trace, trace->n * (double)TRACE_TICK_S / 86400);
     double capacity = s->pod_capacity > 0 ? s->pod_capacity : trace->high / DEFAULT_PODS;
-    if (!(capacity > 0))
+    if (!(capacity >= MIN_CAPACITY))
         return error_set(err, ERROR_CONFIG, "%s has hardly a demand above 0; say what a pod serves with --pod-capacity",
                          s->trace);
     *ret = (struct world_options){.trace = trace,
@@ -307,6 +264,8 @@ static int play(const struct simulating *s, const struct core_spec *spec, const 
     if (answers->n > 0 && !is_of_that_time(answers, trace))
         return error_set(err, ERROR_CONFIG, "%s has no answer of a time that lies in %s", s->answers, s->trace);
     simulate(&options, &result);
+    if (spec->mode != CORE_AUTO || spec->paused)
+        output_note("%s: it is not in mode Auto, or paused; played is what mode Auto would do", s->spec);
     if (spec->n_metrics > 1)
         output_note("%s: the trace is the demand of %s; the other metrics are left out", s->spec,
                     spec->metrics[result.metric].name);

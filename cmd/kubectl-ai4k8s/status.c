@@ -201,8 +201,9 @@ static void write_json(const struct shown_list *list, struct buf *out)
     (void)buf_putc(out, '\n');
 }
 
-static int show(struct cluster *c, const struct asking *a, struct error *err)
+static int show(struct cluster *c, const void *data, struct error *err)
 {
+    const struct asking *a = data;
     struct shown_list list;
     struct buf text = BUF_INIT((size_t)512 << 20);
     int result = autoscalers_read(c, a->name, a->everywhere, &list, err);
@@ -227,12 +228,6 @@ int command_status(int argc, char **argv)
     static const struct argp parser = {
         .options = option_table, .parser = take, .args_doc = "[NAME]", .doc = doc, .children = children};
     struct asking a = {0};
-    struct error err = ERROR_INIT;
-    struct cluster c;
     (void)argp_parse(&parser, argc, argv, 0, NULL, &a);
-    int result = cluster_open(&c, &a.cluster, &err);
-    if (result == 0)
-        result = show(&c, &a, &err);
-    cluster_close(&c);
-    return result == 0 ? STATUS_OK : output_failed(&err);
+    return cluster_run(&a.cluster, show, &a);
 }

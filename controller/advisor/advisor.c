@@ -491,6 +491,7 @@ size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_
             .class = a->health[i].class,
             .failures = health_failures(&a->health[i], loop_now_us(a->deps.loop)),
             .since_us = a->health[i].since_us,
+            .lasted_us = health_lasted_us(&a->health[i]),
         };
     return n;
 }

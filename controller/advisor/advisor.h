@@ -77,6 +77,7 @@ struct advisor_health {
     enum advisor_class class; /* ADVISOR_OK: healthy */
     uint32_t failures;        /* in the last 5 min */
     int64_t since_us;         /* CLOCK_BOOTTIME, of that class: a clock that is set raises and resolves nothing */
+    int64_t lasted_us;        /* from its first failure to its last, with no success in between */
 };
 size_t advisor_health(const struct advisor *a, struct advisor_health *out, size_t cap);
 

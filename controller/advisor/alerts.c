@@ -14,6 +14,7 @@
 
 #define FAILURES_TO_RAISE 5
 #define LASTING_US        (120 * USEC_PER_SEC)
+#define NOTHING_ELSE_US   (600 * USEC_PER_SEC)
 #define HEALTHY_US        (600 * USEC_PER_SEC)
 #define REPEAT_US         (60 * USEC_PER_SEC)
 #define ENDS_AFTER_US     (240 * USEC_PER_SEC)
@@ -63,7 +64,9 @@ static bool is_raised(const struct advisor_health *h, int64_t now_us)
 {
     if (h->class == ADVISOR_OK)
         return false;
-    return h->failures >= FAILURES_TO_RAISE || (needs_an_administrator(h->class) && now_us - h->since_us >= LASTING_US);
+    /* A breaker that is open keeps failures few, however long they last. */
+    return h->failures >= FAILURES_TO_RAISE || h->lasted_us >= NOTHING_ELSE_US ||
+           (needs_an_administrator(h->class) && now_us - h->since_us >= LASTING_US);
 }
 
 static struct alert *find_firing(struct alerts *a, const char *provider)
@@ -308,12 +311,13 @@ static int peer_init(struct peer *p, struct alerts *a, const struct alertmanager
     loop_timer_init(&p->timer, a->deps.loop, LOOP_IDLE, on_timer, p);
     char *ca = NULL;
     size_t len;
-    if (config->ca_file[0] && file_read(config->ca_file, 1024 * 1024, &ca, &len, err) < 0)
-        return error_wrap(err, "alertmanagers %s: caFile", config->url);
-    p->origin = http_origin_new(&(struct http_origin_config){.url = config->url, .ca_pem = ca}, err);
+    struct error why = ERROR_INIT; /* a file that can't be read is a mistake of who named it */
+    if (config->ca_file[0] && file_read(config->ca_file, 1024 * 1024, &ca, &len, &why) < 0)
+        return error_set(err, ERROR_CONFIG, "alertmanagers %s: caFile: %s", config->url, error_text(&why));
+    p->origin = http_origin_new(&(struct http_origin_config){.url = config->url, .ca_pem = ca}, &why);
     free(ca);
-    if (!p->origin || set_authentication(p, err) < 0)
-        return error_wrap(err, "alertmanagers %s", config->url);
+    if (!p->origin || set_authentication(p, &why) < 0)
+        return error_set(err, ERROR_CONFIG, "alertmanagers %s: %s", config->url, error_text(&why));
     return 0;
 }
 

@@ -1,11 +1,11 @@
 /* Alertmanager, API v2: tells administrators of failures that persist, and tells it when they are over.
  *
- * Raised after 5 system-side failures of one provider within 5 min, or for anything that an administrator has to mend
- * (quota, authentication, configuration) after 2 min; resolved after 10 min of health. Sent to every configured
- * Alertmanager, not to one of them; again every 60 s with endsAt = now + 4 min, so that it ends by itself when the
- * operator dies; resolved ones are repeated for 15 min. Labels are few and stable (alertname, severity, service,
- * provider, reason); counts and words go to annotations, and nothing of a model's or provider's text anywhere. After a
- * start or a change of leader, what fires is raised anew by its own evidence.
+ * Raised after 5 system-side failures of one provider within 5 min, or nothing but such failures for 10 min, or for
+ * anything that an administrator has to mend (quota, authentication, configuration) after 2 min; resolved after 10 min
+ * of health. Sent to every configured Alertmanager, not to one of them; again every 60 s with endsAt = now + 4 min, so
+ * that it ends by itself when the operator dies; resolved ones are repeated for 15 min. Labels are few and stable
+ * (alertname, severity, service, provider, reason); counts and words go to annotations, and nothing of a model's or
+ * provider's text anywhere. After a start or a change of leader, what fires is raised anew by its own evidence.
  *
  * Per peer: one exchange at a time, always of the newest state; back-off on 5xx and connection errors; 400 and 410 are
  * an error of configuration, told once ("410: it answers API v1 only"). A failure to alert is a metric and a log line,

@@ -289,9 +289,12 @@ void advisor_class_sentence(enum advisor_class class, const char *provider, int6
     if (class == ADVISOR_OK || n < 0 || (size_t)n >= cap)
         return;
     const char *charged = advisor_class_charged(class) ? "the call is charged" : "no call is charged";
-    if (retry_s >= 0)
+    if (retry_s > 0)
         (void)snprintf(out + n, cap - (size_t)n, "; %s, it is tried again in %lld s. Scaling goes on without advice.",
                        charged, (long long)retry_s);
+    else if (retry_s == 0)
+        (void)snprintf(out + n, cap - (size_t)n, "; %s, it is tried again by itself. Scaling goes on without advice.",
+                       charged);
     else
         (void)snprintf(out + n, cap - (size_t)n, "; %s. Scaling goes on without advice.", charged);
 }

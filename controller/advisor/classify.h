@@ -36,7 +36,8 @@ enum advisor_class {
     ADVISOR_N_CLASSES
 };
 const char *advisor_class_name(enum advisor_class class); /* "Transient" ...: condition reasons, metric labels */
-/* One sentence for the object: what happened and what to do; `retry_s` < 0: it won't try by itself. */
+/* One sentence for the object: what happened and what to do; `retry_s` 0: it tries again by itself with
+ * the next question; < 0: it won't. */
 void advisor_class_sentence(enum advisor_class class, const char *provider, int64_t retry_s, char *out, size_t cap);
 bool advisor_class_charged(enum advisor_class class); /* InvalidRequest alone, besides OK */
 bool advisor_class_system(enum advisor_class class);  /* Alertmanager hears of it when it persists */

@@ -22,3 +22,8 @@ uint32_t health_failures(const struct health *h, int64_t now_us)
         n += h->recent_us[i] != 0 && now_us - h->recent_us[i] < HEALTH_WINDOW_US;
     return n;
 }
+
+int64_t health_lasted_us(const struct health *h)
+{
+    return h->class == ADVISOR_OK ? 0 : h->recent_us[(h->next - 1) % HEALTH_REMEMBERS] - h->since_us;
+}

@@ -17,6 +17,8 @@ struct health {
 };
 
 void health_note(struct health *h, enum advisor_class class, int64_t now_us);
+/* From the first to the last of the failures of the present class: nothing but failures for so long. */
+int64_t health_lasted_us(const struct health *h);
 uint32_t health_failures(const struct health *h, int64_t now_us); /* within the window, at most HEALTH_REMEMBERS */
 
 #endif

@@ -1,12 +1,9 @@
 /* One provider: its place, its breaker, its requests; see provider.h. */
 #include "advisor/provider.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "advisor/prompt.h"
 #include "base/alloc.h"
@@ -32,7 +29,6 @@ struct provider {
     const struct clock *clock;
     struct http_origin *origin;
     uint64_t digest;
-    bool local;
     char *key;       /* to see that it changed */
     uint32_t n_keys; /* so far: which one an attempt was made with */
 
@@ -52,53 +48,6 @@ struct provider {
 
 /* ---- life ---- */
 
-/* Where a URL leads, as libcurl reads it: 0xa9fea9fe is an IPv4 address too. */
-struct place {
-    char host[256]; /* without brackets and the dot at its end */
-    bool is_v4, is_v6;
-    uint32_t v4;
-    struct in6_addr v6;
-};
-
-static struct place place_of(const struct http_origin *origin)
-{
-    struct place p = {.is_v4 = false};
-    const char *host = strstr(http_origin_url(origin), "://") + 3; /* it always has one, and a port */
-    bool bracket = *host == '[';
-    (void)snprintf(p.host, sizeof p.host, "%.*s", (int)strcspn(host + bracket, bracket ? "]" : ":"), host + bracket);
-    size_t len = strlen(p.host);
-    if (len > 0 && p.host[len - 1] == '.')
-        p.host[len - 1] = '\0';
-    struct in_addr v4;
-    p.is_v6 = inet_pton(AF_INET6, p.host, &p.v6) == 1;
-    p.is_v4 = !p.is_v6 && inet_aton(p.host, &v4) == 1;
-    if (p.is_v4)
-        p.v4 = ntohl(v4.s_addr);
-    if (p.is_v6 && IN6_IS_ADDR_V4MAPPED(&p.v6)) {
-        p.is_v4 = true;
-        for (size_t i = 12; i < 16; i++)
-            p.v4 = p.v4 << 8 | p.v6.s6_addr[i];
-    }
-    return p;
-}
-
-static bool is_metadata_address(const struct place *p)
-{
-    static const uint8_t amazon[] = {0xfd, 0x00, 0x0e, 0xc2};
-    if (p->is_v4)
-        return p->v4 >> 16 == 0xa9fe;
-    if (p->is_v6)
-        return IN6_IS_ADDR_LINKLOCAL(&p->v6) || memcmp(p->v6.s6_addr, amazon, sizeof amazon) == 0;
-    return strcasecmp(p->host, "metadata.google.internal") == 0 || strcasecmp(p->host, "metadata") == 0;
-}
-
-static bool is_loopback(const struct place *p)
-{
-    if (p->is_v4)
-        return p->v4 >> 24 == 127;
-    return p->is_v6 ? IN6_IS_ADDR_LOOPBACK(&p->v6) : strcasecmp(p->host, "localhost") == 0;
-}
-
 static uint64_t digest_of(const struct advisor_provider_config *c)
 {
     static const uint64_t key[2] = {PROMPT_VERSION, 0};
@@ -111,10 +60,16 @@ static uint64_t digest_of(const struct advisor_provider_config *c)
 struct provider *provider_new(const struct advisor_provider_config *config, const struct clock *clock,
                               struct error *err)
 {
+    if (advisor_url_is_link_local(config->url)) {
+        error_set(err, ERROR_CONFIG, "advisor provider %s: url is a link-local address, where clouds keep credentials",
+                  config->name);
+        return NULL;
+    }
     char *ca = NULL;
     size_t ca_len;
-    if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, err) < 0) {
-        error_wrap(err, "advisor provider %s: caFile", config->name);
+    struct error why = ERROR_INIT;
+    if (config->ca_file[0] && file_read(config->ca_file, MAX_CA_BYTES, &ca, &ca_len, &why) < 0) {
+        error_set(err, ERROR_CONFIG, "advisor provider %s: caFile: %s", config->name, error_text(&why));
         return NULL;
     }
     struct http_origin_config where = {.url = config->url, .ca_pem = ca};
@@ -124,16 +79,8 @@ struct provider *provider_new(const struct advisor_provider_config *config, cons
         error_wrap(err, "advisor provider %s", config->name);
         return NULL;
     }
-    const struct place place = place_of(origin);
-    if (is_metadata_address(&place)) {
-        error_set(err, ERROR_CONFIG, "advisor provider %s: url is a link-local address, where clouds keep credentials",
-                  config->name);
-        http_origin_unref(origin);
-        return NULL;
-    }
     struct provider *p = xcalloc(1, sizeof *p);
-    *p = (struct provider){
-        .config = config, .clock = clock, .origin = origin, .digest = digest_of(config), .local = is_loopback(&place)};
+    *p = (struct provider){.config = config, .clock = clock, .origin = origin, .digest = digest_of(config)};
     p->breaker.open_for_us = OPEN_FIRST_US;
     return p;
 }
@@ -193,7 +140,7 @@ struct http_origin *provider_origin(struct provider *p)
 
 bool provider_is_local(const struct provider *p)
 {
-    return p->local;
+    return http_origin_is_loopback(p->origin);
 }
 
 int32_t provider_timeout_s(const struct provider *p)
@@ -354,6 +301,16 @@ void provider_request(const struct provider *p, const struct advice_situation *s
     ret->body_len = body->len;
 }
 
+/* The reasoning is shown to whoever may read the object. Its end may be cut off, and the key's with it. */
+static bool tells_the_key(const struct provider *p, const struct decision *decision)
+{
+    char start[17];
+    if (!p->key || strlen(p->key) < 8)
+        return false;
+    (void)str_copy(start, sizeof start, p->key);
+    return strstr(decision->reasoning, start) != NULL;
+}
+
 struct verdict provider_answer(const struct provider *p, const struct provider_attempt *attempt,
                                const struct http_result *result, const struct error *err,
                                const struct advice_situation *asked, struct decision *decision,
@@ -363,6 +320,11 @@ struct verdict provider_answer(const struct provider *p, const struct provider_a
     struct verdict v = advisor_classify(p->config->flavor, result, err);
     if (v.class == ADVISOR_OK)
         v = wire_answer(p->config->flavor, result->body, result->body_len, asked, decision, usage);
+    if (v.class == ADVISOR_OK && tells_the_key(p, decision))
+        v = (struct verdict){.class = ADVISOR_INVALID_ANSWER,
+                             .retry = true,
+                             .retry_after_ms = -1,
+                             .evidence = "the answer repeats the key"};
     /* What the attempt did already mends nothing any more. */
     v.without_schema &= !attempt->without_schema;
     v.too_long &= !attempt->shrink;

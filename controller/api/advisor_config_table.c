@@ -3,17 +3,83 @@
 #include "api/config.h"
 #include "api/config_tables.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/http.h"
 #include "base/str.h"
+
+/* ---- URLs ---- */
 
 static bool is_url(const char *s)
 {
     return (str_starts(s, "https://") && s[8]) || (str_starts(s, "http://") && s[7]);
 }
 static const struct schema_format url_format = {
-    .pattern = "^https?://.+$", .matches = is_url, .hint = "a URL such as https://api.example.com/v1"};
+    .pattern = "^https?://.+$", .matches = is_url, .hint = "a URL such as https://api.example.com/v1", .hides = true};
+
+static bool url_is_sound(const char *url)
+{
+    bool safe;
+    return http_url_check(url, &safe, NULL) == 0;
+}
+
+static void say_url(const char *url, const char *instead, char *out, size_t cap)
+{
+    bool safe;
+    struct error err = ERROR_INIT;
+    if (http_url_check(url, &safe, &err) < 0)
+        (void)snprintf(out, cap, "%s%s", error_text(&err), strchr(url, '@') ? instead : "");
+}
+
+/* What is no URL has been told as such. */
+static bool url_keeps_secrets(const char *url)
+{
+    bool safe;
+    return http_url_check(url, &safe, NULL) < 0 || safe;
+}
+
+/* Without brackets and the dot at its end; the user name and the path are refused elsewhere. */
+static void host_of(const char *url, char *out, size_t cap)
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    bool bracket = *host == '[';
+    (void)snprintf(out, cap, "%.*s", (int)strcspn(host + bracket, bracket ? "]" : ":/"), host + bracket);
+    size_t len = strlen(out);
+    if (len > 0 && out[len - 1] == '.')
+        out[len - 1] = '\0';
+}
+
+bool advisor_url_is_link_local(const char *url)
+{
+    static const uint8_t amazon[] = {0xfd, 0x00, 0x0e, 0xc2};
+    char host[256];
+    host_of(url, host, sizeof host);
+    struct in6_addr v6;
+    struct in_addr v4;
+    if (inet_pton(AF_INET6, host, &v6) == 1) {
+        if (IN6_IS_ADDR_V4MAPPED(&v6))
+            return v6.s6_addr[12] == 169 && v6.s6_addr[13] == 254;
+        return IN6_IS_ADDR_LINKLOCAL(&v6) || memcmp(v6.s6_addr, amazon, sizeof amazon) == 0;
+    }
+    if (inet_aton(host, &v4) == 1) /* 0xa9fea9fe is an address too, to libcurl */
+        return ntohl(v4.s_addr) >> 16 == 0xa9fe;
+    return strcasecmp(host, "metadata.google.internal") == 0 || strcasecmp(host, "metadata") == 0;
+}
+
+#define URL_CEL     "isURL(self.url) && !self.url.matches('[@?#]')"
+#define URL_MESSAGE "has a scheme, a host, a port, a path, and nothing else"
+#define SAFE_CEL                                                                                                       \
+    "url(self.url).getScheme() == 'https' || url(self.url).getHostname() in ['localhost', '127.0.0.1', '::1']"
+#define SAFE_MESSAGE(what)                                                                                             \
+    "must be https:// for its " what " not to go unencrypted; http:// is for this machine alone "                      \
+    "(127.0.0.1, [::1], localhost)"
+
+/* ---- paths ---- */
 
 static bool is_path(const char *s)
 {
@@ -151,7 +217,40 @@ static bool provider_one_key(const void *self)
     return !(p->has_key_secret && p->key_file[0]);
 }
 
+static bool provider_url_is_sound(const void *self)
+{
+    const struct advisor_provider_config *p = self;
+    return url_is_sound(p->url);
+}
+
+static void provider_url_say(const void *self, char *out, size_t cap)
+{
+    const struct advisor_provider_config *p = self;
+    say_url(p->url, "; a key belongs into keySecret or keyFile", out, cap);
+}
+
+static bool provider_url_is_public(const void *self)
+{
+    const struct advisor_provider_config *p = self;
+    return !advisor_url_is_link_local(p->url);
+}
+
+static bool provider_key_is_safe(const void *self)
+{
+    const struct advisor_provider_config *p = self;
+    return (!p->has_key_secret && !p->key_file[0]) || url_keeps_secrets(p->url);
+}
+
 static const struct schema_rule provider_rules[] = {
+    {.cel = URL_CEL, .message = URL_MESSAGE, .path = ".url", .holds = provider_url_is_sound, .say = provider_url_say},
+    {.cel = "!self.url.matches('://(169[.]254[.]|[[]fe80:|[[]fd00:ec2:|metadata[.]google[.]internal)')",
+     .message = "is not link-local: clouds keep credentials there",
+     .path = ".url",
+     .holds = provider_url_is_public},
+    {.cel = "!(has(self.keySecret) || has(self.keyFile)) || " SAFE_CEL,
+     .message = SAFE_MESSAGE("key"),
+     .path = ".url",
+     .holds = provider_key_is_safe},
     {.cel = "!(has(self.keySecret) && has(self.keyFile))",
      .message = "and keySecret exclude each other",
      .path = ".keyFile",
@@ -249,7 +348,34 @@ static bool both_of_basic(const void *self)
     return !a->username[0] == !a->password_file[0];
 }
 
+static bool alertmanager_url_is_sound(const void *self)
+{
+    const struct alertmanager_config *a = self;
+    return url_is_sound(a->url);
+}
+
+static void alertmanager_url_say(const void *self, char *out, size_t cap)
+{
+    const struct alertmanager_config *a = self;
+    say_url(a->url, "; credentials belong into username and passwordFile, or tokenFile", out, cap);
+}
+
+static bool alertmanager_credential_is_safe(const void *self)
+{
+    const struct alertmanager_config *a = self;
+    return (!a->token_file[0] && !a->username[0]) || url_keeps_secrets(a->url);
+}
+
 static const struct schema_rule alertmanager_rules[] = {
+    {.cel = URL_CEL,
+     .message = URL_MESSAGE,
+     .path = ".url",
+     .holds = alertmanager_url_is_sound,
+     .say = alertmanager_url_say},
+    {.cel = "!(has(self.tokenFile) || has(self.username)) || " SAFE_CEL,
+     .message = SAFE_MESSAGE("credential"),
+     .path = ".url",
+     .holds = alertmanager_credential_is_safe},
     {.cel = "!(has(self.tokenFile) && has(self.username))",
      .message = "and username exclude each other",
      .path = ".tokenFile",

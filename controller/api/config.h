@@ -47,6 +47,9 @@ struct advisor_provider_config {
     struct quantity input_price, output_price; /* per million tokens, for the cost metric; 0: not counted */
 };
 
+/* Whether it leads to where clouds keep credentials, however the address is written. The loader refuses it. */
+bool advisor_url_is_link_local(const char *url);
+
 struct advisor_settings {
     uint32_t n_providers;
     struct advisor_provider_config providers[CONFIG_MAX_PROVIDERS]; /* in the order in which they are asked */

@@ -197,6 +197,8 @@ static bool want_string(struct walker *w, const struct schema_field *f, const js
         bad(w, "%s", n == 0 ? "must not be empty" : "is too short");
     else if (f->max != 0 && n > (size_t)f->max)
         bad(w, "is too long: %zu characters, at most %lld", n, (long long)f->max);
+    else if (f->format && !f->format->matches(s) && f->format->hides)
+        bad(w, "want %s", f->format->hint);
     else if (f->format && !f->format->matches(s))
         bad(w, "want %s, have \"%.60s\"", f->format->hint, s);
     else

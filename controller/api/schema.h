@@ -53,6 +53,7 @@ struct schema_format {
     const char *pattern;
     bool (*matches)(const char *s);
     const char *hint; /* "a lower-case name such as web-1" */
+    bool hides;       /* what does not match is not quoted: it may have a secret in it */
 };
 extern const struct schema_format schema_dns_label, schema_dns_subdomain, schema_api_version, schema_kind,
     schema_reason;

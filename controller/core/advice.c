@@ -147,7 +147,7 @@ void advice_asked(struct advice_state *state, const struct advice_situation *sit
 
 void advice_unanswered(struct advice_state *state)
 {
-    state->unanswered = true;
+    state->unanswered = state->asked_us != 0;
 }
 
 void advice_spoiled(struct advice_state *state)
@@ -269,6 +269,10 @@ void advice_score(struct advice_state *state, int32_t need, int64_t now_us)
         struct advice_pending *p = &state->pending[i];
         if (p->until_us == 0)
             continue;
+        if (p->until_us - now_us > ADVICE_JUDGE_S * SECOND_US) { /* the clock was set back */
+            *p = (struct advice_pending){.until_us = 0};
+            continue;
+        }
         p->highest = MAX(p->highest, need);
         if (now_us < p->until_us)
             continue;

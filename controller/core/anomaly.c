@@ -458,10 +458,13 @@ static void decode_moments(struct anomaly *a, struct codec_reader *r)
 {
     for (uint32_t m = 0; m < a->config.n_metrics; m++) {
         a->seen[m] = codec_get_u32(r);
+        if (a->seen[m] > UINT32_MAX / 2)
+            r->failed = true;
         for (uint32_t k = 0; k < SCALES; k++) {
             a->moments[m][k].mean = codec_get_finite(r);
             a->moments[m][k].variance = codec_get_finite(r);
-            if (a->moments[m][k].variance < 0)
+            if (!(fabs(a->moments[m][k].mean) <= SERIES_MAX) || a->moments[m][k].variance < 0 ||
+                a->moments[m][k].variance > 4 * SERIES_MAX * SERIES_MAX)
                 r->failed = true;
         }
     }
@@ -486,8 +489,8 @@ struct anomaly *anomaly_decode(const struct anomaly_config *config, struct codec
     for (uint32_t i = 0; i < ARRAY_SIZE(a->rank); i++)
         a->rank[i] = codec_get_u16(r);
     bool fresh = a->first == INT64_MIN && a->next == INT64_MIN && a->rows == 0 && a->block == 0;
-    bool sound = is_row(a->first) && a->next >= a->first && is_row(a->next) && a->block >= 0 &&
-                 a->block <= (a->next - a->first) / ANOMALY_BLOCK;
+    bool sound = a->rows < UINT32_MAX / 2 && is_row(a->first) && a->next >= a->first && is_row(a->next) &&
+                 a->block >= 0 && a->block <= (a->next - a->first) / ANOMALY_BLOCK;
     if (!ours || r->failed || (!fresh && !sound))
         return anomaly_free(a);
     return a;

@@ -103,6 +103,9 @@ struct anomaly_policy {
 /* The row that has just been judged; what to do with it. */
 bool anomaly_policy_excludes(struct anomaly_policy *p, enum anomaly_mode mode, const struct anomaly_result *row,
                              int64_t time_us);
+/* A clock that was set back behind the beginning of an episode: for how long it has lasted nobody knows, so it holds
+ * nothing any more. */
+void anomaly_policy_set_back(struct anomaly_policy *p, int64_t now_us);
 /* At a sync. */
 bool anomaly_policy_holds(const struct anomaly_policy *p, enum anomaly_mode mode, int64_t now_us);
 bool anomaly_policy_is_reactive(const struct anomaly_policy *p, enum anomaly_mode mode, int64_t now_us);

@@ -25,6 +25,12 @@ bool anomaly_policy_excludes(struct anomaly_policy *p, enum anomaly_mode mode, c
     return mode != ANOMALY_OFF;
 }
 
+void anomaly_policy_set_back(struct anomaly_policy *p, int64_t now_us)
+{
+    if (p->since_us > now_us)
+        p->since_us = MAX(now_us - ANOMALY_MAX_HOLD_S * USEC_PER_SEC, 1);
+}
+
 static bool is_recent(const struct anomaly_policy *p, int64_t now_us)
 {
     return p->since_us != 0 && now_us - p->since_us < ANOMALY_MAX_HOLD_S * USEC_PER_SEC;

@@ -78,6 +78,26 @@ static int32_t window_extreme(const struct behavior_window *w, int sign, int64_t
     return desired;
 }
 
+static void window_set_back(struct behavior_window *w, int64_t now_us)
+{
+    for (uint32_t i = w->n; i-- > 0 && w->entries[i].time_us > now_us;)
+        w->entries[i].time_us = now_us;
+}
+
+static void events_set_back(struct behavior_events *e, int64_t now_us)
+{
+    for (uint32_t i = 0; i < e->n; i++)
+        e->entries[i].time_us = MIN(e->entries[i].time_us, now_us);
+}
+
+void behavior_set_back(struct behavior *b, int64_t now_us)
+{
+    window_set_back(&b->highest, now_us);
+    window_set_back(&b->lowest, now_us);
+    events_set_back(&b->up, now_us);
+    events_set_back(&b->down, now_us);
+}
+
 static void remember(struct behavior *b, int64_t now_us, int32_t replicas)
 {
     window_push(&b->highest, 1, now_us, replicas);

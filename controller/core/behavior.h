@@ -56,6 +56,9 @@ void behavior_first_sight(struct behavior *b, int64_t now_us, int32_t replicas);
 /* A count that something else than a need keeps up (a schedule, a fallback): it enters the scale-down window alone, so
  * that leaving it goes through the window and no scale-up waits for it. */
 void behavior_hold(struct behavior *b, int64_t now_us, int32_t replicas);
+/* A clock that is earlier than what is remembered was wrong before: what happened after `now_us` happened now.
+ * Otherwise windows would last until the clock has come back to where it was. */
+void behavior_set_back(struct behavior *b, int64_t now_us);
 /* After a restart: the live count enters the scale-down window (both, when nothing was seen before). */
 void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t replicas);
 

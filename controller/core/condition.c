@@ -129,8 +129,13 @@ void core_condition_anomaly(const struct core_spec *spec, const struct core_plan
     unknown(out);
     if (plan->reason == CORE_REASON_OFF)
         return;
+    bool any = false;
+    for (uint32_t i = 0; i < spec->n_metrics; i++)
+        any |= spec->metrics[i].forecast;
     if (spec->anomaly.mode == ANOMALY_OFF) {
         condition(out, false, "NotWatched", "spec.anomaly.mode is Off");
+    } else if (!any) {
+        condition(out, false, "NotWatched", "no metric is forecast, and only what is forecast is looked at");
     } else if (!plan->anomaly.is_anomaly) {
         condition(out, false, "NoAnomaly", "the demand is like what is remembered");
     } else {

@@ -40,6 +40,15 @@ static void undone(struct contention *c, int64_t now_us)
     }
 }
 
+void contention_set_back(struct contention *c, int64_t now_us)
+{
+    c->written_us = MIN(c->written_us, now_us);
+    c->undone_us = MIN(c->undone_us, now_us);
+    if (c->until_us != 0)
+        c->until_us = MIN(c->until_us, now_us + CONTENDED_US);
+    c->hold_until_us = MIN(c->hold_until_us, now_us + HOLD_OFF_MAX_S * SECOND_US);
+}
+
 bool contention_observe(struct contention *c, int64_t now_us, int32_t live)
 {
     if (c->until_us != 0 && !contention_active(c, now_us)) {

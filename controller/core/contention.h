@@ -22,6 +22,8 @@ struct contention {
     uint32_t hold_off_s;   /* the next one */
 };
 
+/* Nothing here lasts longer from now on than it could have from its beginning: for a clock that was set back. */
+void contention_set_back(struct contention *c, int64_t now_us);
 /* At every sync of an active autoscaler. Returns whether `live` is a foreign write. */
 bool contention_observe(struct contention *c, int64_t now_us, int32_t live);
 /* The live count is taken as it is: not active, or after a restart. */

@@ -4,6 +4,7 @@
 #include "core/demand_impl.h"
 
 #include "base/alloc.h"
+#include "core/bfloat.h"
 
 #include <assert.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 
 enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST = 7 };
 
-#define LAYOUT 2 /* of the model's sums and windows; another one keeps the history and rebuilds them */
+#define LAYOUT 3 /* of the model's sums and windows; another one keeps the history and rebuilds them */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -231,8 +232,8 @@ static bool decode_series(struct demand *d, struct codec_reader *r)
     uint32_t judged_lead_s = codec_get_u32(r);
     d->judged_lead_s = MAX(judged_lead_s, 1u);
     d->other_lead_slots = codec_get_u32(r);
-    const int64_t limit = INT64_C(1) << 60;
-    if (r->failed || n > s->cap || sum_n > n || next > limit / 1000000 || next < -limit / 1000000 ||
+    const int64_t limit = INT64_C(1) << 60, slots = limit / 1000000 / d->config.interval_s;
+    if (r->failed || n > s->cap || sum_n > n || next > slots || next < -slots ||
         (d->last_us != INT64_MIN && (d->last_us > limit || d->last_us < -limit)))
         return false;
     series_reset(s, next, n);
@@ -285,11 +286,22 @@ static void encode_driver(const struct driver *d, struct codec_writer *w)
     codec_f32s(w, d->theta, DRIVER_FEATURES);
 }
 
+/* Of a value, INT64_MIN for none; so far from the ends of the range that differences can't overflow. */
+static int64_t decode_time(struct codec_reader *r)
+{
+    const int64_t limit = INT64_C(1) << 60;
+    int64_t time_us = codec_get_i64(r);
+    if (time_us != INT64_MIN && (time_us > limit || time_us < -limit))
+        r->failed = true;
+    return time_us;
+}
+
 static void decode_driver(struct driver *d, struct codec_reader *r)
 {
     for (uint32_t i = 0; i < DRIVER_WINDOWS; i++) {
         struct driver_window *v = &d->window[i];
-        v->end_us = codec_get_i64(r);
+        v->end_us = decode_time(r);
+        r->failed |= v->end_us == INT64_MIN;
         if (v->end_us == 0)
             continue;
         codec_get_finite_f32s(r, v->x, DRIVER_FEATURES);
@@ -299,9 +311,9 @@ static void decode_driver(struct driver *d, struct codec_reader *r)
         v->scale = rest[3], v->highest = rest[4], v->weight = rest[5];
         v->scores = codec_get_u8(r) != 0;
     }
-    d->last_us = codec_get_i64(r);
-    d->last_start_us = codec_get_i64(r);
-    d->last_score_us = codec_get_i64(r);
+    d->last_us = decode_time(r);
+    d->last_start_us = decode_time(r);
+    d->last_score_us = decode_time(r);
     d->lag_s = codec_get_u32(r);
     d->censored = codec_get_u8(r) != 0;
     float one[7];
@@ -357,6 +369,9 @@ static void decode_trust(struct trust *t, struct codec_reader *r)
         t->actual[i] = codec_get_u16(r);
         t->last_value[i] = codec_get_u16(r);
         t->covered[i] = codec_get_u8(r);
+        if (!bfloat_finite(t->error[i]) || !bfloat_finite(t->actual[i]) || !bfloat_finite(t->last_value[i]) ||
+            t->covered[i] > TRUST_ALL)
+            r->failed = true;
     }
 }
 

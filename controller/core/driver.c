@@ -82,7 +82,8 @@ static void finish(struct driver *d, struct driver_window *w, double level, uint
 {
     double e = (double)w->highest - (double)w->expected;
     double share = MIN((double)w->weight / season_s, 0.02); /* of a season */
-    struct residuals_rates rates = {.weight = share / 3, .fast = MIN(24 * share, 0.3), .slow = MIN(2 * share, 0.1)};
+    struct residuals_rates rates = {
+        .weight = share / 3, .fast = MIN(24 * share, 0.3), .slow = MIN(2 * share, 0.1), .clip = 10};
     residuals_take(&d->errors, e, (double)w->scale, 0.25 * fabs((double)w->expected), &rates);
     float *phase = &d->phase[phase_of(w->end_us, season_s)];
     double rate = MIN(DRIVER_PHASES * share * 0.7, 0.5);

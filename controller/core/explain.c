@@ -29,10 +29,6 @@ static const char *const limit_names[CORE_N_LIMITS] = {
     "TooFewReplicas", "TooManyReplicas",   "MissingMetrics",      "NotActive",    "Contention",
     "Untrusted",      "Scheduled",         "GlobalShrinkBudget",  "Held",         "Anomaly",
 };
-static const char *const state_names[] = {[CORE_METRIC_NORMAL] = "Normal",
-                                          [CORE_METRIC_STALE] = "Stale",
-                                          [CORE_METRIC_MISSING] = "Missing",
-                                          [CORE_METRIC_FALLBACK] = "Fallback"};
 
 /* Of advice that is looked at; what is expired or does not fit has no stage. */
 static const char *const advice_texts[ADVICE_N_OUTCOMES] = {
@@ -58,11 +54,6 @@ const char *core_direction_name(enum core_direction direction)
 const char *core_reason_name(enum core_reason reason)
 {
     return reason_names[reason];
-}
-
-const char *core_metric_state_name(enum core_metric_state state)
-{
-    return state_names[state];
 }
 
 const char *core_limit_name(enum core_limit limit)
@@ -120,7 +111,7 @@ static void stages_of_need(const struct core_spec *spec, struct core_plan *plan)
     }
 }
 
-/* "the demand has been odd for 12 min (score 93 %, High)" */
+/* "the demand has been odd for 12 min (severity high)" */
 static void say_anomaly(struct text *t, const struct core_plan *plan)
 {
     const struct watch_finding *f = &plan->anomaly;
@@ -279,7 +270,7 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
 /* The one limit that shaped the count most. */
 static void say_limit(struct text *t, const struct core_spec *spec, const struct core_plan *plan)
 {
-    unsigned limits = plan->stabilized >= 0 ? plan->limits : plan->limits & CORE_LIMIT_NOT_ACTIVE;
+    unsigned limits = plan->stabilized >= 0 ? plan->limits : 0;
     if (limits & CORE_LIMIT_HELD && held_by_window(plan)) {
         say(t, "; the scale-down window still asks for %d, too little to change the count for", plan->stabilized);
     } else if (limits & CORE_LIMIT_HELD) {
@@ -306,8 +297,6 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
         say(t, " was %d", plan->stabilized);
     } else if (limits & CORE_LIMIT_TOLERANCE) {
         say(t, ": inside the tolerance");
-    } else if (limits & CORE_LIMIT_NOT_ACTIVE && plan->replicas == plan->current) {
-        say(t, "; mode ScaleUpOnly does not lower to %d", plan->rated);
     } else if (limits & CORE_LIMIT_UNTRUSTED) {
         say(t, "; the forecast asks for %d, but is not trusted", plan->untrusted);
     }
@@ -338,6 +327,8 @@ void core_explain(const struct core_spec *spec, struct core_plan *plan)
     say_cause(&t, spec, plan);
     if (plan->reason != CORE_REASON_SCHEDULED)
         say_limit(&t, spec, plan);
+    if (plan->limits & CORE_LIMIT_NOT_ACTIVE && plan->direction == CORE_HOLD)
+        say(&t, "; mode ScaleUpOnly does not lower to %d", plan->rated);
     if (plan->limits & CORE_LIMIT_SHRINK_BUDGET)
         say(&t, "; as many targets shrink at once as the operator lets");
     if (plan->limits & CORE_LIMIT_ANOMALY) {

@@ -6,10 +6,9 @@
 
 #include "core/step.h"
 
-const char *core_direction_name(enum core_direction direction);   /* "Hold" "Up" "Down" */
-const char *core_reason_name(enum core_reason reason);            /* "WithinTarget" ... */
-const char *core_limit_name(enum core_limit limit);               /* one bit: "Tolerance" "ScaleUpStabilized" ... */
-const char *core_metric_state_name(enum core_metric_state state); /* "Normal" "Stale" "Missing" */
+const char *core_direction_name(enum core_direction direction); /* "Hold" "Up" "Down" */
+const char *core_reason_name(enum core_reason reason);          /* "WithinTarget" ... */
+const char *core_limit_name(enum core_limit limit);             /* one bit: "Tolerance" "ScaleUpStabilized" ... */
 
 /* The names of all limits in `limits`, in the order of the pipeline. */
 uint32_t core_limit_names(unsigned limits, const char *out[CORE_N_LIMITS]);

@@ -4,12 +4,13 @@
 #include "base/alloc.h"
 #include "core/bfloat.h"
 #include "core/prior.h"
+#include "core/scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
-static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.3, .slow = 0.004};
+static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.5, .slow = 0.002, .clip = 40};
 #define CALM 0.25 /* errors up to that share of the demand are never a spike */
 
 #define TREND_DAMPING 0.9
@@ -82,19 +83,6 @@ static struct model_row *row_of(const struct model *m, const struct model_knot *
     return &m->row[k->first_row + (uint32_t)floor_mod(block_of(m, origin), k->rows)];
 }
 
-/* Errors are larger where demand is: as its fourth root, relative to the mean of the ring; near zero no more. What is
- * left of them is alike at night and by day, and its quantiles serve both. */
-#define SIZE_FLOOR 0.04 /* of the mean of the ring */
-#define SIZE_MOST  5.0
-
-static double size_at(const struct series *s, double root)
-{
-    double mean = series_mean_root(s), level = root * root, usual = mean * mean;
-    if (!(usual > 0))
-        return 1;
-    return MIN(sqrt(sqrt((level + SIZE_FLOOR * usual) / ((1 + SIZE_FLOOR) * usual))), SIZE_MOST);
-}
-
 static struct features_cycles cycles_of(const struct model *m)
 {
     return (struct features_cycles){.season = m->season, .shorter = m->period.found, .week = m->week};
@@ -104,7 +92,7 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
 {
     struct features_cycles cycles = cycles_of(m);
     features_close(&m->now, s, &cycles, value);
-    double root = series_root((double)value);
+    double root = series_root((double)value), usual = -1;
     if (value < 0)
         m->negative = true;
     for (uint32_t i = 0; i < m->n_knots; i++) {
@@ -120,7 +108,9 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
         double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
-        double size = size_at(s, said);
+        if (usual < 0)
+            usual = scatter_usual(s, m->season);
+        double size = scatter_size(s, usual, scatter_at(s, m->season, s->next), said);
         residuals_take(&k->errors, e / size, (double)row->scale, CALM * fabs(series_unroot(said)) / size, &rates);
         if (!row->regressed)
             continue;
@@ -194,6 +184,14 @@ static void look(const struct model *m, const struct series *s, uint32_t lead, s
     out->mean = MAX(-ROOT_MAX, MIN(out->mean, ROOT_MAX));
 }
 
+/* The scale of a knot's errors. Those of the longer leads are known only hours later: unrest among the first knot's
+ * widens them at once, by its eighth root. */
+static double scale_of(const struct model *m, const struct model_knot *k)
+{
+    double scale = residuals_scale(&k->errors);
+    return k == m->knot ? scale : scale * sqrt(sqrt(sqrt(residuals_unrest(&m->knot[0].errors))));
+}
+
 double model_mean(const struct model *m, const struct series *s, uint32_t lead)
 {
     struct looked l;
@@ -215,7 +213,7 @@ void model_look_ahead(struct model *m, const struct series *s)
         *row = (struct model_row){
             .profile = (float)l.f.profile,
             .mean = (float)l.mean,
-            .scale = (float)residuals_scale(&k->errors),
+            .scale = (float)scale_of(m, k),
             .issued = true,
             .regressed = l.regressed,
         };
@@ -256,7 +254,7 @@ static const struct residuals *errors_at(const struct model *m, uint32_t i, doub
     const struct model_knot *k = &m->knot[i], *from = k;
     while (from->errors.fast < 0 && from > m->knot)
         from--;
-    double scale = residuals_scale(&from->errors);
+    double scale = scale_of(m, from);
     if (k->errors.fast < 0)
         scale = MAX(scale * sqrt((double)k->lead / from->lead), UNKNOWN * fabs((double)m->now.last));
     *ret_scale = scale;
@@ -282,9 +280,11 @@ double model_least(const struct model *m, const struct series *s, uint32_t lead)
     uint32_t i = between(m, lead, &share);
     const struct residuals *lower = errors_at(m, i, &scale[0]);
     const struct residuals *upper = errors_at(m, MIN(i + 1, m->n_knots - 1), &scale[1]);
+    double at = scatter_at(s, m->season, s->next + lead - 1);
+    double size = scatter_size(s, scatter_usual(s, m->season), at, l.mean);
     double offset = (1 - share) * scale[0] * residuals_quantile(lower, forecast_levels[0]) +
                     share * scale[1] * residuals_quantile(upper, forecast_levels[0]);
-    return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size_at(s, l.mean) * offset, SERIES_MAX));
+    return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size * offset, SERIES_MAX));
 }
 
 #define TREND_LEAST 0.02 /* a smaller change is none */
@@ -303,6 +303,8 @@ static enum forecast_trend trend_of(const struct model *m, const struct forecast
     return change < -least ? FORECAST_FALLING : FORECAST_STEADY;
 }
 
+#define SCATTER_EVERY 4 /* leads: between them a straight line, as it changes little */
+
 void model_forecast(const struct model *m, const struct series *s, struct forecast *f)
 {
     f->origin_slot = s->next;
@@ -311,13 +313,20 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     f->trend = FORECAST_STEADY;
     if (f->n == 0)
         return;
-    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}};
+    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}}, usual = scatter_usual(s, m->season), scatter[2] = {0};
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {
         struct looked l;
         look(m, s, h + 1, &l);
-        double share, mean = series_unroot(l.mean), size = size_at(s, l.mean), before = -(double)INFINITY;
+        uint32_t in = h % SCATTER_EVERY;
+        if (in == 0) {
+            scatter[0] = h ? scatter[1] : scatter_at(s, m->season, s->next);
+            scatter[1] = scatter_at(s, m->season, s->next + h + SCATTER_EVERY);
+        }
+        double at = scatter[0] + in * (scatter[1] - scatter[0]) / SCATTER_EVERY;
+        double size = scatter_size(s, usual, at, l.mean);
+        double share, mean = series_unroot(l.mean), before = -(double)INFINITY;
         uint32_t i = between(m, h + 1, &share), up = MIN(i + 1, m->n_knots - 1);
         for (uint32_t j = 0; j < FORECAST_LEVELS; j++) {
             double q = mean + size * ((1 - share) * offset[i][j] + share * offset[up][j]);

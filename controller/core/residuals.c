@@ -31,6 +31,14 @@ double residuals_scale(const struct residuals *r)
     return FAST_SHARE * (double)r->fast + (1 - FAST_SHARE) * (double)r->slow;
 }
 
+#define STEADY 0.5 /* of what is usual, added to both */
+
+double residuals_unrest(const struct residuals *r)
+{
+    double usual = (double)r->slow;
+    return usual > 0 ? ((double)r->fast + STEADY * usual) / ((1 + STEADY) * usual) : 1;
+}
+
 static uint32_t bin_of(double z)
 {
     double a = fabs(z);
@@ -42,7 +50,7 @@ static uint32_t bin_of(double z)
 
 void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates)
 {
-    double a = fabs(error), most = MAX(RESIDUALS_CLIP * residuals_scale(r), least);
+    double a = fabs(error), most = MAX(rates->clip * residuals_scale(r), least);
     if (r->fast < 0) {
         r->fast = r->slow = (float)a;
     } else {

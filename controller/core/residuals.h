@@ -26,14 +26,16 @@ struct residuals {
 void residuals_init(struct residuals *r);
 /* The scale for a forecast made now; 0 when no error was ever seen. */
 double residuals_scale(const struct residuals *r);
+/* Of late against what is usual: near 1 in quiet times, never below a third. 1 when no error was ever seen. */
+double residuals_unrest(const struct residuals *r);
 struct residuals_rates {
     double weight; /* in (0, 1]: the share of the past that is forgotten for this error */
     double fast, slow;
+    double clip; /* in scales */
 };
 /* `scale` as residuals_scale() gave it then. `least`: an error up to that size is taken into the scale as it
- * is; a larger one counts for at most RESIDUALS_CLIP scales, so that one spike does not leave a wide interval
- * behind, while errors that stay large soon make the scale their own. */
-#define RESIDUALS_CLIP 10.0
+ * is; a larger one counts for at most `clip` scales, so that one spike does not leave a wide interval behind, while
+ * errors that stay large soon make the scale their own. */
 void residuals_take(struct residuals *r, double error, double scale, double least, const struct residuals_rates *rates);
 /* z at `level` in (0, 1): non-decreasing in the level. */
 double residuals_quantile(const struct residuals *r, double level);

@@ -476,6 +476,12 @@ static enum core_mode mode_of(const struct core_spec *spec)
     return spec->paused && spec->mode != CORE_OFF ? CORE_RECOMMEND : spec->mode;
 }
 
+static void set_back(struct core_state *state, int64_t now_us)
+{
+    behavior_set_back(&state->behavior, now_us);
+    contention_set_back(&state->contention, now_us);
+}
+
 static void watch_writers(struct core_state *state, enum core_mode mode, int64_t now_us, int32_t current,
                           struct core_plan *plan)
 {
@@ -516,6 +522,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
     } else {
         struct sample samples[CORE_MAX_METRICS];
         observe(spec, state, observation, samples);
+        set_back(state, now_us);
         watch_writers(state, mode, now_us, current, plan);
         behavior_first_sight(&state->behavior, now_us, current);
 
@@ -584,6 +591,7 @@ void core_adopt(struct core_state *state, int32_t replicas)
 
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas)
 {
+    set_back(state, time_us);
     behavior_resume(&state->behavior, spec, time_us, replicas);
     contention_adopt(&state->contention, replicas);
 }

@@ -68,7 +68,8 @@ struct core_metric_observation {
 };
 
 struct core_observation {
-    int64_t time_us;         /* Unix; strictly increasing */
+    int64_t time_us;         /* Unix; increasing, or set back: then what is remembered of later ends no later than it
+                                would have from now on */
     int32_t spec_replicas;   /* /scale spec.replicas, not older than our own last write */
     int32_t status_replicas; /* /scale status.replicas */
     const struct core_pod *pods;

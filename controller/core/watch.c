@@ -54,6 +54,7 @@ void watch_observe(struct watch *w, const struct core_spec *spec, struct demand 
         watch_clear(w);
         return;
     }
+    anomaly_policy_set_back(&w->policy, time_us);
     uint32_t watched = MIN(n, ANOMALY_MAX_METRICS);
     if (watched == 0 || !closing(demands, watched, time_us, &row, values))
         return;

@@ -50,9 +50,8 @@ static void score_point(struct sums *g, const struct forecast *f, uint32_t h, do
     g->inside_95 += y >= (double)f->quantile[Q_2_5][h] && y <= (double)f->quantile[Q_97_5][h];
 }
 
-static void at_origin(void *data, uint32_t origin, struct demand *d)
+static void score_origin(struct scoring *x, uint32_t origin, struct demand *d)
 {
-    struct scoring *x = data;
     const struct series_file *s = x->series;
     int64_t before = clock_boot_us(&clock_system);
     const struct forecast *f = demand_forecast(d);
@@ -79,6 +78,12 @@ static void at_origin(void *data, uint32_t origin, struct demand *d)
     x->out.origins++;
     x->sums.scale += scale;
     x->sums.trusted += demand_trust(d).trusted;
+}
+
+static bool at_origin(void *data, uint32_t origin, struct demand *d)
+{
+    score_origin(data, origin, d);
+    return true;
 }
 
 /* The median, because other processes interrupt a few. */

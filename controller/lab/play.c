@@ -21,14 +21,15 @@ uint32_t play_series(const struct series_file *s, const struct play_options *o, 
     config.horizon = o->horizon;
     struct demand *d = demand_new(&config);
     uint32_t origins = 0;
-    for (uint32_t t = 0; t <= s->n; t++) {
+    bool more = true;
+    for (uint32_t t = 0; t <= s->n && more; t++) {
         if (o->progress && t % PROGRESS_EVERY == 0)
             o->progress(o->data, t, s->n);
         if (is_origin(s, o, t)) {
-            fn(data, t, d);
+            more = fn(data, t, d);
             origins++;
         }
-        if (t < s->n)
+        if (t < s->n && more)
             demand_push_slot(d, t, s->value[t], PLAY_LEAD_S);
     }
     demand_free(d);

@@ -22,10 +22,10 @@ struct play_options {
     void *data;
 };
 
-/* `d` is at `origin`: demand_forecast() and demand_trust() are what it thinks there. */
-typedef void play_fn(void *data, uint32_t origin, struct demand *d);
+/* `d` is at `origin`: demand_forecast() and demand_trust() are what it thinks there. False: that was enough. */
+typedef bool play_fn(void *data, uint32_t origin, struct demand *d);
 
-/* How many origins there were. */
+/* How many origins were looked at. */
 uint32_t play_series(const struct series_file *s, const struct play_options *options, play_fn *fn, void *data);
 
 #endif

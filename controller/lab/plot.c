@@ -8,7 +8,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#define DAY_US (86400 * USEC_PER_SEC)
+#define DAY_US     (86400 * USEC_PER_SEC)
+#define MAX_DIGITS 9      /* of a label */
+#define LEAST_ROOM 1e-290 /* its steps are numbers of full precision */
 
 static void widen(const double *y, uint32_t n, double *low, double *high)
 {
@@ -45,7 +47,7 @@ struct plot_axis plot_value_axis(const struct plot_panel *panel, unsigned max_ti
     if (high < 0 && high > 0.7 * low)
         high = 0;
     double room = high - low;
-    if (!(room > 1e-9 * fmax(fabs(low), fabs(high))))
+    if (!(room > 1e-9 * fmax(fabs(low), fabs(high))) || room < LEAST_ROOM)
         room = fmax(fabs(high), 1);
     struct plot_axis axis = {.step = round_step(room / MAX(max_ticks - 1, 1u))};
     axis.low = floor(low / axis.step + 1e-9) * axis.step;
@@ -70,10 +72,12 @@ void plot_value_label(char out[16], double value, double step)
         }
     if (fabs(value) < 1e-9 * step)
         value = 0;
+    /* As many digits as tell it from its neighbour. */
+    int digits = fabs(value) > 0 && step > 0 ? (int)fmin(ceil(log10(fabs(value) / step)) + 1, MAX_DIGITS) : 0;
     if (fabs(value) >= 1e15)
-        (void)snprintf(out, 16, "%.3g", value);
+        (void)snprintf(out, 16, "%.*g", MAX(digits, 3), value);
     else
-        (void)snprintf(out, 16, "%.5g%s", value / unit, suffix);
+        (void)snprintf(out, 16, "%.*g%s", MAX(digits, 5), value / unit, suffix);
 }
 
 struct plot_time_axis plot_time_axis(const struct plot *p, unsigned max_ticks)

@@ -3,6 +3,7 @@
 #include "lab/plot_svg.h"
 
 #include "base/clock.h"
+#include "base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,19 +49,24 @@ static const char *const classes[PLOT_ROLES] = {
 
 /* ---- pieces ---- */
 
+/* Names of files are any bytes, and titles made of them are cut anywhere: what is no character of XML, or would change
+ * how the rest is shown, is replaced. */
 static void escape(struct buf *out, const char *s)
 {
-    for (; *s; s++) {
-        if (*s == '&')
+    for (size_t left = strlen(s), n; left > 0; s += n, left -= n) {
+        uint32_t c = str_code_point(s, left, &n);
+        if (c == '&')
             (void)buf_puts(out, "&amp;");
-        else if (*s == '<')
+        else if (c == '<')
             (void)buf_puts(out, "&lt;");
-        else if (*s == '>')
+        else if (c == '>')
             (void)buf_puts(out, "&gt;");
-        else if (*s == '"')
+        else if (c == '"')
             (void)buf_puts(out, "&quot;");
+        else if (c == STR_INVALID || c == 0xFFFE || c == 0xFFFF || str_is_unsafe(c))
+            (void)buf_puts(out, "\uFFFD");
         else
-            (void)buf_putc(out, (unsigned char)*s < ' ' ? ' ' : *s);
+            (void)buf_append(out, s, n);
     }
 }
 
@@ -113,7 +119,8 @@ static double y_of(const struct frame *f, double value)
     return f->top + f->height * (1 - fmax(0, fmin(share, 1)));
 }
 
-/* A slot's value stands at its middle; steps hold over the whole of it. */
+/* A slot's value stands at its middle; steps hold over the whole of it, and so does a value between two gaps, of which
+ * nothing would be seen otherwise. */
 static void draw_line(const struct frame *f, const struct plot_item *item, bool steps, struct buf *out)
 {
     uint32_t stride = item->n / MAX_POINTS + 1;
@@ -125,7 +132,8 @@ static void draw_line(const struct frame *f, const struct plot_item *item, bool 
             continue;
         }
         double x = (double)item->first + i, y = y_of(f, item->y[i]);
-        if (steps)
+        bool alone = !open && (i + stride >= item->n || !isfinite(item->y[i + stride]));
+        if (steps || alone)
             (void)buf_printf(out, "%s%.1f %.1fH%.1f", open ? "L" : "M", x_of(f, x), y, x_of(f, x + stride));
         else
             (void)buf_printf(out, "%s%.1f %.1f", open ? "L" : "M", x_of(f, x + 0.5), y);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_WIDTH 7u
+#define LABEL_WIDTH 7u /* at least */
 #define BLUE        "\033[34m"
 #define RED         "\033[31m"
 #define DIM         "\033[2m"
@@ -91,7 +91,17 @@ static bool row_label(const struct plot_axis *axis, unsigned height, unsigned ro
     return true;
 }
 
-static void write_times(const struct plot *p, unsigned n, struct buf *out)
+static unsigned label_width(const struct plot_axis *axis, unsigned height)
+{
+    unsigned width = LABEL_WIDTH;
+    char label[16];
+    for (unsigned row = 0; row < height; row++)
+        if (row_label(axis, height, row, label))
+            width = MAX(width, (unsigned)strlen(label));
+    return width;
+}
+
+static void write_times(const struct plot *p, unsigned n, unsigned left, struct buf *out)
 {
     struct plot_time_axis times = plot_time_axis(p, n / 14 + 2);
     double slot_us = (double)p->interval_s * 1e6;
@@ -112,19 +122,19 @@ static void write_times(const struct plot *p, unsigned n, struct buf *out)
             first = false;
         }
     }
-    (void)buf_printf(out, "%*s  %s\n", (int)LABEL_WIDTH, "UTC", line);
+    (void)buf_printf(out, "%*s  %s\n", (int)left, "UTC", line);
     free(line);
 }
 
 /* Below the bars, so that they are found where the value is low. */
-static void write_marks(const struct column *columns, unsigned n, bool colour, struct buf *out)
+static void write_marks(const struct column *columns, unsigned n, unsigned left, bool colour, struct buf *out)
 {
     bool any = false;
     for (unsigned c = 0; c < n; c++)
         any |= columns[c].marked;
     if (!any)
         return;
-    (void)buf_printf(out, "%*s  %s", (int)LABEL_WIDTH, "", colour ? RED : "");
+    (void)buf_printf(out, "%*s  %s", (int)left, "", colour ? RED : "");
     for (unsigned c = 0; c < n; c++)
         (void)buf_puts(out, columns[c].marked ? "▲" : " ");
     (void)buf_printf(out, "%s\n", colour ? PLAIN : "");
@@ -133,21 +143,21 @@ static void write_marks(const struct column *columns, unsigned n, bool colour, s
 void plot_text(const struct plot *p, unsigned width, unsigned height, bool colour, struct buf *out)
 {
     const struct plot_panel *panel = &p->panels[0];
-    unsigned n = MAX(MIN(width, 400u), LABEL_WIDTH + 12) - LABEL_WIDTH - 2;
-    n = MIN(n, MAX(p->n, 1u));
     struct plot_axis axis = plot_value_axis(panel, MAX(height / 2, 2u));
+    unsigned left = label_width(&axis, height), n = MAX(MIN(width, 400u), left + 12) - left - 2;
+    n = MIN(n, MAX(p->n, 1u));
     struct column *columns = xcalloc(n, sizeof *columns);
     sum_up(p, panel, columns, n);
     for (unsigned row = height; row-- > 0;) {
         char label[16] = "";
         bool tick = row_label(&axis, height, row, label);
-        (void)buf_printf(out, "%*s %s", (int)LABEL_WIDTH, label, tick ? "┤" : "│");
+        (void)buf_printf(out, "%*s %s", (int)left, label, tick ? "┤" : "│");
         for (unsigned c = 0; c < n; c++)
             draw_cell(&columns[c], &axis, height, row, colour, out);
         (void)buf_putc(out, '\n');
     }
-    write_marks(columns, n, colour, out);
-    write_times(p, n, out);
+    write_marks(columns, n, left, colour, out);
+    write_times(p, n, left, out);
     free(columns);
 }
 

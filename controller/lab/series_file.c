@@ -42,19 +42,39 @@ static int refuse(const struct reader *r, uint64_t line, struct error *err, cons
 
 /* ---- fields ---- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static char *trim(char *s)
 {
     size_t n = strlen(s);
-    while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'))
+    while (n > 0 && is_blank(s[n - 1]))
         s[--n] = '\0';
-    while (*s == ' ' || *s == '\t')
+    while (is_blank(*s))
         s++;
-    n = strlen(s);
-    if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
-        s[n - 1] = '\0';
-        s++;
-    }
     return s;
+}
+
+/* Cuts the field that begins at `*at` out of its line; *at is then behind its comma, NULL behind the last one. NULL:
+ * something stands outside of its quotes. Quotes inside of quotes are left to be refused: no time and no number has
+ * them. */
+static char *cut_field(char **at)
+{
+    char *s = *at + strspn(*at, " \t"), *end = s + strcspn(s, ",");
+    if (*s == '"') {
+        char *close = strchr(++s, '"');
+        if (!close)
+            return NULL;
+        end = close + 1 + strspn(close + 1, " \t");
+        if (*end != ',' && *end != '\0')
+            return NULL;
+        *close = '\0';
+    }
+    *at = *end == ',' ? end + 1 : NULL;
+    *end = '\0';
+    return trim(s);
 }
 
 static bool parse_calendar(const char *s, int64_t *ret_us)
@@ -211,35 +231,44 @@ static int take_row(struct reader *r, struct series_row *row, struct error *err)
 /* 1: a line without its end; 0: the end of the file. */
 static int next_line(struct reader *r, FILE *file, char line[LINE_CAP], struct error *err)
 {
-    if (!fgets(line, LINE_CAP, file)) {
-        if (ferror(file))
-            return error_errno(err, errno, "reading %s", r->name);
+    size_t n = 0;
+    int c;
+    r->line++;
+    while ((c = getc(file)) != EOF && c != '\n') {
+        if (c == '\0')
+            return refuse(r, r->line, err, "a NUL byte in it, so it is not plain text; save the file as CSV in UTF-8");
+        if (n + 1 == LINE_CAP)
+            return refuse(r, r->line, err, "the line is too long, or not text; a series file has two short columns");
+        line[n++] = (char)c;
+    }
+    if (ferror(file))
+        return error_errno(err, errno, "reading %s", r->name);
+    if (c == EOF && n == 0) {
+        r->line--;
         return 0;
     }
-    r->line++;
-    size_t n = strlen(line);
-    if (n > 0 && line[n - 1] == '\n')
-        line[--n] = '\0';
-    else if (!feof(file))
-        return refuse(r, r->line, err, "the line is too long, or not text; a series file has two short columns");
     if (n > 0 && line[n - 1] == '\r')
-        line[--n] = '\0';
+        n--;
+    line[n] = '\0';
     return 1;
 }
 
 static int parse_row(const struct reader *r, char *line, struct series_row *ret, struct error *err)
 {
-    char *comma = strchr(line, ',');
-    const char *why;
-    if (!comma || strchr(comma + 1, ','))
-        return error_set(err, ERROR_PARSE, "%s:%llu: want two columns, time and value, as in %s", r->name,
-                         (unsigned long long)r->line, example);
-    *comma = '\0';
-    *ret = (struct series_row){.time_text = trim(line), .value_text = trim(comma + 1)};
-    if (!parse_time(ret->time_text, &ret->time_us, &why))
+    char *at = line, *time = cut_field(&at), *value = time && at ? cut_field(&at) : NULL;
+    const char *why = NULL;
+    *ret = (struct series_row){.time_text = time, .value_text = value};
+    if (!time || (at && !value))
+        why = "a quote that does not end its field";
+    else if (!value || at)
+        why = "want two columns, time and value";
+    else if (parse_time(time, &ret->time_us, &why))
+        why = NULL;
+    if (why)
         return error_set(err, ERROR_PARSE, "%s:%llu: %s, as in %s", r->name, (unsigned long long)r->line, why, example);
-    if (!parse_value(ret->value_text, &ret->value))
-        return refuse(r, r->line, err, "the value is not a finite number; leave it empty where there is no data");
+    if (!parse_value(value, &ret->value))
+        return refuse(r, r->line, err,
+                      "the value is not a finite number such as 12.5; leave it empty where there is no data");
     return 0;
 }
 
@@ -249,7 +278,8 @@ static int check_header(const struct reader *r, char *line, struct error *err)
     struct error ignored;
     if (!strchr(line, ','))
         return refuse(r, 1, err, "want a header line with two columns such as \"timestamp,value\"");
-    if (parse_row(r, line, &row, &ignored) == 0)
+    char *first = str_starts(line, "\xEF\xBB\xBF") ? line + 3 : line; /* behind a byte order mark */
+    if (parse_row(r, first, &row, &ignored) == 0)
         return refuse(r, 1, err, "the header line is missing; put a line such as \"timestamp,value\" on top");
     return 0;
 }
@@ -259,7 +289,7 @@ static int take_line(struct reader *r, char *line, struct error *err)
     struct series_row row;
     if (r->line == 1)
         return check_header(r, line, err);
-    if (*trim(line) == '\0') {
+    if (line[strspn(line, " \t")] == '\0') {
         r->empty_line = r->empty_line ? r->empty_line : r->line;
         return 0;
     }
@@ -282,12 +312,11 @@ static bool last_is_whole(const struct reader *r)
 static int read_all(struct reader *r, FILE *file, struct error *err)
 {
     char line[LINE_CAP];
-    int more;
-    while ((more = next_line(r, file, line, err)) > 0)
-        if (take_line(r, line, err) < 0)
-            return -1;
-    if (more < 0)
-        return -1;
+    int more, result = 0;
+    while (result == 0 && (more = next_line(r, file, line, err)) != 0)
+        result = more > 0 ? take_line(r, line, err) : more;
+    if (result != 0)
+        return result;
     if (r->line == 0)
         return refuse(r, 1, err, "the file is empty; want a header line and rows of time and value");
     if (r->out->rows == 0)

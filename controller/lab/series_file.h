@@ -1,11 +1,11 @@
 /* Series files: CSV with a header line and two columns, time and value, read into slots while streaming, so that memory
  * depends on the time that is covered and not on the number of rows.
  *
- * Time is RFC 3339, "YYYY-MM-DD HH:MM:SS" (UTC) or Unix seconds. An empty value or NaN is no data. A row goes to the
- * slot that its time lies in; several rows in one slot are averaged; a slot without a value is no data (NaN). Equal
- * times are allowed. What is refused, with the line and what to do: time that runs backward, a malformed row, a file
- * without a header or without rows, and more than SERIES_FILE_MAX_SLOTS slots. Values beyond +-SERIES_MAX are clipped
- * (the model's own range) and counted.
+ * Fields may be quoted. Time is RFC 3339, "YYYY-MM-DD HH:MM:SS" (UTC) or Unix seconds. An empty value or NaN is no
+ * data. A row goes to the slot that its time lies in; several rows in one slot are averaged; a slot without a value is
+ * no data (NaN). Equal times are allowed. What is refused, with the line and what to do: time that runs backward, a
+ * malformed row, a file without a header or without rows, and more than SERIES_FILE_MAX_SLOTS slots. Values beyond
+ * +-SERIES_MAX are clipped (the model's own range) and counted.
  */
 #ifndef LAB_SERIES_FILE_H
 #define LAB_SERIES_FILE_H
@@ -54,7 +54,8 @@ struct series_row {
     double value;                       /* NaN: no data */
     const char *time_text, *value_text; /* as they stand in the file, without spaces and quotes around them */
 };
-/* What is < 0 ends the reading, with `err` filled. */
+/* What is not 0 ends the reading and is what series_file_each_row() gives: < 0 with `err` filled, > 0 as the caller
+ * likes. */
 typedef int series_row_fn(void *data, const struct series_row *row, struct error *err);
 /* `ret` has counts alone, no slots, and need not be released: rows, filled (rows with a value), clipped. */
 int series_file_each_row(const char *path, series_row_fn *fn, void *data, struct series_file *ret, struct error *err);

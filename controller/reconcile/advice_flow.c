@@ -386,9 +386,9 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
         advice_flow_rest(a);
         return;
     }
-    LOOP_METERED(meter_of(a));
     if (a->work->spec.paused)
         advice_flow_rest(a);
+    LOOP_METERED(meter_of(a));
     struct advice_flow *f = flow_of(a);
     recover(f);
     seen->approved_advice = a->pa->approved_advice;
@@ -471,8 +471,9 @@ static void set_condition(struct autoscaler *a, struct pa_status *s)
     default:
         break;
     }
-    int64_t left_us = f->retry_at_us - now_us(f), left_s = left_us > 0 ? left_us / USEC_PER_SEC + 1 : -1;
-    advisor_class_sentence(f->class, f->failed[0] ? f->failed : "the advisor", left_s, text, sizeof text);
+    int64_t left_us = f->retry_at_us - now_us(f), left_s = left_us > 0 ? left_us / USEC_PER_SEC + 1 : 0;
+    advisor_class_sentence(f->class, f->failed[0] ? f->failed : "the advisor", f->retry_at_us == 0 ? -1 : left_s, text,
+                           sizeof text);
     pa_condition_set(s, PA_ADVISOR_AVAILABLE, CONDITION_FALSE, advisor_class_name(f->class), "%s", text);
 }
 

@@ -27,7 +27,7 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa);
 /* The object came by: a reservation that is on it may be used. */
 void advice_flow_seen(struct autoscaler *a, const struct pa_object *pa);
 
-/* Nobody is to be asked now (paused, mode Off, a spec that is not valid): a question under way is taken back. */
+/* Nobody is to be asked or paid for until the spec changes (off, invalid, paused): what is under way is taken back. */
 void advice_flow_rest(struct autoscaler *a);
 
 /* Before a step: answers and approvals. `seen->advice` is borrowed until the step is over. */

@@ -151,8 +151,9 @@ struct advisor_service *advisor_service_new(struct kube_client *client, const st
                                                seconds, ARRAY_SIZE(seconds)),
                                 NULL));
     /* A call that waits for a free connection would run into its deadline without having been sent. */
-    long connections = MAX(config->advisor.max_concurrent_calls, 8);
-    const struct http_config http = {.user_agent = user_agent, .max_host_connections = connections, .meter = &s->meter};
+    const struct http_config http = {.user_agent = user_agent,
+                                     .max_host_connections = MAX(config->advisor.max_concurrent_calls, 8),
+                                     .meter = &s->meter};
     s->http = http_new(s->loop, &http, err);
     const struct advisor_deps deps = {.loop = s->loop,
                                       .http = s->http,

@@ -15,6 +15,7 @@
 #include "reconcile/checkpoint.h"
 #include "reconcile/expiry.h"
 #include "reconcile/observe.h"
+#include "reconcile/orphans.h"
 #include "reconcile/owners.h"
 #include "reconcile/reconciler.h"
 #include "reconcile/shrink.h"
@@ -38,6 +39,7 @@ struct reconciler {
     struct pod_metrics *usage;
     struct checkpoints *checkpoints;
     struct expiry *expiry;
+    struct orphans *orphans;
     struct status_writer *writer;
     struct annotated *annotated;
     struct backfill *backfill;
@@ -107,9 +109,9 @@ struct finding {
     struct error write_error; /* kind NONE: nothing was written, or it went well */
     bool selector_missing;    /* the target's kind has no selector: its pods can't be found */
     bool wrote;
-    bool shrink_granted; /* a place in the shrink budget is taken */
-    int32_t from, to;    /* of the write */
-    bool other_owner;    /* another autoscaler owns the target */
+    int64_t shrink_granted_us; /* a place in the shrink budget was taken then; 0: none is */
+    int32_t from, to;          /* of the write */
+    bool other_owner;          /* another autoscaler owns the target */
     enum owner_kind owner_kind;
     char owner_name[254];
 };
@@ -157,6 +159,7 @@ struct autoscaler {
     int64_t op_target, op_checkpoint, op_writer;
     int64_t due_us;       /* CLOCK_BOOTTIME */
     int64_t last_time_us; /* Unix, of the last observation */
+    int64_t last_boot_us; /* CLOCK_BOOTTIME of the same */
     double metric_age_s;
 
     /* what was told last */

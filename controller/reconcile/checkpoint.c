@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEEP_US        (INT64_C(24) * 3600 * USEC_PER_SEC) /* after an annotated autoscaler went */
 #define MAX_OBJECT     (256 * 1024)
 #define FLUSH_PARALLEL 8
 #define NO_VERSION     INT64_MIN
@@ -328,7 +327,7 @@ void checkpoints_untrack(struct checkpoints *c, const char *key, bool autoscaler
         return;
     const struct core_state *state = t->state(t->data);
     if (autoscaler_deleted && t->who.annotated && state) {
-        int64_t expire = loop_real_us(c->loop) + KEEP_US;
+        int64_t expire = loop_real_us(c->loop) + CHECKPOINT_KEEP_US;
         say_farewell(t, state, PA_PART_HISTORY, expire);
         say_farewell(t, state, PA_PART_TAIL, expire);
     }

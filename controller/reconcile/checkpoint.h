@@ -7,13 +7,16 @@
  * it the interval stretches; oldest-written first. Nothing is written by a standby (the client's fence).
  * Objects of hand-written autoscalers are owned by them; those of annotated workloads carry the workload's
  * UID and are kept for 24 h after the autoscaler went, so that an annotation that comes back finds its
- * history.
+ * history. (When nobody saw it go: orphans.h.)
  */
 #ifndef RECONCILE_CHECKPOINT_H
 #define RECONCILE_CHECKPOINT_H
 
 #include "core/step.h"
 #include "kube/client.h"
+
+/* How long the history of an annotated autoscaler is kept when it is gone. */
+#define CHECKPOINT_KEEP_US (INT64_C(24) * 3600 * USEC_PER_SEC)
 
 struct checkpoints_config {
     int64_t interval_us;      /* 600 s */

@@ -270,13 +270,20 @@ static void sync_done(struct autoscaler *a, int64_t again_us)
         save_when_written(r);
 }
 
+/* What autoscalers that are gone have left. */
+static void collect(struct reconciler *r)
+{
+    expiry_collect(r->expiry);
+    orphans_look(r->orphans);
+}
+
 static void let_run(struct reconciler *r)
 {
     r->running = true;
     annotated_pause(r->annotated, false);
     backfill_pause(r->backfill, false);
     workqueue_pause(r->queue, false);
-    expiry_collect(r->expiry);
+    collect(r);
 }
 
 static void look(void *data)
@@ -285,7 +292,7 @@ static void look(void *data)
     if (!r->running && r->leading && !r->stopping && reconciler_synced(r))
         let_run(r);
     else if (r->running)
-        expiry_collect(r->expiry);
+        collect(r);
     if (r->leading) /* a standby has nothing to look for */
         loop_timer_arm(&r->look, r->running ? LOOK_SLOW_US : LOOK_FAST_US);
 }
@@ -458,6 +465,8 @@ struct reconciler *reconciler_new(struct kube_client *client, const struct recon
                                                    .writes_per_second = r->config->checkpoint_writes_per_second};
     r->checkpoints = checkpoints_new(client, &checkpoints, log, metrics, rng);
     r->expiry = expiry_new(client, config->namespaces, log);
+    r->orphans =
+        orphans_new(client, &(struct orphans_config){.namespaces = config->namespaces, .uid = uid_of, .data = r}, log);
     r->writer = status_writer_new(client, r->config->status_writes_per_second, log, metrics);
     const struct annotated_config annotated = {.targets = r->targets,
                                                .autoscalers = r->autoscalers,
@@ -490,6 +499,7 @@ struct reconciler *reconciler_free(struct reconciler *r)
     backfill_free(r->backfill);
     annotated_free(r->annotated);
     status_writer_free(r->writer);
+    orphans_free(r->orphans);
     expiry_free(r->expiry);
     checkpoints_free(r->checkpoints);
     pod_metrics_free(r->usage);

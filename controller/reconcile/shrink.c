@@ -39,9 +39,15 @@ void shrink_empty(struct shrink *s, int64_t now_us)
     s->closed_until_us = now_us + WINDOW_US;
 }
 
+/* The i-th that still counts, oldest first. */
+static int64_t *grant(struct shrink *s, uint32_t i)
+{
+    return &s->granted_us[(s->first + i) % SHRINK_MAX];
+}
+
 static uint32_t left(struct shrink *s, int64_t now_us, size_t n_targets)
 {
-    while (s->n > 0 && s->granted_us[s->first] <= now_us - WINDOW_US) {
+    while (s->n > 0 && *grant(s, 0) <= now_us - WINDOW_US) {
         s->first = (s->first + 1) % SHRINK_MAX;
         s->n--;
     }
@@ -66,7 +72,7 @@ bool shrink_ask(struct shrink *s, const char *key, int64_t now_us, int64_t patie
 {
     struct waiter *w = map_get(&s->waiting, key);
     if (among_first(s, w, now_us, left(s, now_us, n_targets))) {
-        s->granted_us[(s->first + s->n++) % SHRINK_MAX] = now_us;
+        *grant(s, s->n++) = now_us;
         shrink_leave(s, key);
         return true;
     }
@@ -79,10 +85,16 @@ bool shrink_ask(struct shrink *s, const char *key, int64_t now_us, int64_t patie
     return false;
 }
 
-void shrink_refund(struct shrink *s)
+void shrink_refund(struct shrink *s, int64_t granted_us)
 {
-    if (s->n > 0)
-        s->n--;
+    uint32_t i = 0;
+    while (i < s->n && *grant(s, i) != granted_us)
+        i++;
+    if (i == s->n)
+        return; /* older than a minute */
+    for (; i + 1 < s->n; i++)
+        *grant(s, i) = *grant(s, i + 1);
+    s->n--;
 }
 
 void shrink_leave(struct shrink *s, const char *key)

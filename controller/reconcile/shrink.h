@@ -34,8 +34,8 @@ void shrink_empty(struct shrink *s, int64_t now_us);
 /* Whether `key` may be lowered now; it counts when it may. One that is refused asks again within `patience_us`, or
  * loses its place until it does. `n_targets`: how many there are now. */
 bool shrink_ask(struct shrink *s, const char *key, int64_t now_us, int64_t patience_us, size_t n_targets);
-/* What was granted last was not written after all. */
-void shrink_refund(struct shrink *s);
+/* What was granted at `granted_us` was not written after all. */
+void shrink_refund(struct shrink *s, int64_t granted_us);
 /* `key` does not want to be lowered any more. */
 void shrink_leave(struct shrink *s, const char *key);
 

@@ -16,9 +16,10 @@
 
 #define PODS_POLL_US    (USEC_PER_SEC / 2) /* while a namespace's pods are being listed for the first time */
 #define RETRY_SOON_US   USEC_PER_SEC       /* the target changed under us: look again */
-#define PARALLEL_LOADS  16                 /* answers of some 20 KiB, each copied while it is decoded */
-#define METRIC_AGE_S    30.0               /* until some were seen */
-#define METRIC_AGE_STEP 15                 /* the lead must not jitter with every sample */
+#define CLOCK_SLEW_US   (5 * USEC_PER_SEC)
+#define PARALLEL_LOADS  16   /* answers of some 20 KiB, each copied while it is decoded */
+#define METRIC_AGE_S    30.0 /* until some were seen */
+#define METRIC_AGE_STEP 15   /* the lead must not jitter with every sample */
 
 static void finish(struct autoscaler *a, int64_t again_us)
 {
@@ -44,9 +45,9 @@ static void remember_write(struct autoscaler *a, int32_t from, int32_t to, const
 /* A scale-down that certainly did not happen takes no room in the budget. */
 static void give_back(struct autoscaler *a, bool maybe_applied)
 {
-    if (a->work->finding.shrink_granted && !maybe_applied)
-        shrink_refund(&a->r->shrink);
-    a->work->finding.shrink_granted = false;
+    if (a->work->finding.shrink_granted_us && !maybe_applied)
+        shrink_refund(&a->r->shrink, a->work->finding.shrink_granted_us);
+    a->work->finding.shrink_granted_us = 0;
 }
 
 static void on_written(void *data, const struct target_result *result, const struct error *err)
@@ -151,13 +152,14 @@ static bool has_room(struct autoscaler *a)
     struct sync_work *work = a->work;
     bool lowers = work->plan.write && !work->finding.other_owner && work->plan.direction == CORE_DOWN;
     bool room = true;
+    int64_t now_us = loop_now_us(r->loop);
     if (!lowers)
         shrink_leave(&r->shrink, a->key);
     else
-        room = shrink_ask(&r->shrink, a->key, loop_now_us(r->loop),
-                          2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC, r->records.count);
+        room = shrink_ask(&r->shrink, a->key, now_us, 2 * (int64_t)work->spec.sync_period_s * USEC_PER_SEC,
+                          r->records.count);
     metrics_set(r->shrinks_waiting, (double)shrink_waiting(&r->shrink));
-    work->finding.shrink_granted = lowers && room;
+    work->finding.shrink_granted_us = lowers && room ? now_us : 0;
     if (!room) {
         core_plan_postpone(&work->plan);
         core_explain(&work->spec, &work->plan);
@@ -190,14 +192,34 @@ static void on_writer(void *data, const char *manager)
     act(a);
 }
 
+/* The time of an observation; increasing while the wall clock is slewed. Gives whether it was set since the last one. A
+ * time that then stood still until the clock has come back would make every sample too old to count. */
+static bool take_time(struct autoscaler *a)
+{
+    int64_t real = loop_real_us(a->r->loop), boot = loop_now_us(a->r->loop);
+    int64_t by = real - a->last_time_us - (boot - a->last_boot_us);
+    bool set = a->last_time_us != 0 && (by > CLOCK_SLEW_US || by < -CLOCK_SLEW_US);
+    a->last_time_us = set ? real : MAX(real, a->last_time_us + 1);
+    a->last_boot_us = boot;
+    return set;
+}
+
+/* The windows begin with the live count, so that nothing is lowered before a whole one has been seen. */
+static void resume(struct autoscaler *a)
+{
+    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
+}
+
 static void decide(struct autoscaler *a)
 {
     struct reconciler *r = a->r;
-    /* Strictly increasing, also when the wall clock is set back. */
-    int64_t now = MAX(loop_real_us(r->loop), a->last_time_us + 1);
-    a->last_time_us = now;
+    bool set = take_time(a);
     sync_take_spec(a);
     a->outdated = false;
+    if (set) {
+        log_debug(r->log, "the clock was set", LOG_S("autoscaler", a->key));
+        resume(a);
+    }
     struct core_observation seen;
     observer_look(&a->r->observer,
                   &(struct observe_input){
@@ -209,7 +231,7 @@ static void decide(struct autoscaler *a)
                       .selector = a->selector,
                       .scale = &a->scale,
                       .usage_failed = a->work->finding.usage_error.kind != ERROR_NONE,
-                      .time_us = now,
+                      .time_us = a->last_time_us,
                       .metric_age_s = metric_age_s(a),
                       .startup_s = startup_s(a),
                   },
@@ -257,8 +279,7 @@ static void need_usage(struct autoscaler *a)
     pod_metrics_refresh(r->usage, a->key, on_usage, a);
 }
 
-/* The state begins: from a checkpoint or anew. Either way the windows start from the live count, so that
- * nothing is lowered before a whole window has been seen. */
+/* The state begins: from a checkpoint or anew. */
 static void state_ready(struct autoscaler *a, struct core_state *state)
 {
     a->state = state ? state : core_state_new(&a->work->spec);
@@ -266,8 +287,8 @@ static void state_ready(struct autoscaler *a, struct core_state *state)
     a->off = false;
     free(a->state_target_uid);
     a->state_target_uid = xstrdup(a->scale.uid);
-    a->last_time_us = MAX(a->last_time_us, loop_real_us(a->r->loop));
-    core_resume(a->state, &a->work->spec, a->last_time_us, a->scale.spec_replicas);
+    (void)take_time(a);
+    resume(a);
     backfill_ready(a->r->backfill, a->key);
 }
 
@@ -333,9 +354,10 @@ static void need_state(struct autoscaler *a)
     }
     if (a->phase == STATE_READY) {
         /* Back from mode Off is like a restart: nothing is lowered before a whole window has been seen. */
-        if (a->off)
-            core_resume(a->state, &a->work->spec, MAX(loop_real_us(a->r->loop), a->last_time_us),
-                        a->scale.spec_replicas);
+        if (a->off) {
+            (void)take_time(a);
+            resume(a);
+        }
         a->off = false;
         need_usage(a);
         return;

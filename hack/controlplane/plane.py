@@ -267,9 +267,7 @@ class ControlPlane:
     def kill(self, program: str, number: int = signal.SIGTERM, timeout: float = 60.0) -> None:
         """Signals a program and waits for its end (SIGKILL: as a crash would end it)."""
         pid, started = self._running(program)
-        process.send(pid, started, number)
-        if number != signal.SIGKILL:
-            process.send(pid, started, signal.SIGCONT)
+        process.terminate(pid, started, number)
         if process.wait_gone([(pid, started)], timeout):
             raise ControlPlaneError(f"{program} (process {pid}) has not ended {timeout:g} s after "
                                     f"{signal.Signals(number).name}; use -9")
@@ -427,7 +425,8 @@ class ControlPlane:
     def _spawn(self, program: str) -> None:
         state = self._require_up()
         argv = programs.command(program, self.directory, state["ports"], self.options)
-        state["processes"][program] = process.spawn(argv, self.log(program), self.directory)
+        state["processes"][program] = process.spawn(argv, self.log(program), self.directory,
+                                                      programs.ENVIRONMENT)
         self._write(state)
         self._expected.add(program)
 

@@ -110,6 +110,17 @@ def send(pid: int, started: int, number: int) -> bool:
         os.close(fd)
 
 
+def terminate(pid: int, started: int, number: int = signal.SIGTERM) -> bool:
+    """Asks exactly this process to end; a frozen one is woken, or it would never hear of it.
+
+    Only such a one: SIGCONT takes back a SIGSTOP that is under way, and the leak checker of a sanitized
+    program begins with one when the program ends, and waits for what comes of it without end."""
+    sent = send(pid, started, number)
+    if sent and is_stopped(pid):
+        send(pid, started, signal.SIGCONT)
+    return sent
+
+
 def wait_gone(processes: list[tuple[int, int]], timeout: float) -> list[tuple[int, int]]:
     """Waits until all have ended; returns those that have not."""
     deadline = time.monotonic() + timeout
@@ -128,8 +139,7 @@ def wait_gone(processes: list[tuple[int, int]], timeout: float) -> list[tuple[in
 def stop(processes: list[tuple[int, int]], grace: float = 3.0) -> list[tuple[int, int]]:
     """TERM, then KILL what is left after `grace` seconds; returns what survived even that."""
     for process in processes:
-        send(*process, signal.SIGTERM)
-        send(*process, signal.SIGCONT)  # a frozen one would never see the TERM
+        terminate(*process)
     left = wait_gone(processes, grace)
     for process in left:
         send(*process, signal.SIGKILL)

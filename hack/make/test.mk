@@ -26,25 +26,27 @@ unit: $(wanted_units)
 	@test/run --unit $^
 
 # The whole: unit tests and the programs under test are built with sanitizers, in a tree of their own.
+# What a test only runs to see its output, and waits long for, it takes from O=. Without -j all cores compile.
 # help: make test                     everything that fits into ten minutes; ends with N passed, N failed, N skipped
 # help: make test-long                also what takes longer
 # help: make integration K=name       the integration tests alone, on a real control plane
-san = $(MAKE) --no-print-directory SANITIZE=address,undefined O=build-san
+san   = $(MAKE) --no-print-directory SANITIZE=address,undefined O=build-san
+cores = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 test test-long: deps
-	$(Q)$(san) all unit-programs test-helpers
-	$(Q)$(fuzz_tree) fuzz-programs
+	$(Q)$(MAKE) --no-print-directory $(cores) all
+	$(Q)+$(san) $(cores) all unit-programs test-helpers
+	$(Q)+$(fuzz_tree) $(cores) fuzz-programs
 	$(Q)hack/control-plane build
-	$(Q)test/run $(if $(filter test-long,$@),--long) --integration --build build-san --unit $$($(san) -s list-unit) \
-	    --fuzz $$($(fuzz_tree) -s list-fuzz)
+	$(Q)test/run $(if $(filter test-long,$@),--long) --integration --build build-san --release $(O) \
+	    --unit $(unit_programs:$(O)/%=build-san/%) --fuzz $(fuzz_names:%=build-fuzz/fuzz/%)
 
 integration: deps
-	$(Q)$(san) all test-helpers
+	$(Q)$(MAKE) --no-print-directory $(cores) all
+	$(Q)+$(san) $(cores) all test-helpers
 	$(Q)hack/control-plane build
-	$(Q)test/run --integration --build build-san $(if $(K),-k '$(K)')
+	$(Q)test/run --integration --build build-san --release $(O) $(if $(K),-k '$(K)')
 
 unit-programs: $(unit_programs)
-list-unit:
-	@echo $(unit_programs)
 
 # Programs that integration tests start besides the product: test/helpers/NAME.c.
 helpers := $(patsubst test/helpers/%.c,$(O)/test/%,$(wildcard test/helpers/*.c))
@@ -59,4 +61,4 @@ deps:
 	@hack/deps
 
 .SECONDARY:
-.PHONY: unit unit-programs list-unit test test-long integration test-helpers deps
+.PHONY: unit unit-programs test test-long integration test-helpers deps

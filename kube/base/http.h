@@ -59,6 +59,9 @@ struct http_origin_config {
  * client certificate's expiry. */
 struct http_origin *http_origin_new(const struct http_origin_config *config, struct error *err) MUST_USE;
 struct http_origin *http_origin_ref(struct http_origin *o);
+/* What http_origin_new() would say of the URL alone. No message has a user name, password or query of it. *ret_safe: a
+ * credential may go there, over https or to this machine. */
+int http_url_check(const char *url, bool *ret_safe, struct error *err) MUST_USE;
 struct http_origin *http_origin_unref(struct http_origin *o);
 /* "Authorization: Bearer TOKEN" for requests to this origin; NULL takes it away. Copied; wiped when replaced. Refused
  * (-1) for a plain http origin that is not loopback, and for control characters. Requests under way keep theirs. */
@@ -66,6 +69,7 @@ int http_origin_set_bearer(struct http_origin *o, const char *token, struct erro
 /* Another authentication header (x-api-key ...); NULL takes it away. At most 8. */
 int http_origin_set_header(struct http_origin *o, const char *name, const char *secret, struct error *err) MUST_USE;
 const char *http_origin_url(const struct http_origin *o);     /* with the port, without a slash at the end */
+bool http_origin_is_loopback(const struct http_origin *o);    /* this machine */
 int64_t http_origin_cert_expiry(const struct http_origin *o); /* Unix seconds; 0: no client certificate */
 
 struct http_result {

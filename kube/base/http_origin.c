@@ -96,26 +96,23 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
     size_t len = strlen(url);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)url[i] <= ' ' || (unsigned char)url[i] >= 0x7F)
-            return error_set(err, ERROR_CONFIG, "server URL: a space, control or non-ASCII character in it at %zu",
-                             i + 1);
+            return error_set(err, ERROR_CONFIG, "a space, control or non-ASCII character in it at %zu", i + 1);
     if (len > MAX_URL)
-        return error_set(err, ERROR_CONFIG, "server URL: longer than %d characters", MAX_URL);
+        return error_set(err, ERROR_CONFIG, "longer than %d characters", MAX_URL);
+    if (strpbrk(url, "@?#\\"))
+        return error_set(err, ERROR_CONFIG,
+                         "a user name, a query or a fragment in it; only scheme, host, port and path belong there");
     const char *s = NULL;
     if (strncasecmp(url, "https://", 8) == 0)
         s = url + 8;
     else if (strncasecmp(url, "http://", 7) == 0)
         s = url + 7;
     if (!s)
-        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": it should start with https://", url);
+        return error_set(err, ERROR_CONFIG, "it should start with https://");
     u->https = s == url + 8;
-    if (strpbrk(s, "@?#\\"))
-        return error_set(
-            err, ERROR_CONFIG,
-            "server URL: a user name, a query or a fragment in it; only scheme, host, port and path belong "
-            "there");
     const char *rest = parse_host(s, u);
     if (!rest)
-        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the host is not a name or an address", url);
+        return error_set(err, ERROR_CONFIG, "the host is not a name or an address");
     u->port = u->https ? 443 : 80;
     if (*rest == ':') {
         size_t digits = strcspn(rest + 1, "/");
@@ -124,17 +121,32 @@ static int parse_url(const char *url, struct url_parts *u, struct error *err)
         if (digits < sizeof(text))
             memcpy(text, rest + 1, digits);
         if (!str_to_i64(text, &port) || port < 1 || port > 65535)
-            return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": the port is not a number from 1 to 65535", url);
+            return error_set(err, ERROR_CONFIG, "the port is not a number from 1 to 65535");
         u->port = (unsigned)port;
         rest += 1 + digits;
     }
     if (*rest != '\0' && *rest != '/')
-        return error_set(err, ERROR_CONFIG, "server URL \"%.100s\": not understood from \"%.20s\" on", url, rest);
+        return error_set(err, ERROR_CONFIG, "not understood from \"%.20s\" on", rest);
     u->prefix = rest;
     u->prefix_len = strlen(rest);
     while (u->prefix_len > 0 && rest[u->prefix_len - 1] == '/')
         u->prefix_len--;
     return 0;
+}
+
+int http_url_check(const char *url, bool *ret_safe, struct error *err)
+{
+    struct url_parts u;
+    if (parse_url(url, &u, err) < 0)
+        return -1;
+    *ret_safe = u.https || is_loopback(u.host);
+    return 0;
+}
+
+/* A URL is shown when it can't have a secret in it. */
+static int explain_url(const char *url, struct error *err)
+{
+    return strpbrk(url, "@?#\\") ? error_wrap(err, "server URL") : error_wrap(err, "server URL \"%.100s\"", url);
 }
 
 static void set_addresses(struct http_origin *o, const struct url_parts *u, const char *server_name)
@@ -186,8 +198,10 @@ static int set_certificates(struct http_origin *o, const struct http_origin_conf
 struct http_origin *http_origin_new(const struct http_origin_config *c, struct error *err)
 {
     struct url_parts u;
-    if (parse_url(c->url, &u, err) < 0)
+    if (parse_url(c->url, &u, err) < 0) {
+        (void)explain_url(c->url, err);
         return NULL;
+    }
     const char *name = c->server_name && *c->server_name ? c->server_name : NULL;
     if (name && !is_host_name(name)) {
         (void)error_set(err, ERROR_CONFIG, "server name \"%.100s\" is not a host name", name);
@@ -234,6 +248,11 @@ struct http_origin *http_origin_unref(struct http_origin *o)
 const char *http_origin_url(const struct http_origin *o)
 {
     return o->url;
+}
+
+bool http_origin_is_loopback(const struct http_origin *o)
+{
+    return o->loopback;
 }
 
 int64_t http_origin_cert_expiry(const struct http_origin *o)

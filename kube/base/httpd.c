@@ -244,7 +244,7 @@ static int describe_bind(int e, const char *text, const struct address *a, struc
 {
     unsigned port = ntohs(((const struct sockaddr_in *)(const void *)&a->sa)->sin_port);
     if (e == EADDRINUSE)
-        return error_set(err, ERROR_CONFIG,
+        return error_set(err, ERROR_IO,
                          "can't listen on %s: port %u is in use by another process; choose another port, or stop that "
                          "process (ss -ltnp sport = %u names it)",
                          text, port, port);

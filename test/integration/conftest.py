@@ -12,7 +12,8 @@ make_operator        an operator of this test's own on one of these, not started
                      make_operator(plane, checkpointIntervalSeconds=10)
 
 Tests that ask for a control plane of their own are marked `disruptive`, so that a runner can keep
-them apart; `long` marks what takes too long for every run.
+them apart; `long` marks what takes too long for every run, `slow(SECONDS)` what is begun early, the
+slowest first (order.py).
 
 The shared one is that of $AI4K8S_TEST_CP (its name; a runner has started it), or else is
 started by the first test that asks and stopped at the end of the run, whatever the number
@@ -39,13 +40,14 @@ from traffic import Traffic  # noqa: E402
 
 _IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _RUN = os.getppid() if _IS_WORKER else os.getpid()  # the process of the whole run
+_PROGRESS = os.environ.get("AI4K8S_TEST_PROGRESS")
 _SHARED = os.environ.get("AI4K8S_TEST_CP") or f"pytest-{_RUN}"
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "disruptive: has control planes of its own")
     config.addinivalue_line("markers", "long: takes longer than every run may")
-    config.addinivalue_line("markers", "slow: takes minutes, so it is begun first")
+    config.addinivalue_line("markers", "slow(seconds): takes about so long, so it is begun early")
 
 
 @pytest.hookimpl(tryfirst=True)  # before marks select
@@ -53,7 +55,38 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "make_control_plane" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.disruptive)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: -seconds_of(item))
+
+
+def seconds_of(item) -> float:
+    marker = item.get_closest_marker("slow")
+    return marker.args[0] if marker else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from order import TwoAtATime  # needs xdist, and a run without it does not
+
+    return TwoAtATime(config, log)
+
+
+def tell(line: str) -> None:
+    """To who started this run, and wants to know how far it is: test/run."""
+    if _PROGRESS and not _IS_WORKER:
+        with open(_PROGRESS, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(ids):
+    tell(f"of {len(ids)}")
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        tell(f"FAILED {report.nodeid.partition('::')[2]}")
+    if report.when == "teardown":
+        tell("ended")
 
 
 @pytest.hookimpl(tryfirst=True)  # the status counts only if it is set before others report it

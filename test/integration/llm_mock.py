@@ -2,9 +2,9 @@
 
     with LlmMock(directory) as mock:
         mock.answer(decision("scale_up", 9))      # from now on, whatever is asked
-        mock.fail_next(401, "authentication_error")
-        mock.slow(20)                             # seconds before every answer; 0: none
         mock.requests()                           # what was answered, newest last
+
+What it can't be told to do, llm_script.py does.
 """
 
 from __future__ import annotations
@@ -79,19 +79,6 @@ class LlmMock:
     def answer(self, content: JSON | str) -> None:
         self._ask("reset", {})
         self._ask("fixtures", {"fixtures": [self._fixture(content)]})
-
-    def fail_next(self, status: int, kind: str, message: str = "no") -> None:
-        self._ask("error", {"status": status, "body": {"message": message, "type": kind}})
-
-    def slow(self, seconds: float) -> None:
-        self._ask("chaos", {"latencyMs": int(seconds * 1000)})
-
-    def is_being_asked(self) -> bool:
-        """Whether somebody has a connection open, answered or not."""
-        port = f":{int(self.url.rsplit(':', 1)[1]):04X}"
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            rows = [line.split() for line in file][1:]
-        return any(remote.endswith(port) and state == "01" for _, _, remote, state, *_ in rows)
 
     def requests(self) -> list[JSON]:
         return self._ask("journal")

@@ -14,6 +14,7 @@ however the test ended.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -72,6 +73,19 @@ def _may_list(plane: ControlPlane) -> bool:
     return bool(role.get("rules"))
 
 
+def allow_secret(plane: ControlPlane, name: str, key: str) -> None:
+    """A Secret with that key under "token", and what docs/advisor.md says: the right to read this one."""
+    api, role = plane.client, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
+    api.post(f"/api/v1/namespaces/{NAMESPACE}/secrets", {
+        "metadata": {"name": name}, "data": {"token": base64.b64encode(key.encode()).decode()}})
+    api.post(f"{role}/roles", {"metadata": {"name": name}, "rules": [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]})
+    api.post(f"{role}/rolebindings", {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}]})
+
+
 class Operator:
     """One process of the operator."""
 
@@ -83,6 +97,7 @@ class Operator:
         self.pid = self.started = 0
         self.status: int | None = None
         self.token = ""
+        self.api_port = 0  # of a proxy (api_proxy.py) in front of the API server; 0: straight to it
         self.arguments = [
             "--leader-elect-namespace", NAMESPACE, "--log-format=json", "-v1",
             "--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0"]
@@ -110,6 +125,8 @@ class Operator:
         account = pathlib.Path(self.plane.account_dir(ACCOUNT, NAMESPACE))
         self.token = (account / "token").read_text(encoding="ascii").strip()
         environment[process.MARKER] = self.plane.directory
+        if self.api_port:
+            environment["KUBERNETES_SERVICE_PORT"] = environment["KUBERNETES_SERVICE_PORT_HTTPS"] = str(self.api_port)
         environment.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
         environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         with open(self.log, "ab") as output:
@@ -160,8 +177,7 @@ class Operator:
 
     def stop(self) -> int | None:
         """SIGTERM, as a kubelet sends it."""
-        self.send(signal.SIGTERM)
-        process.send(self.pid, self.started, signal.SIGCONT)
+        assert process.terminate(self.pid, self.started), f"{self.name} is not running"
         return self.wait()
 
     def kill(self) -> None:

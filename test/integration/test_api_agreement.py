@@ -148,6 +148,7 @@ def disagreements(cases: list[str], ours: list[JSON], theirs: list[JSON]) -> lis
 
 # -- tests -----------------------------------------------------------------------
 
+@pytest.mark.slow(40)
 def test_generated_specs(api, namespace, schema):
     cases = list(generate(schema, COUNT, seed=1))
     ours = by_program([f'{{"new":{case}}}' for case in cases])

@@ -211,6 +211,7 @@ RUN = ["targetPercent", "underProvisionedMinutes", "unservedPercent", "podHours"
        "utilizationPercent"]
 
 
+@pytest.mark.slow(35)
 def test_the_shape_of_json(tmp_path, spec):
     path = trace(tmp_path / "wave.csv", 4)
     arguments = ["simulate", "--trace", path, "--spec", spec, "--warmup", "3d", "-o", "json"]
@@ -268,8 +269,9 @@ def test_a_metric_that_saturates_stops_an_hpa_near_the_limit(tmp_path, spec):
     ("t,v\n0,1\n300,-1\n", ":3: ", "leave the value empty"),
     ("t,v\n0,1\n864000000,1\n", ":3: ", "is the time right? Otherwise cut the file into pieces of two years"),
     ("t,v\n" + "".join(f"{i * 300},0\n" for i in range(3000)), " ", "--pod-capacity"),
+    ("t,v\n" + "".join(f"{i * 300},1e-310\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n0,1\n", " ", "shorter --warmup"),
-])
+], ids=["negative", "no data", "one column", "too long", "none for negative", "not seconds", "no demand", "too short"])
 def test_bad_traces(tmp_path, spec, text, place, word):
     path = tmp_path / "bad.csv"
     path.write_text(text)
@@ -294,6 +296,16 @@ def test_the_table_and_the_plot(tmp_path, spec):
         assert ("unserved" in words) == ("shortage" in title)  # a panel that would be empty is left out
         width = float(root.get("width"))
         assert all(0 <= float(t.get("x")) <= width for t in root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def test_the_mode_is_not_played(tmp_path, spec):
+    path = trace(tmp_path / "wave.csv", 2)
+    arguments = ["simulate", "--trace", path, "--spec", spec, "--warmup", "1d", "--compare", "none"]
+    auto = run(*arguments)
+    assert auto.stderr == ""
+    spec.write_text(SPEC + "  mode: ScaleUpOnly\n")
+    other = run(*arguments)
+    assert other.stdout == auto.stdout and "played is what mode Auto would do" in other.stderr
 
 
 def test_one_metric_is_played(tmp_path, spec):

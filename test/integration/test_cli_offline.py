@@ -111,6 +111,19 @@ def test_wrong_usage(arguments, word):
 
 # ---- bad input ----
 
+@pytest.mark.parametrize("text, words", [
+    ("apiQPS: fast\n", [":1: apiQPS: want an integer"]),
+    ("apiQPS: 5\n", ["names no provider"]),
+    ("advisor: {providers: [{name: p, api: Groq, model: m, url: 'https://me:s3cr3t@x'}]}\n", [":1: ", "a user name"]),
+])
+def test_a_configuration_is_looked_at_before_the_cluster(tmp_path, text, words):
+    path = tmp_path / "operator.yaml"
+    path.write_text(text)
+    answer = run("advise", "web", "--dry-run", "--config", path, "--kubeconfig", tmp_path / "none")
+    assert answer.returncode == 2 and answer.stdout == ""
+    assert all(word in answer.stderr for word in [str(path), *words]) and "s3cr3t" not in answer.stderr
+
+
 @pytest.mark.parametrize("text, place, word", [
     ("", "1", "empty"),
     ("t,v\n", "1", "no row"),
@@ -121,6 +134,8 @@ def test_wrong_usage(arguments, word):
     ("t,v\n0,1\n1714521600000,1\n", "3", "milliseconds"),
     ("t,v\n0,1\n250000000000,1\n", "3", "--interval"),
     ("t,v\n0,inf\n", "2", "finite"),
+    ("t,v\n\0\0\0", "2", "save the file as CSV"),
+    ("t,v\n\"0\",\"1\n", "2", "as in 2024"),
 ])
 @pytest.mark.parametrize("command", ["forecast", "backtest"])
 def test_bad_series(tmp_path, command, text, place, word):
@@ -185,6 +200,38 @@ def test_why_output_is_not_taken(command):
                             timeout=100, check=False)
     os.close(writer)
     assert answer.returncode == 1 and answer.stderr == ""
+
+
+def cpu_of(command, stdout):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    answer = subprocess.run([PROGRAM, *command], stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert answer.stderr == ""
+    return answer.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def test_forecasts_that_nobody_takes_are_not_computed():
+    """`| head -1`"""
+    command = ["forecast", "--series", NASA, "--every", "8"]
+    whole, all_s = cpu_of(command, subprocess.DEVNULL)
+    reader, writer = os.pipe()
+    os.close(reader)
+    cut, some_s = cpu_of(command, writer)
+    os.close(writer)
+    assert (whole, cut) == (0, 1) and some_s < all_s / 3
+
+
+def test_rows_whose_findings_nobody_takes_are_not_read():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen([PROGRAM, "anomalies", "--history", "64", "-"], stdin=subprocess.PIPE, stdout=writer,
+                          stderr=subprocess.PIPE, text=True) as process:
+        os.close(writer)
+        with pytest.raises(BrokenPipeError):
+            process.stdin.write("t,v\n")
+            for start in range(0, 1_000_000, 1000):
+                process.stdin.write("".join(f"{t},{t % 97}\n" for t in range(start, start + 1000)))
+        assert process.wait(60) == 1 and process.stderr.read() == ""
+        process.stdin = None  # what is still in its buffer nobody takes
 
 
 # ---- forecast ----

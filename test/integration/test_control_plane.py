@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -159,6 +160,25 @@ def test_a_reused_process_id_is_never_signalled():
         innocent.wait()
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_only_the_frozen_are_woken_to_end(tmp_path, frozen):
+    """A SIGCONT at the end of a program takes back the SIGSTOP of its leak checker, which then waits for ever."""
+    program = ("import signal\n"
+               "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCONT})\n"
+               "print('ready', flush=True)\n"
+               "signal.sigwait({signal.SIGTERM})\n"
+               "if signal.sigtimedwait({signal.SIGCONT}, 0.5):\n"
+               "    print('woken', flush=True)\n")
+    log = tmp_path / "log"
+    one = process.spawn([sys.executable, "-c", program], str(log), str(tmp_path))
+    eventually(lambda: log.read_text() == "ready\n", 20)
+    if frozen:
+        process.send(*one, signal.SIGSTOP)
+        eventually(lambda: process.is_stopped(one[0]), 20)
+    assert process.stop([one], grace=20) == []
+    assert log.read_text() == "ready\n" + "woken\n" * frozen
+
+
 @pytest.mark.parametrize("wrong", ["", "Upper", "../x", "a" * 60, "-a"])
 def test_names_that_are_none(wrong):
     with pytest.raises(ControlPlaneError):
@@ -180,6 +200,7 @@ def test_pods_start_after_their_delay(api, namespace):
     assert all(pod["status"]["podIP"] for pod in pods)  # KWOK may give one twice: nothing here needs more
 
 
+@pytest.mark.slow(40)
 def test_traffic_shows_in_the_metrics_api(api, namespace, traffic):
     create_deployment(api, namespace, "open", 2)
     create_deployment(api, namespace, "capped", 2, cpu_limit="500m")
@@ -208,6 +229,7 @@ def test_traffic_shows_in_the_metrics_api(api, namespace, traffic):
                == pytest.approx([0.4], rel=0.03), 30)
 
 
+@pytest.mark.slow(60)
 def test_the_hpa_scales_on_demand(api, namespace, traffic):
     create_deployment(api, namespace, "web", 1, cpu_request="200m")
     create_hpa(api, namespace, "web", "web", utilization=50, maximum=12)
@@ -229,6 +251,7 @@ def test_the_annotation_says_usage_without_traffic(api, namespace):
 
 # -- failures -----------------------------------------------------------------
 
+@pytest.mark.slow(50)
 def test_objects_survive_crashes(fresh_control_plane):
     plane = fresh_control_plane
     api = plane.client

@@ -62,7 +62,7 @@ def left_of(pid: int) -> list[str]:
 
 
 @pytest.mark.disruptive
-@pytest.mark.slow
+@pytest.mark.slow(170)
 def test_demo_has_capacity_when_the_ramp_arrives(tmp_path, trace):
     told = tmp_path / "summary.json"
     environment = {**os.environ}

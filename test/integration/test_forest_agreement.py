@@ -18,7 +18,7 @@ CHECK = pathlib.Path(os.environ.get("AI4K8S_BUILD") or ROOT / "build-san") / "te
 COMPARE = pathlib.Path(__file__).with_name("forest_reference.py")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(30)
 def test_agrees_with_scikit_learn():
     found = subprocess.run([ROOT / "hack/deps", "--reference"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr

@@ -107,7 +107,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(210)
 def test_twenty_pairs(make_control_plane, make_operator):
     assert len(PAIRS) == 20 == len({pair.name for pair in PAIRS})
     plane = make_control_plane(hpa_sync_period="5s")

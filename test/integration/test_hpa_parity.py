@@ -29,6 +29,7 @@ def test_the_controller_is_that_of_the_control_plane():
     assert tools.ORACLE.version == kube.version
 
 
+@pytest.mark.slow(60)
 def test_500_hours_like_the_hpa():
     scenarios, rescales = parity("--count", "500")
     assert scenarios == 500 and rescales > 8 * scenarios, "little has happened"

@@ -1,24 +1,22 @@
-"""The LLM advisor with the real control plane and a provider of its own: what advice does, what it may not do, what
-failures cost, and that a crash neither charges nor loses a call."""
+"""The LLM advisor with the real control plane and a provider of its own: what advice does, what it may not do, and what
+failures cost. That a crash neither charges nor loses a call is in test_operator_accounting.py."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-import signal
 import subprocess
 
 import pytest
 from autoscalers import (await_condition, await_event, await_replicas, condition, create, get, holds, path)
 from llm_mock import LlmMock, decision
-from operator_process import BUILD, NAMESPACE
+from operator_process import BUILD, allow_secret
 from support import create_deployment, eventually, replicas_of
 from traffic import Traffic
 
 PER_POD = 0.05
 KEY = "sk-s3cret-0123456789abcdef"
-ROLE = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
 
 
 @pytest.fixture
@@ -40,19 +38,6 @@ def mock(tmp_path):
 
 def provider(mock, **changed):
     return {"name": "local", "api": "OpenAI", "url": f"{mock.url}/v1", "model": "model-1", **changed}
-
-
-def allow_secret(plane, name):
-    """What docs/advisor.md says: the right to read this one Secret."""
-    api = plane.client
-    api.post(f"/api/v1/namespaces/{NAMESPACE}/secrets", {
-        "metadata": {"name": name}, "data": {"token": base64.b64encode(KEY.encode()).decode()}})
-    api.post(f"{ROLE}/roles", {"metadata": {"name": name}, "rules": [
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]})
-    api.post(f"{ROLE}/rolebindings", {
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-        "subjects": [{"kind": "ServiceAccount", "name": "ai4k8s-operator", "namespace": NAMESPACE}]})
 
 
 def web(plane, load, replicas=3, **advisor):
@@ -79,7 +64,7 @@ def test_bounded_advice_raises_by_its_delta_and_no_more(plane, load, mock, make_
     operator = make_operator(plane, advisor={"providers": [
         provider(mock, keySecret={"name": "groq", "key": "token"})]})
     operator.install()
-    allow_secret(plane, "groq")
+    allow_secret(plane, "groq", KEY)
     operator.start()
     mock.answer(decision("scale_up", 9))
     web(plane, load, mode="Bounded", maxReplicaDelta=2)
@@ -146,35 +131,6 @@ def test_approval(plane, load, mock, make_operator):
     assert done.returncode == 0, done.stderr
     assert re.search(r"advice [0-9a-f]{16} approved", done.stdout), done.stdout
     await_replicas(api, "default", "web", 6)
-
-
-@pytest.mark.parametrize("point", ["reserved", "called"])
-def test_a_crash_neither_charges_nor_loses_a_call(plane, load, mock, make_operator, point):
-    api = plane.client
-    operator = make_operator(plane, advisor={"providers": [provider(mock)]}).start()
-    mock.answer(decision("scale_up", 5))
-    mock.slow(25)
-    web(plane, load, mode="Observe")
-    reserved = eventually(lambda: budget(plane).get("reservedID"), 60)
-    if point == "called":
-        eventually(mock.is_being_asked, 15)  # for 25 s
-    operator.send(signal.SIGKILL)
-    operator.wait()
-    assert budget(plane).get("reservedID") == reserved, "settled without a verdict"
-    mock.slow(0)
-    operator.start()
-
-    def refunded():
-        now = budget(plane)
-        assert now.get("refunded") == 1 and now.get("reservedID") != reserved, now
-        return True
-
-    eventually(refunded, 60)
-    # And goes on: one verdict on the object is one call that was charged.
-    eventually(lambda: budget(plane).get("charged") == 1, 120, message="the next call to be charged")
-    told = advice(plane)
-    assert told["outcome"] == "Observed" and told["id"], told
-    assert replicas_of(api, "default", "web") == 3
 
 
 def test_without_a_provider(plane, load, make_operator):

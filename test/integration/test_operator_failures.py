@@ -48,7 +48,7 @@ def web(plane, load, replicas=3, start=3, **options):
     await_condition(plane.client, "default", "web", "Ready", "True")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(95)
 def test_metrics_server_stopped(plane, load, log, make_operator):
     api = plane.client
     make_operator(plane).start()
@@ -75,6 +75,7 @@ def test_metrics_server_stopped(plane, load, log, make_operator):
     await_replicas(api, "default", "web", 1)
 
 
+@pytest.mark.slow(60)
 def test_api_server_killed(plane, load, log, make_operator):
     api = plane.client
     operator = make_operator(plane).start()
@@ -105,7 +106,7 @@ def samples_of(api, name="web"):
     return int(message.split(" from ")[1].split()[0])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(150)
 def test_operator_killed_and_restarted(plane, load, log, make_operator):
     """What its last checkpoint held is there again, nothing is written for the restart, and the time
     without an operator is no data, not zero.
@@ -155,6 +156,7 @@ def test_operator_killed_and_restarted(plane, load, log, make_operator):
     assert len(writes(log, before, "default", "predictiveautoscalers/status")) <= 2
 
 
+@pytest.mark.slow(75)
 def test_two_operators(plane, load, log, make_operator):
     """One writes. Frozen, it is followed by the other; woken, it writes nothing and ends."""
     api = plane.client
@@ -185,6 +187,7 @@ def test_two_operators(plane, load, log, make_operator):
     eventually(lambda: standby.status is None and standby.is_running(), 5)
 
 
+@pytest.mark.slow(70)
 def test_a_right_is_missing(plane, load, log, make_operator):
     """StatefulSets can't be scaled: they say so, Deployments go on."""
     api = plane.client

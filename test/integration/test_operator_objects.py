@@ -29,6 +29,7 @@ def config(**fields):
     return json.dumps({**spec, **fields})
 
 
+@pytest.mark.slow(45)
 def test_created_edited_deleted(api, namespace, operator, traffic, audit_log):
     create_deployment(api, namespace, "web", 1)
     traffic.set_demand(namespace, "web", 0.143)
@@ -106,6 +107,7 @@ def test_broken_annotation_from_the_start_creates_nothing(api, namespace, operat
     assert not api.exists(path(namespace, "deployment-web"))
 
 
+@pytest.mark.slow(65)
 def test_hand_written_wins_over_annotation(api, namespace, operator):
     create_deployment(api, namespace, "web", 1)
     annotate(api, namespace, "web", **{ENABLED: "true", CONFIG: config(min=2, max=5)})
@@ -146,6 +148,7 @@ def test_an_annotated_object_of_someone_else_is_left_alone(api, namespace, opera
     assert get(api, namespace, "deployment-web")["spec"] == made["spec"]
 
 
+@pytest.mark.slow(40)
 def test_min_and_max_changed(api, namespace, operator, traffic):
     create_deployment(api, namespace, "web", 2)
     traffic.set_demand(namespace, "web", 0.13)

@@ -27,6 +27,7 @@ def stages(item) -> dict[str, int]:
     return {stage["name"]: stage["replicas"] for stage in item["status"]["lastDecision"]["stages"]}
 
 
+@pytest.mark.slow(60)
 def test_a_schedule_raises_the_minimum_while_it_is_open(api, namespace, operator, traffic):
     """Opened before it was made, closed while we look; and one that can't be understood beside it."""
     create_deployment(api, namespace, "web", 1)
@@ -69,6 +70,7 @@ def use(api, namespace: str, cores: float, memory: str = "64Mi") -> None:
             api.post(USAGES.format(namespace), body)
 
 
+@pytest.mark.slow(60)
 def test_the_fallback_of_a_metric_that_is_gone(api, namespace, operator):
     create_deployment(api, namespace, "web", 2, pod_annotations={"kwok.x-k8s.io/usage-memory": "0"})
     use(api, namespace, PER_POD)
@@ -109,6 +111,7 @@ def of_container(container: str) -> list:
         "target": {"type": "Utilization", "averageUtilization": 50}}}]
 
 
+@pytest.mark.slow(40)
 def test_the_metric_of_one_container(api, namespace, operator, traffic):
     """Beside an HPA with the same metric."""
     for name in ("ours", "theirs"):
@@ -137,7 +140,7 @@ def test_the_metric_of_one_container(api, namespace, operator, traffic):
     assert replicas_of(api, namespace, "ours") == 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(150)
 def test_few_targets_shrink_within_a_minute(make_control_plane, make_operator):
     """Seven that are idle at once: none in the first minute of an operator, then five, then the others;
     one that has to grow does not wait."""

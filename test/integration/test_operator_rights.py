@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import signal
 
+import pytest
+
 from autoscalers import await_condition, await_event, await_replicas, create, path, touch
 from operator_process import LEASE, NAMESPACE, USER
 from support import AuditLog, create_deployment, deployment, eventually, hpa
@@ -44,6 +46,7 @@ def used(log) -> tuple[set[tuple[str, str, str]], list]:
     return found, refused
 
 
+@pytest.mark.slow(40)
 def test_rights_granted_and_used_are_the_same(make_control_plane, make_operator):
     plane = make_control_plane()
     api, log = plane.client, AuditLog(plane.audit_log)
@@ -52,7 +55,11 @@ def test_rights_granted_and_used_are_the_same(make_control_plane, make_operator)
         _everything(api, load)
     second = make_operator(plane, "second", checkpointIntervalSeconds=10)
     assert operator.stop() == 0
+    _leave(api)
     second.start()  # loads what the first has saved
+    left = path("default", "deployment-left-tail", "predictiveautoscalercheckpoints")
+    eventually(lambda: api.get(left)["spec"].get("expireTime"), 30)
+    assert api.get(left)["metadata"]["labels"]["ai4k8s.io/expires"] == "true"
     touch(api, "default", "web")
     _expire(api)
     second.stop()
@@ -71,6 +78,8 @@ def _everything(api, load):
     """A scenario that has a bit of all."""
     create_deployment(api, "default", "web", 1)
     create_deployment(api, "default", "noted", 1)
+    create_deployment(api, "default", "left", 1)
+    annotate(api, "default", "left", **{ENABLED: "true", CONFIG: config(min=1, max=2)})
     body = deployment("db", 1)
     body["kind"] = "StatefulSet"
     body["spec"]["serviceName"] = "db"
@@ -106,6 +115,13 @@ def _everything(api, load):
                                        "predictiveautoscalercheckpoints")), 30)
     annotate(api, "default", "noted", **{ENABLED: None})
     eventually(lambda: not api.exists(path("default", "deployment-noted")), 30)
+
+
+def _leave(api):
+    """An annotated workload goes while no operator is there to see it."""
+    api.delete("/apis/apps/v1/namespaces/default/deployments/left")
+    eventually(lambda: not api.exists(path("default", "deployment-left")), 60)
+    assert "expireTime" not in api.get(path("default", "deployment-left-tail", "predictiveautoscalercheckpoints"))["spec"]
 
 
 def _expire(api):

@@ -31,7 +31,7 @@ def kubectl(control_plane, namespace, *arguments):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.slow(130)
 def test_the_same_count_as_the_hpa_after_every_step(api, namespace, operator, traffic):
     """Two twins with the same demand, one under the built-in autoscaler. Both lower after 30 s: at
     once would be before the samples show what the last change did, and lower than needed."""
@@ -70,6 +70,7 @@ def backfill(namespace_uid_free_name: str, values: list[float], interval: int, e
                      "data": base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()}}
 
 
+@pytest.mark.slow(90)
 def test_scaled_up_before_the_load(api, namespace, operator, traffic):
     """A week at 210 times speed in which the load came every 2880 s: it is expected again."""
     interval, period, low, high = 10, 2880, 0.06, 0.5
@@ -112,6 +113,7 @@ def test_scaled_up_before_the_load(api, namespace, operator, traffic):
     assert peak["replicas"] >= 5 and status["forecast"]["periodSeconds"] == period
 
 
+@pytest.mark.slow(35)
 def test_a_target_deleted_and_recreated(api, namespace, operator, traffic):
     create_deployment(api, namespace, "web", 1)
     traffic.set_demand(namespace, "web", demand_for(3))
@@ -128,6 +130,7 @@ def test_a_target_deleted_and_recreated(api, namespace, operator, traffic):
     await_condition(api, namespace, "web", "Ready", "True")
 
 
+@pytest.mark.slow(90)
 def test_foreign_writes(control_plane, api, namespace, operator, traffic, audit_log):
     """One is adopted; two that undo ours make a conflict that names the writer."""
     create_deployment(api, namespace, "web", 1)
@@ -156,6 +159,7 @@ def test_foreign_writes(control_plane, api, namespace, operator, traffic, audit_
     eventually(lambda: replicas_of(api, namespace, "web") >= 8, 60)  # raising goes on
 
 
+@pytest.mark.slow(40)
 def test_a_statefulset(api, namespace, operator, traffic):
     body = deployment("db", 1)
     body["kind"] = "StatefulSet"
@@ -215,6 +219,7 @@ def test_an_hpa_on_the_same_target(api, namespace, operator, traffic, audit_log)
     await_replicas(api, namespace, "web", 5)
 
 
+@pytest.mark.slow(60)
 def test_nothing_is_written_without_a_change(api, namespace, operator, traffic, audit_log):
     """A target at rest costs no write: not of its scale, not of status, no event."""
     create_deployment(api, namespace, "web", 2)

@@ -71,6 +71,7 @@ def plane(make_control_plane):
     return plane
 
 
+@pytest.mark.slow(45)
 def test_a_scale_right_is_needed(plane, make_operator):
     api, stranger = plane.client, plane.stranger
     said = refusal(lambda: stranger.post(path("default"), autoscaler("web", "web")))

@@ -21,13 +21,11 @@ $(O)/fuzz/state_seeds: $(O)/obj/test/fuzz/state_seeds.o $(O)/libfuzzed.a
 $(O)/seeds/state: $(O)/fuzz/state_seeds
 	@rm -rf $@ && mkdir -p $@ && $(O)/fuzz/state_seeds $@ 24
 fuzz-programs: $(patsubst %,$(O)/fuzz/%,$(fuzz_names)) $(O)/seeds/state
-list-fuzz:
-	@echo $(patsubst %,$(O)/fuzz/%,$(fuzz_names))
 
 # ---- from outside ----
 fuzz:
 	@$(if $(filter-out $(fuzz_names),$(T)),echo "no fuzz target is called $(T); there are: $(fuzz_names)" >&2; exit 2)
-	$(Q)$(fuzz_tree) fuzz-programs
+	$(Q)+$(fuzz_tree) fuzz-programs
 	@test/run --fuzz-seconds $(or $(SECONDS),60) --fuzz $(patsubst %,build-fuzz/fuzz/%,$(or $(T),$(fuzz_names)))
 
-.PHONY: fuzz fuzz-programs list-fuzz
+.PHONY: fuzz fuzz-programs

@@ -230,6 +230,27 @@ static void test_what_lasts(void **state)
     assert_int_equal(alerts_firing(f->alerts), 1);
 }
 
+/* Few failures, for its breaker is open most of the time; but nothing else for ten minutes. */
+static void test_few_but_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    server_default(f->servers[0], "POST", V2, script_answer(200, NULL, ""));
+    struct advisor_health h = {.provider = "groq", .class = ADVISOR_THROTTLED, .failures = 1};
+    h.since_us = f->clock.boot_us;
+    for (int minutes = 0; minutes <= 10; minutes++) {
+        h.lasted_us = minutes * MINUTE;
+        alerts_watch(f->alerts, &h, 1);
+        assert_int_equal(alerts_firing(f->alerts), minutes == 10);
+        pass(f, MINUTE);
+    }
+    /* One failure that nobody followed up is no such thing. */
+    h = (struct advisor_health){.provider = "other", .class = ADVISOR_TRANSIENT, .failures = 1};
+    h.since_us = f->clock.boot_us - 60 * MINUTE;
+    alerts_watch(f->alerts, &h, 1);
+    assert_int_equal(alerts_firing(f->alerts), 1);
+}
+
 /* Every Alertmanager is told; that one fails delays the other not at all, and it is tried again with growing pauses. */
 static void test_several(void **state)
 {
@@ -369,8 +390,14 @@ static void test_without_alertmanager(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_life_of_an_alert),     T(test_what_lasts),         T(test_several), T(test_gone), T(test_authentication),
-        T(test_without_alertmanager), T(test_the_calendar_jumps),
+        T(test_few_but_nothing_else),
+        T(test_life_of_an_alert),
+        T(test_what_lasts),
+        T(test_several),
+        T(test_gone),
+        T(test_authentication),
+        T(test_without_alertmanager),
+        T(test_the_calendar_jumps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,27 @@ static void test_bad_answers_are_not_used(void **state)
     }
 }
 
+/* Its reasoning is for everybody who reads the object: one that repeats the key, or its beginning, is not shown. */
+static void test_a_key_told_back(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const reasons[] = {("called with " KEY), "called with sk-s3cret-key-012", "sk-s3cret, they say"};
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        start(f, 1);
+        _cleanup_(freep) char *body =
+            xasprintf("{\"choices\":[{\"message\":{\"content\":\"{\\\"action\\\":\\\"scale_up\\\","
+                      "\\\"target_replicas\\\":6,\\\"confidence\\\":0.9,\\\"reasoning\\\":\\\"%s\\\","
+                      "\\\"risk_assessment\\\":\\\"low\\\",\\\"cost_impact\\\":\\\"low\\\","
+                      "\\\"recommended_timing\\\":\\\"immediate\\\"}\"},\"finish_reason\":\"stop\"}]}",
+                      reasons[i]);
+        server_default(f->servers[0], "POST", CHAT, json(200, body));
+        struct asked q = ask(f);
+        assert_int_equal(q.answer.kind, i < 2 ? ADVISOR_FAILED : ADVISOR_ANSWERED);
+        assert_int_equal(q.answer.outcome.class, i < 2 ? ADVISOR_INVALID_ANSWER : ADVISOR_OK);
+        f->advisor = advisor_free(f->advisor);
+    }
+}
+
 static void test_too_large(void **state)
 {
     struct fixture *f = *state;
@@ -202,6 +223,34 @@ static void test_retry_after(void **state)
     pass(f, 2 * S);
     wait_for(f, &q);
     assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+}
+
+/* Hints besides Retry-After: "no" is obeyed, milliseconds are waited for. */
+static void test_hints(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1);
+    struct script *no = script_new(), *later = script_new();
+    script_reply(no, 500, "x-should-retry: false\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, no);
+    server_default(f->servers[0], "POST", CHAT, json(200, GOOD));
+    struct asked q = ask(f);
+    assert_int_equal(q.answer.kind, ADVISOR_FAILED);
+    assert_int_equal(server_seen(f->servers[0]), 1);
+
+    script_reply(later, 429, "retry-after-ms: 9500\r\n", "{}");
+    server_on(f->servers[0], "POST", CHAT, later);
+    q = (struct asked){.f = f};
+    put(f, &q, &situation);
+    turn(f);
+    assert_true(server_wait_seen(f->servers[0], 2, 2000));
+    turn(f);
+    pass(f, 9 * S);
+    assert_int_equal(server_seen(f->servers[0]), 2);
+    pass(f, S);
+    wait_for(f, &q);
+    assert_int_equal(q.answer.kind, ADVISOR_ANSWERED);
+    assert_int_equal(server_seen(f->servers[0]), 3);
 }
 
 static void test_breaker(void **state)
@@ -424,6 +473,8 @@ int main(void)
         T(test_two_without_schema),
         T(test_key_changes_under_way),
         T(test_context_too_small),
+        T(test_a_key_told_back),
+        T(test_hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

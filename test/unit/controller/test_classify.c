@@ -59,6 +59,34 @@ static const struct {
     {ADVISOR_OPENAI, 503, "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":\"unavailable_error\"}}",
      ADVISOR_TRANSIENT, RETRY | LOADING},
     {ADVISOR_OPENAI, 524, "error code: 524", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 425, "", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 504, "upstream request timeout", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 520, "", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 521, "", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 522, "", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 523, "", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 503,
+     "{\"error\":{\"message\":\"Slow down\",\"type\":\"service_unavailable\",\"code\":\"slow_down\"}}",
+     ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_OPENAI, 429, "{\"error\":{\"message\":\"Slow down\",\"code\":\"slow_down\"}}", ADVISOR_THROTTLED, RETRY},
+    {ADVISOR_OPENAI, 429, "", ADVISOR_THROTTLED, RETRY},
+    {ADVISOR_OPENAI, 429, "{\"error\":{\"code\":\"organization_spend_limit_exceeded\"}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 429, "{\"error\":{\"code\":\"organization_usage_limit_exceeded\"}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 429, "{\"error\":{\"code\":\"billing_hard_limit_reached\"}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":\"billing_hard_limit_reached\",\"type\":\"invalid_request_error\"}}",
+     ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 403,
+     "{\"error\":{\"message\":\"Project does not have access to model\",\"code\":\"model_not_found\"}}",
+     ADVISOR_AUTHENTICATION, 0},
+    {ADVISOR_OPENAI, 404, "<html>nginx</html>", ADVISOR_CONFIGURATION, 0},
+    {ADVISOR_OPENAI, 400, "{\"error\":{\"message\":\"Your request was rejected by our content policy\"}}",
+     ADVISOR_REFUSED, 0},
+    {ADVISOR_OPENAI, 400, "{\"error\":{\"code\":\"content_policy_violation\"}}", ADVISOR_REFUSED, 0},
+    {ADVISOR_OPENAI, 302, "", ADVISOR_CONFIGURATION, 0},
+    {ADVISOR_OPENAI, 307, "", ADVISOR_CONFIGURATION, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"type\":\"insufficient_quota\",\"code\":null}}", ADVISOR_QUOTA, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":{\"code\":\"invalid_api_key\"}}", ADVISOR_AUTHENTICATION, 0},
+    {ADVISOR_OPENAI, 200, "{\"error\":\"out of memory\"}", ADVISOR_TRANSIENT, RETRY},
     {ADVISOR_OPENAI, 402, "", ADVISOR_QUOTA, 0},
     {ADVISOR_OPENAI, 301, "", ADVISOR_CONFIGURATION, 0},
     {ADVISOR_OPENAI, 200, "{\"error\":{\"message\":\"x\",\"type\":\"server_error\"}}", ADVISOR_TRANSIENT, RETRY},
@@ -105,6 +133,23 @@ static const struct {
      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"You have reached your specified "
      "API usage limits. You will regain access on 2026-12-01\"}}",
      ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"You have reached your specified "
+     "workspace API usage limits.\"}}",
+     ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 402, "{\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\"message\":\"x\"}}",
+     ADVISOR_QUOTA, 0},
+    {ADVISOR_ANTHROPIC, 403, "{\"type\":\"error\",\"error\":{\"type\":\"permission_error\"}}", ADVISOR_AUTHENTICATION,
+     0},
+    {ADVISOR_ANTHROPIC, 409, "{\"type\":\"error\",\"error\":{\"type\":\"conflict_error\"}}", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_ANTHROPIC, 422, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"}}",
+     ADVISOR_INVALID_REQUEST, 0},
+    {ADVISOR_ANTHROPIC, 500, "{\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_ANTHROPIC, 504, "{\"type\":\"error\",\"error\":{\"type\":\"timeout_error\"}}", ADVISOR_TRANSIENT, RETRY},
+    {ADVISOR_ANTHROPIC, 200, "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\"}}",
+     ADVISOR_AUTHENTICATION, 0},
+    {ADVISOR_ANTHROPIC, 200, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}", ADVISOR_THROTTLED,
+     RETRY},
     {ADVISOR_ANTHROPIC, 400,
      "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too low "
      "to "
@@ -184,6 +229,10 @@ static void test_sentences(void **state)
         assert_int_equal(strncmp(text, "groq ", 5), 0);
         assert_non_null(strstr(text, "tried again in 30 s"));
         assert_non_null(strstr(text, "Scaling goes on without advice."));
+        advisor_class_sentence((enum advisor_class)c, "groq", 0, text, sizeof text);
+        assert_non_null(strstr(text, "tried again by itself"));
+        advisor_class_sentence((enum advisor_class)c, "groq", -1, text, sizeof text);
+        assert_null(strstr(text, "again"));
         bool charged = strstr(text, "the call is charged") != NULL;
         assert_int_equal(charged, advisor_class_charged((enum advisor_class)c));
         assert_int_equal(charged, c == ADVISOR_INVALID_REQUEST);

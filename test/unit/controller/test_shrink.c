@@ -103,10 +103,19 @@ static void what_was_not_written(void **state UNUSED)
 {
     struct shrink s;
     shrink_init(&s, SHRINK_MIN);
-    shrink_refund(&s); /* of nothing */
+    shrink_refund(&s, START); /* of nothing */
     assert_int_equal(granted(&s, 0, 6, START, 10), 5);
-    shrink_refund(&s);
+    shrink_refund(&s, START);
     assert_int_equal(granted(&s, 5, 7, START, 10), 1);
+    shrink_refund(&s, START - 60 * S); /* counts no more */
+    assert_int_equal(granted(&s, 7, 8, START, 10), 0);
+    shrink_done(&s);
+    /* The room that comes back is that of the one which was not written, not of a later one. */
+    shrink_init(&s, SHRINK_MIN);
+    assert_int_equal(granted(&s, 0, 1, START, 10), 1);
+    assert_int_equal(granted(&s, 1, 5, START + 30 * S, 10), 4);
+    shrink_refund(&s, START);
+    assert_int_equal(granted(&s, 5, 9, START + 60 * S, 10), 1);
     shrink_done(&s);
 }
 

@@ -138,13 +138,29 @@ static void test_goes_on_while_undone(void **state)
     assert_false(contention_active(&c, now + 1800 * SECOND));
 }
 
+/* Half an hour stays half an hour when the clock is set back by a day. */
+static void test_clock_set_back(void **state)
+{
+    (void)state;
+    const int64_t day = 86400 * SECOND, now = 100 * day;
+    struct contention c = {.known = true, .undone_us = now, .until_us = now + 1800 * SECOND, .written_us = now};
+    c.hold_until_us = now + 300 * SECOND;
+    contention_set_back(&c, now - day);
+    assert_true(contention_active(&c, now - day + 1799 * SECOND));
+    assert_false(contention_active(&c, now - day + 1800 * SECOND));
+    assert_int_equal(contention_hold_s(&c, now - day + 299 * SECOND), 1);
+    assert_int_equal(contention_hold_s(&c, now - day + 300 * SECOND), 0);
+    struct contention idle = {.known = true};
+    contention_set_back(&idle, -day); /* before 1970 too, nothing begins */
+    assert_false(contention_active(&idle, -day));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_detection),
-        cmocka_unit_test(test_adoption),
-        cmocka_unit_test(test_hold_off),
-        cmocka_unit_test(test_goes_on_while_undone),
+        cmocka_unit_test(test_detection),      cmocka_unit_test(test_adoption),
+        cmocka_unit_test(test_hold_off),       cmocka_unit_test(test_goes_on_while_undone),
+        cmocka_unit_test(test_clock_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

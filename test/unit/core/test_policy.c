@@ -450,6 +450,23 @@ static void test_hold_for_the_window(void **state)
     world_done(&w);
 }
 
+/* The clock was ahead by half an hour. What it has seen ends no later than if it had happened now. */
+static void test_clock_set_back(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    w.spec.down.policies[0] = (struct core_policy){.type = CORE_POLICY_PODS, .value = 2, .period_s = 60};
+    sync_at(&w, 0, 0.7);
+    plan_is(sync_at(&w, 15, 1.05), 6, CORE_REASON_METRIC_ABOVE_TARGET, 0);
+    plan_is(sync_at(&w, -1800, 0.1), 6, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_STABILIZED_DOWN);
+    plan_is(sync_at(&w, -1741, 0.1), 6, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_STABILIZED_DOWN);
+    plan_is(sync_at(&w, -1730, 0.1), 4, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_SCALE_DOWN_POLICY);
+    plan_is(sync_at(&w, -1735, 0.1), 4, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_SCALE_DOWN_POLICY);
+    plan_is(sync_at(&w, -1675, 0.1), 2, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_MIN_REPLICAS);
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_raise_ahead),
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_hold_ends),
+        cmocka_unit_test(test_clock_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,6 +320,10 @@ static void test_modes(void **state)
     assert_string_equal(w.plan.message,
                         "Holding 4: cpu is at 35 % of the request, target 70 %; mode ScaleUpOnly does not lower "
                         "to 2.");
+    assert_plan(sync(&w, 4, 0.1), 4, CORE_REASON_METRIC_BELOW_TARGET, CORE_LIMIT_MIN_REPLICAS | CORE_LIMIT_NOT_ACTIVE,
+                false);
+    assert_string_equal(w.plan.message, "Holding 4: cpu is at 10 % of the request, target 70 %; need is 1, minReplicas "
+                                        "is 2; mode ScaleUpOnly does not lower to 2.");
     assert_plan(sync(&w, 4, 1.05), 6, CORE_REASON_METRIC_ABOVE_TARGET, 0, true);
     assert_plan(sync(&w, 60, 0.7), 50, CORE_REASON_TOO_MANY_REPLICAS, CORE_LIMIT_MAX_REPLICAS, true);
     w.spec.mode = CORE_OFF;

@@ -332,15 +332,11 @@ static void test_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_worst_cost),
-        cmocka_unit_test(test_no_ratchet),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_approval),
-        cmocka_unit_test(test_off),
-        cmocka_unit_test(test_not_active),
-        cmocka_unit_test(test_when_it_is_asked),
+        cmocka_unit_test(test_worst_cost), cmocka_unit_test(test_no_ratchet),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_no_need_of_its_own_making),
+        cmocka_unit_test(test_approval),   cmocka_unit_test(test_off),
+        cmocka_unit_test(test_not_active), cmocka_unit_test(test_when_it_is_asked),
         cmocka_unit_test(test_modes),
-        cmocka_unit_test(test_no_need_of_its_own_making),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,40 @@ static void holds_what_would_be_lowered_for_half_an_hour(void **state)
     play_done(&other);
 }
 
+/* The clock was ahead when the episode began: what it holds would be held until the clock has come back there. */
+static void a_clock_that_is_set_back_ends_the_hold(void **state)
+{
+    (void)state;
+    struct play p;
+    play_init(&p, ANOMALY_HOLD_SCALE_DOWN);
+    warm_up(&p);
+    for (int i = 0; i < 4 && !p.plan.anomaly.holds; i++)
+        step(&p, 1);
+    assert_true(p.plan.anomaly.holds);
+    p.time_us -= 30 * 86400 * SECOND;
+    step(&p, 1);
+    assert_true(p.plan.anomaly.since_us <= p.plan.time_us);
+    assert_false(p.plan.anomaly.holds);
+    play_done(&p);
+}
+
+static void nothing_is_said_of_what_is_not_forecast(void **state)
+{
+    (void)state;
+    struct play p;
+    struct core_condition c;
+    play_init(&p, ANOMALY_HOLD_SCALE_DOWN);
+    step(&p, 50);
+    core_condition_anomaly(&p.spec, &p.plan, &c);
+    assert_string_equal(c.reason, "NoAnomaly");
+    p.spec.metrics[0].forecast = false;
+    step(&p, 50);
+    core_condition_anomaly(&p.spec, &p.plan, &c);
+    assert_true(c.known && !c.status);
+    assert_string_equal(c.reason, "NotWatched");
+    play_done(&p);
+}
+
 static void what_lasts_is_trained_on(void **state)
 {
     (void)state;
@@ -304,6 +338,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_what_would_be_lowered_for_half_an_hour),
+        cmocka_unit_test(a_clock_that_is_set_back_ends_the_hold),
+        cmocka_unit_test(nothing_is_said_of_what_is_not_forecast),
         cmocka_unit_test(what_lasts_is_trained_on),
         cmocka_unit_test(sets_the_forecast_aside),
         cmocka_unit_test(off_looks_at_nothing),

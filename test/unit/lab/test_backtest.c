@@ -92,13 +92,13 @@ struct said {
     uint32_t origins;
 };
 
-static void listen(void *data, uint32_t origin, struct demand *d)
+static bool listen(void *data, uint32_t origin, struct demand *d)
 {
     struct said *x = data;
     const struct forecast *f = demand_forecast(d);
     double scale = backtest_scale(x->s, origin), points = x->points;
     if (isnan(scale) || scale <= 0)
-        return;
+        return true;
     for (uint32_t h = 0; h < f->n && origin + h < x->s->n; h++) {
         double y = x->s->value[origin + h], q = (double)f->quantile[4][h];
         if (isnan(y))
@@ -113,6 +113,7 @@ static void listen(void *data, uint32_t origin, struct demand *d)
         x->origins++;
         x->scale += scale;
     }
+    return true;
 }
 
 static void near(double a, double b)
@@ -189,12 +190,20 @@ struct lines {
     char *at[20 * DAY + 1];
 };
 
-static void keep(void *data, uint32_t origin, struct demand *d)
+static bool keep(void *data, uint32_t origin, struct demand *d)
 {
     struct lines *l = data;
     struct buf text = BUF_INIT(1 << 20);
     forecast_line(l->s, origin, d, &text);
     l->at[origin] = buf_steal(&text);
+    return true;
+}
+
+/* Has enough at the third. */
+static bool keep_three(void *data, uint32_t origin, struct demand *d)
+{
+    (void)keep(data, origin, d);
+    return origin < 2 * DAY + 2;
 }
 
 static void forget(struct lines *l)
@@ -238,6 +247,20 @@ static void a_line_knows_only_what_was_before(void **state)
     series_file_done(&whole);
 }
 
+static void ends_when_it_is_enough(void **state)
+{
+    struct series_file s = make(3 * DAY, noisy);
+    struct lines *some = calloc(1, sizeof *some);
+    struct play_options o = {.history = 2 * DAY, .horizon = 12, .every = 1};
+    (void)state;
+    some->s = &s;
+    assert_int_equal(play_series(&s, &o, keep_three, some), 3);
+    assert_non_null(some->at[2 * DAY + 2]);
+    assert_null(some->at[2 * DAY + 3]);
+    forget(some);
+    series_file_done(&s);
+}
+
 static void without_every_there_is_one_at_the_end(void **state)
 {
     struct series_file s = make(3 * DAY, noisy);
@@ -269,6 +292,7 @@ int main(void)
         cmocka_unit_test(counts_origins),
         cmocka_unit_test(summarizes),
         cmocka_unit_test(a_line_knows_only_what_was_before),
+        cmocka_unit_test(ends_when_it_is_enough),
         cmocka_unit_test(without_every_there_is_one_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "lab/plot_svg.h"
 #include "lab/plot_text.h"
 #include "lab/table.h"
@@ -21,9 +22,10 @@ static void value_axes(void **state)
     static const struct {
         double y[3], low, high, step;
     } rows[] = {
-        {{0, 50, 98}, 0, 100, 20}, {{5, 6, 7}, 0, 8, 2},          {{1000, 1001, 1004}, 1000, 1004, 1},
-        {{-5, 0, 5}, -6, 6, 2},    {{0, 0, 0}, 0, 1, 0.2},        {{NO, NO, NO}, 0, 1, 0.2},
-        {{7, 7, 7}, 0, 8, 2},      {{1e30, 0, 1}, 0, 1e30, 2e29}, {{1e-9, 2e-9, NO}, 0, 2e-9, 5e-10},
+        {{0, 50, 98}, 0, 100, 20},    {{5, 6, 7}, 0, 8, 2},          {{1000, 1001, 1004}, 1000, 1004, 1},
+        {{-5, 0, 5}, -6, 6, 2},       {{0, 0, 0}, 0, 1, 0.2},        {{NO, NO, NO}, 0, 1, 0.2},
+        {{7, 7, 7}, 0, 8, 2},         {{1e30, 0, 1}, 0, 1e30, 2e29}, {{1e-9, 2e-9, NO}, 0, 2e-9, 5e-10},
+        {{0, 5e-324, NO}, 0, 1, 0.2},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -45,8 +47,17 @@ static void value_labels(void **state)
     static const struct {
         double value, step;
         const char *text;
-    } rows[] = {{0, 1, "0"},          {1e-20, 1, "0"},      {0.25, 0.25, "0.25"}, {2500, 500, "2500"},
-                {12000, 1000, "12k"}, {3.5e6, 5e5, "3.5M"}, {-4e9, 1e9, "-4G"},   {1e30, 1e29, "1e+30"}};
+    } rows[] = {{0, 1, "0"},
+                {1e-20, 1, "0"},
+                {0.25, 0.25, "0.25"},
+                {2500, 500, "2500"},
+                {12000, 1000, "12k"},
+                {3.5e6, 5e5, "3.5M"},
+                {-4e9, 1e9, "-4G"},
+                {1e30, 1e29, "1e+30"},
+                {1000000020, 20, "1.00000002G"},
+                {12345.5, 0.5, "12.3455k"},
+                {-2.5e29, 5e28, "-2.5e+29"}};
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[16];
@@ -100,6 +111,13 @@ static void draws(void **state)
     assert_null(strstr(out.data, "nan"));
     assert_null(strstr(out.data, "inf\""));
     assert_non_null(strstr(out.data, "</svg>"));
+    assert_non_null(strstr(out.data, "class=\"observed\" d=\"M64.0 "));
+    /* Names of files are any bytes, and are cut to fit. */
+    buf_clear(&out);
+    p.title = "\xC3\xA4 \xC3 \xFF \x01 \xEF\xBF\xBF";
+    plot_svg(&p, &out);
+    assert_non_null(strstr(out.data, "<title>\xC3\xA4 \uFFFD \uFFFD \uFFFD \uFFFD</title>"));
+    assert_true(str_is_utf8(out.data, out.len));
     buf_clear(&out);
     plot_text(&p, 60, 5, false, &out);
     assert_non_null(strstr(out.data, "█"));

@@ -65,6 +65,9 @@ static void reads(void **state)
         {"Unix slots before 1970", "t,v\n-1,1\n1,3\n", SERIES_UNIX, 2, {1, 3}, -300},
         {"rows", "t,v\n0,1\n0,3\n90000,\n90000,5\n", SERIES_ROWS, 4, {1, 3, NO, 5}, 0},
         {"CRLF, quotes, blanks", "t,v\r\n \"0\" , 1 \r\n\t300,\"2\"\r\n", 0, 2, {1, 2}, 0},
+        {"quotes around everything", "\"t\",\"v\"\n\"0\",\"1\"\n\"300\",\"2\"\n", 0, 2, {1, 2}, 0},
+        {"blanks in quotes", "t,v\n\" 0\" ,\t\"1 \"\n\"300\",\"\"\n", 0, 2, {1, NO}, 0},
+        {"a comma in a header", "\"t, UTC\",v\n0,1\n", 0, 1, {1}, 0},
         {"no last line break", "t,v\n0,1\n300,2", 0, 2, {1, 2}, 0},
         {"empty lines at the end", "t,v\n0,1\n300,2\n\n \n", 0, 2, {1, 2}, 0},
         {"any header", "when?,how much\n0,1\n", 0, 1, {1}, 0},
@@ -99,6 +102,9 @@ static void refuses(void **state)
         {"time\n0,1\n", ":1:", "header", ERROR_PARSE},
         {"0,1\n300,2\n", ":1:", "header line is missing", ERROR_PARSE},
         {"2024-01-01T00:00:00Z,1\n", ":1:", "header line is missing", ERROR_PARSE},
+        {"\xEF\xBB\xBF"
+         "0,1\n300,2\n",
+         ":1:", "header line is missing", ERROR_PARSE},
         {"t,v\n0,1\n300\n", ":3:", "two columns", ERROR_PARSE},
         {"t,v\n0,1\n300,2,3\n", ":3:", "two columns", ERROR_PARSE},
         {"t,v\n0;1\n", ":2:", "two columns", ERROR_PARSE},
@@ -113,6 +119,16 @@ static void refuses(void **state)
         {"t,v\n0,1e999\n", ":2:", "finite number", ERROR_PARSE},
         {"t,v\n0,0x10\n", ":2:", "finite number", ERROR_PARSE},
         {"t,v\n0,-\n", ":2:", "finite number", ERROR_PARSE},
+        {"t,v\n0,\"1,234\"\n", ":2:", "finite number such as 12.5", ERROR_PARSE},
+        {"t,v\n0,\"1\"\"2\"\n", ":2:", "a quote that does not end its field, as in 2024", ERROR_PARSE},
+        {"t,v\n0,\"1\n", ":2:", "a quote that does not end its field, as in 2024", ERROR_PARSE},
+        {"t,v\n0,1\n\"300,2\n", ":3:", "a quote that does not end its field, as in 2024", ERROR_PARSE},
+        {"t,v\n0,1\n\"300\"x,2\n", ":3:", "a quote that does not end its field, as in 2024", ERROR_PARSE},
+        {"t,v\n\"0,1\"\n", ":2:", "two columns, time and value, as in 2024", ERROR_PARSE},
+        {"t,v\n\"\"\n", ":2:", "two columns, time and value, as in 2024", ERROR_PARSE},
+        {"t,v\n\"\",1\n", ":2:", "RFC 3339", ERROR_PARSE},
+        {"t,v\n\"0\",\"1\",\"\"\n", ":2:", "two columns", ERROR_PARSE},
+        {"\"0\",\"1\"\n", ":1:", "header line is missing", ERROR_PARSE},
         {"t,v\n300,1\n0,2\n", ":3:", "backward", ERROR_PARSE},
         {"t,v\n0,1\n\n300,2\n", ":3:", "empty line", ERROR_PARSE},
         {"t,v\n0,1\n253402300799,2\n", ":3:", "--interval", ERROR_LIMIT},
@@ -128,14 +144,41 @@ static void refuses(void **state)
     }
 }
 
+/* Wherever it stands: a line must not end there unseen. */
+static void refuses_nul(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *at;
+    } rows[] = {
+        {"\0", 1, ":1:"},
+        {"t,v\n\0\0", 6, ":2:"},
+        {"t,v\n\0\0\n", 7, ":2:"},
+        {"t,v\n0,1\n\0", 9, ":3:"},
+        {"t,v\n0,1\0", 8, ":2:"},
+        {"t,v\n0,1\0\n", 9, ":2:"},
+        {"t,v\n0,1\0002\n", 10, ":2:"},
+        {"t,v\n0,1\n \0\n\n", 12, ":3:"},
+        {"\xff\xfet\0,\0v\0\n\0", 10, ":1:"}, /* UTF-16 */
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct series_file s;
+        struct error err = ERROR_INIT;
+        if (read_bytes(rows[i].text, rows[i].len, SERIES_FROM_FIRST, &s, &err) == 0)
+            fail_msg("row %u is taken", i);
+        if (err.kind != ERROR_PARSE || !strstr(err.message, rows[i].at) || !strstr(err.message, "save the file as CSV"))
+            fail_msg("row %u: %s", i, error_text(&err));
+    }
+}
+
 static void refuses_bytes(void **state)
 {
     struct series_file s;
     struct error err = ERROR_INIT;
     char *line = malloc(100000);
     (void)state;
-    assert_int_equal(read_bytes("t,v\n0,1\0002\n", 11, SERIES_FROM_FIRST, &s, &err), -1);
-    assert_non_null(strstr(err.message, ":2:"));
     memset(line, 'x', 100000);
     assert_int_equal(read_bytes(line, 100000, SERIES_FROM_FIRST, &s, &err), -1);
     assert_non_null(strstr(err.message, ":1: the line is too long"));
@@ -204,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses_nul),
         cmocka_unit_test(refuses_bytes),
         cmocka_unit_test(counts_what_it_clips),
         cmocka_unit_test(knows_whether_the_last_slot_is_whole),
