@@ -336,13 +336,14 @@ def test_recorded_answers_are_replayed(tmp_path, spec):
                             {"time": "1970-01-02T02:05:00Z", "failure": "Throttled"},
                             {"time": "1970-01-02T02:10:00Z", "decision": {**DECISION, "action": "scale_down"}},
                             {"time": "1999-01-01T00:00:00Z", "decision": DECISION})
-    arguments = ["simulate", "--trace", trace(tmp_path / "wave.csv", 2), "--spec", spec, "--warmup", "1d", "--compare", "none"]
+    arguments = ["simulate", "--trace", trace(tmp_path / "wave.csv", 2), "--spec", spec, "--warmup", "1d", "--compare", "none",
+                 "--pod-capacity", "12"]  # few pods: three more are beyond the tolerance
     plain, advised = [json.loads(run(*arguments, *more, "-o", "json").stdout) for more in ([], ["--advisor", answers])]
     told = advised["advisor"]
     assert "advisor" not in plain and told.pop("appliedSyncs") > 0
     assert told == {"name": "recorded", "questions": 3, "failures": 1, "contradictions": 1, "skipped": 1}
     more = advised["ai4k8s"]["podHours"] - plain["ai4k8s"]["podHours"]
-    assert 0 < more <= 3 * (300 + 300 + 30) / 3600
+    assert 0 < more < 3  # three pods, for minutes
     table = run(*arguments, "--advisor", answers).stdout.splitlines()
     assert table[-2].startswith("a recorded advisor was asked 3 times") and "could be asked: 1" in table[-1]
 
