@@ -60,6 +60,8 @@ def pytest_collection_modifyitems(items):
 
 def seconds_of(item) -> float:
     marker = item.get_closest_marker("slow")
+    if marker and not marker.args:
+        raise pytest.UsageError(f"{item.nodeid}: slow(SECONDS) says how long it takes")
     return marker.args[0] if marker else 0
 
 

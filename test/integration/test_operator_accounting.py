@@ -100,7 +100,7 @@ def verdicts_match_charges(plane, name, up_to):
     return verdicts
 
 
-@pytest.mark.slow
+@pytest.mark.slow(100)
 @pytest.mark.parametrize("successor", ["restarted", "standby"])
 def test_charged_are_the_verdicts_on_objects(plane, load, make_operator, successor):
     api = plane.client

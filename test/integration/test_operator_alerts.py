@@ -50,6 +50,7 @@ def check(alert, reason):
     return alert["annotations"]["description"]
 
 
+@pytest.mark.slow(35)
 def test_a_provider_that_is_down(plane, load, make_operator, tmp_path):
     api = plane.client
     password = tmp_path / "password"

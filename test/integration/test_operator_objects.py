@@ -140,6 +140,7 @@ def test_the_older_of_two_wins(api, namespace, operator):
     await_replicas(api, namespace, "web", 5)
 
 
+@pytest.mark.slow(75)
 def test_the_same_pods_under_two_selectors(api, namespace, operator, traffic, audit_log):
     """Neither of two autoscalers computes a count from them, ours as the HPA's."""
     def overlap(app):

@@ -92,6 +92,7 @@ def script(call, release):
     return replies[provider]()
 
 
+@pytest.mark.slow(60)
 def test_no_credential_is_written_anywhere(make_control_plane, make_operator, tmp_path):
     plane, release = make_control_plane(), threading.Event()
     api = plane.client
