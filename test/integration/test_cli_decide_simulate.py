@@ -271,7 +271,8 @@ def test_a_metric_that_saturates_stops_an_hpa_near_the_limit(tmp_path, spec):
     ("t,v\n" + "".join(f"{i * 300},0\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n" + "".join(f"{i * 300},1e-310\n" for i in range(3000)), " ", "--pod-capacity"),
     ("t,v\n0,1\n", " ", "shorter --warmup"),
-], ids=["negative", "no data", "one column", "too long", "none for negative", "not seconds", "no demand", "too short"])
+], ids=["negative", "no data", "one column", "too long", "none for negative", "not seconds", "no demand",
+        "next to no demand", "too short"])
 def test_bad_traces(tmp_path, spec, text, place, word):
     path = tmp_path / "bad.csv"
     path.write_text(text)
