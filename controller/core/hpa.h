@@ -19,11 +19,10 @@
 struct hpa_proposal {
     enum core_problem problem; /* != NONE: there is no proposal */
     int32_t replicas;
-    int32_t
-        bare; /* what the ratio alone asks for: no tolerance, no unready or missing pods; of those alone that serve */
-    bool within_tolerance;                     /* the tolerance is why `replicas` is the current count */
-    int32_t percent;                           /* utilisation, -1: the target is another */
-    int64_t milli;                             /* mean per pod, or the value: what the HPA shows */
+    int32_t bare;          /* what the ratio of those that serve asks for: no tolerance, no unready or missing pods */
+    bool within_tolerance; /* the tolerance is why `replicas` is the current count */
+    int32_t percent;       /* utilisation, -1: the target is another */
+    int64_t milli;         /* mean per pod, or the value: what the HPA shows */
     uint32_t ready, unready, missing, ignored; /* per-pod kinds: pods by group */
 };
 
