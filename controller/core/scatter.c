@@ -11,7 +11,8 @@ double scatter_at(const struct series *s, uint32_t season, int64_t target)
 {
     if (season == 0)
         return (double)NAN;
-    double v[SEASONS * (2 * ASIDE + 1)], sum = 0, scatter = 0;
+    double sum = 0, scatter = 0;
+    double v[SEASONS * (2 * ASIDE + 1)] __attribute__((uninitialized)); /* to zero it costs a fifth of this */
     uint32_t n = 0;
     int64_t step = MAX(1u, (season + STEP / 2) / STEP), oldest = s->next - s->n - ASIDE * step;
     int64_t past = target < s->next + season ? 1 : (target - s->next) / season + 1;
@@ -31,7 +32,7 @@ double scatter_at(const struct series *s, uint32_t season, int64_t target)
     return scatter / n;
 }
 
-#define TIMES 12 /* of the season, looked at for what is usual */
+#define TIMES 6 /* of the season, looked at for what is usual */
 
 double scatter_usual(const struct series *s, uint32_t season)
 {
