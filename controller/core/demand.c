@@ -253,8 +253,9 @@ static bool look_along(struct demand *d, int64_t time_us, uint32_t lead_s, struc
     double slot_us = d->config.interval_s * 1e6;
     int64_t from_us = time_us - d->series.next * (int64_t)d->config.interval_s * 1000000;
     double pos = (double)from_us / slot_us - 0.5, end = pos + lead_s * 1e6 / slot_us;
-    if (end > d->config.horizon + 1.0)
+    if (pos > d->config.horizon)
         return false;
+    /* A lead beyond the horizon is looked at as far as that reaches; what is calibrated are whole windows. */
     out->now = out->highest = path_at(&p, MIN(pos, d->config.horizon - 1.0));
     int64_t first = MAX((int64_t)(pos + 2) - 1, 0), last = MIN((int64_t)end, (int64_t)d->config.horizon - 1);
     int64_t step = MAX((last - first) / PATH_POINTS, 1);

@@ -32,7 +32,7 @@ double scatter_at(const struct series *s, uint32_t season, int64_t target)
     return scatter / n;
 }
 
-#define TIMES 6 /* of the season, looked at for what is usual */
+#define TIMES 8 /* of the season, looked at for what is usual */
 
 double scatter_usual(const struct series *s, uint32_t season)
 {

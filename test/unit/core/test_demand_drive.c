@@ -86,11 +86,37 @@ static void test_restless_load(void **state)
     }
 }
 
+/* Pods may take longer to start than the horizon reaches: then the forecast drives as far as it goes, and what comes in
+ * whole windows is learned all the same. */
+static void test_lead_beyond_the_horizon(void **state)
+{
+    (void)state;
+    struct demand_config c = demand_config_default();
+    c.interval_s = 10;
+    c.slots = 720;
+    c.horizon = 12;
+    struct demand *d = demand_new(&c);
+    uint64_t rng = 3;
+    bool usable = false;
+    for (int64_t s = 0; s < 3600; s += 5) {
+        (void)demand_observe(d, T0 + s * S, SAMPLE_OF(10 * (1 + 0.1 * (uniform(&rng) - 0.5))), 0, 2 * LEAD);
+        struct demand_drive drive = demand_drive(d, T0 + s * S, 2 * LEAD);
+        assert_true(drive.usable || !usable);
+        usable = drive.usable;
+    }
+    assert_true(usable);
+    double q = demand_drive(d, T0 + 3600 * S, 2 * LEAD).quantile;
+    if (q < 9.9 || q > 12)
+        fail_msg("Q is %g", q);
+    demand_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_step_of_the_day),
         cmocka_unit_test(test_restless_load),
+        cmocka_unit_test(test_lead_beyond_the_horizon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
