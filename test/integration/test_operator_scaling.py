@@ -232,7 +232,11 @@ def test_nothing_is_written_without_a_change(api, namespace, operator, traffic, 
         before, settled.version = getattr(settled, "version", ""), version
         return before == version
 
+    def told_conditions():
+        return [(c["type"], c["status"], c["reason"]) for c in get(api, namespace, "web")["status"]["conditions"]]
+
     eventually(settled, 60, 11)
+    conditions = told_conditions()
     before = audit_log.end()
     told = len(events(api, namespace, "web"))
     holds(lambda: replicas_of(api, namespace, "web") == 2, 20)  # four syncs, two samples
@@ -240,5 +244,8 @@ def test_nothing_is_written_without_a_change(api, namespace, operator, traffic, 
              for e in audit_log.entries(before, verbs={"patch", "create", "update", "delete"},
                                         namespace=namespace)
              if "ai4k8s-operator" in e["user"]["username"]]
-    assert not found
-    assert len(events(api, namespace, "web")) == told and item
+    if told_conditions() != conditions:  # on a busy machine the twelfth sample may fall into this time: a change
+        assert set(found) == {("patch", "predictiveautoscalers", "status")} and len(found) == 1
+    else:
+        assert not found
+        assert len(events(api, namespace, "web")) == told and item
