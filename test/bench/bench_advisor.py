@@ -22,16 +22,13 @@ import json
 import math
 import os
 import pathlib
-import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
 
-from bench_operator import DEPLOYMENTS, MIB, PAS, ROOT, Bench, Window, autoscaler, say  # sets sys.path
+from bench_operator import DEPLOYMENTS, MIB, PAS, ROOT, Bench, Window, autoscaler, play, say  # sets sys.path
 
-from controlplane import ControlPlaneError  # noqa: E402  isort: skip
 from kubeapi import eventually  # noqa: E402  isort: skip
 from support import deployment  # noqa: E402  isort: skip
 from traffic import Trace, Traffic  # noqa: E402  isort: skip
@@ -251,19 +248,7 @@ def main():
     options = parser.parse_args()
     if not os.access(pathlib.Path(options.build) / "ai4k8s-operator", os.X_OK):
         sys.exit(f"bench: {options.build}/ai4k8s-operator is not there: run `make`")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    bench = AdvisorBench(options)
-    try:
-        bench.run()
-    except (ControlPlaneError, subprocess.CalledProcessError, TimeoutError) as error:
-        sys.exit(f"bench: {error}")
-    finally:
-        bench.plane.down()
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(bench.table.rows, indent=1) + "\n")
-    if bench.table.missed:
-        sys.exit(f"\n{bench.table.missed} goals are missed.")
-    print("\nEvery goal is met.")
+    play(AdvisorBench, options)
 
 
 if __name__ == "__main__":

@@ -429,18 +429,10 @@ class Bench:
                 self.operator.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=300, help="length of the windows (%(default)g)")
-    parser.add_argument("--autoscalers", type=int, metavar="N", help="only measure with so many, spread over 20 namespaces")
-    parser.add_argument("--build", default=str(ROOT / "build"), help="where the programs are (build)")
-    parser.add_argument("--json", metavar="FILE", help="also write the values there")
-    options = parser.parse_args()
-    for program in ("ai4k8s-operator", "bench/idle_peer"):
-        if not os.access(pathlib.Path(options.build) / program, os.X_OK):
-            sys.exit(f"bench: {options.build}/{program} is not there: run `make bench`")
+def play(kind, options):
+    """Measures, stops the control plane whatever happens, and ends with a status that is not 0 when a goal is missed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    bench = Bench(options)
+    bench = kind(options)
     try:
         bench.run()
     except (ControlPlaneError, subprocess.CalledProcessError, TimeoutError) as error:
@@ -452,6 +444,19 @@ def main():
     if bench.table.missed:
         sys.exit(f"\n{bench.table.missed} goals are missed.")
     print("\nEvery goal is met.")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=300, help="length of the windows (%(default)g)")
+    parser.add_argument("--autoscalers", type=int, metavar="N", help="only measure with so many, spread over 20 namespaces")
+    parser.add_argument("--build", default=str(ROOT / "build"), help="where the programs are (build)")
+    parser.add_argument("--json", metavar="FILE", help="also write the values there")
+    options = parser.parse_args()
+    for program in ("ai4k8s-operator", "bench/idle_peer"):
+        if not os.access(pathlib.Path(options.build) / program, os.X_OK):
+            sys.exit(f"bench: {options.build}/{program} is not there: run `make bench`")
+    play(Bench, options)
 
 
 if __name__ == "__main__":

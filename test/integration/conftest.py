@@ -8,6 +8,8 @@ audit_log            its audit log (support.AuditLog)
 operator             the operator that looks after it, started by the first test that asks
 fresh_control_plane  one for this test alone, to be mistreated
 make_control_plane   the same with options: make_control_plane(hpa_sync_period="5s")
+plane                one made so, as it is by default
+load                 a running traffic driver on that one
 make_operator        an operator of this test's own on one of these, not started:
                      make_operator(plane, checkpointIntervalSeconds=10)
 
@@ -194,6 +196,17 @@ def operator(control_plane):
     running = shared(control_plane)
     yield running
     assert running.is_running(), f"the operator has ended:\n{running.log_tail()}"
+
+
+@pytest.fixture
+def plane(make_control_plane):
+    return make_control_plane()
+
+
+@pytest.fixture
+def load(plane):
+    with Traffic(plane.client, tick=1.0) as driver:
+        yield driver
 
 
 @pytest.fixture

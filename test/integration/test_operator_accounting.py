@@ -18,7 +18,6 @@ from llm_script import ScriptedLlm, answered
 from operator_process import USER
 from support import AuditLog, deployment, eventually, wait_ready
 from test_operator_http import families
-from traffic import Traffic
 
 PER_POD = 0.05
 NAMES = {"before-reserve": 2, "after-reserve": 3, "dispatched": 4, "answered": 5, "before-settle": 6,
@@ -33,12 +32,6 @@ STEP_S = 5
 @pytest.fixture
 def plane(make_control_plane):
     return make_control_plane(audit_level="RequestResponse")
-
-
-@pytest.fixture
-def load(plane):
-    with Traffic(plane.client, tick=1.0) as driver:
-        yield driver
 
 
 def budget(item):

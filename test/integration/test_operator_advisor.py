@@ -13,21 +13,9 @@ from autoscalers import (await_condition, await_event, await_replicas, condition
 from llm_mock import LlmMock, decision
 from operator_process import BUILD, allow_secret
 from support import create_deployment, eventually, replicas_of
-from traffic import Traffic
 
 PER_POD = 0.05
 KEY = "sk-s3cret-0123456789abcdef"
-
-
-@pytest.fixture
-def plane(make_control_plane):
-    return make_control_plane()
-
-
-@pytest.fixture
-def load(plane):
-    with Traffic(plane.client, tick=1.0) as driver:
-        yield driver
 
 
 @pytest.fixture

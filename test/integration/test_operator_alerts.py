@@ -9,24 +9,12 @@ from alertmanagers import PASSWORD, USER, Alertmanager, time_of
 from autoscalers import await_condition, await_event, condition, create
 from llm_script import ScriptedLlm, answered
 from support import deployment, eventually, wait_ready
-from traffic import Traffic
 
 PER_POD = 0.05
 ENDS_AFTER_S = 240
 REPLICAS = {"web": 3, "shop": 2}  # two situations: more calls than one may make in its half minute
 DOWN = 500, {}, '{"error":{"message":"The server had an error","type":"server_error"}}'
 WRONG_KEY = 401, {}, '{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}'
-
-
-@pytest.fixture
-def plane(make_control_plane):
-    return make_control_plane()
-
-
-@pytest.fixture
-def load(plane):
-    with Traffic(plane.client, tick=1.0) as driver:
-        yield driver
 
 
 def provider_of(llm, **changed):

@@ -23,17 +23,6 @@ GAP_S = 60  # six samples
 
 
 @pytest.fixture
-def plane(make_control_plane):
-    return make_control_plane()
-
-
-@pytest.fixture
-def load(plane):
-    with Traffic(plane.client, tick=1.0) as driver:
-        yield driver
-
-
-@pytest.fixture
 def log(plane):
     return AuditLog(plane.audit_log)
 
