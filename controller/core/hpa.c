@@ -192,10 +192,48 @@ static int32_t second_pass(const struct core_spec *spec, const struct core_metri
     return replicas;
 }
 
+static int64_t share_of(int64_t whole, uint32_t part, uint32_t of)
+{
+    int64_t product;
+    if (__builtin_mul_overflow(whole, (int64_t)part, &product))
+        return whole / of * part;
+    return product / of;
+}
+
+/* `n` of `*count` pods of a group leave, with their share of what the group has. */
+static uint32_t leave(uint32_t n, uint32_t *count, int64_t *request, int64_t *refill)
+{
+    uint32_t part = MIN(n, *count);
+    if (part == 0)
+        return 0;
+    *request -= share_of(*request, part, *count);
+    if (refill)
+        *refill -= share_of(*refill, part, *count);
+    *count -= part;
+    return part;
+}
+
+/* As if only `count` pods were there. One that serves stays: somebody has what is used. */
+static void think_away(struct groups *g, int32_t count)
+{
+    int64_t there = (int64_t)g->ready + g->unready + g->missing;
+    uint32_t n = there > count ? (uint32_t)(there - count) : 0;
+    n -= leave(n, &g->unready, &g->unready_request, NULL);
+    n -= leave(n, &g->missing, &g->missing_request, &g->missing_refill);
+    if (g->ready > 1)
+        (void)leave(MIN(n, g->ready - 1), &g->ready, &g->request, NULL);
+}
+
+/* Whose proposal it is: of the pods that are there (`fewer` false), or of `count`. */
+struct view {
+    int32_t count;
+    bool fewer;
+};
+
 /* GetResourceReplicas, GetRawResourceReplicas, GetMetricReplicas */
 static void propose_per_pod(const struct core_spec *spec, const struct core_metric_spec *metric,
                             const struct core_observation *observation, const struct core_metric_observation *measured,
-                            struct hpa_proposal *out)
+                            const struct view *view, struct hpa_proposal *out)
 {
     bool utilization_target = metric->target_type == CORE_TARGET_UTILIZATION;
     if (observation->n_pods == 0) {
@@ -227,7 +265,16 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     out->percent = utilization_target ? (int32_t)current : -1;
     out->milli = utilization_target ? (g.ready > 0 ? g.usage / (int64_t)g.ready : 0) : current;
 
-    int32_t now = observation->spec_replicas;
+    if (view->fewer) {
+        think_away(&g, view->count);
+        p.request = g.request;
+        p.n = g.ready + measured->n_strays;
+        if (!ratio_of(metric, &p, &ratio, &current)) {
+            out->problem = CORE_PROBLEM_ZERO_REQUEST;
+            return;
+        }
+    }
+    int32_t now = view->count;
     out->bare = ceil_replicas(ratio * (double)g.ready);
     bool up_with_unready = g.unready > 0 && ratio > 1.0;
     if (up_with_unready || g.missing > 0)
@@ -247,7 +294,8 @@ static uint32_t running_and_ready(const struct core_observation *observation)
 
 /* GetObjectMetricReplicas, GetExternalMetricReplicas and their getUsageRatioReplicaCount */
 static void propose_value(const struct core_spec *spec, const struct core_metric_spec *metric,
-                          const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
+                          const struct core_observation *observation, int64_t value_milli, const struct view *view,
+                          struct hpa_proposal *out)
 {
     double ratio = (double)value_milli / (double)metric->target_milli;
     out->milli = value_milli;
@@ -255,31 +303,36 @@ static void propose_value(const struct core_spec *spec, const struct core_metric
         out->replicas = out->bare = ceil_replicas(ratio);
         return;
     }
-    out->bare = ceil_replicas(ratio * (double)running_and_ready(observation));
-    out->replicas = tolerate(spec, ratio, out->bare, observation->spec_replicas, &out->within_tolerance);
+    int64_t ready = running_and_ready(observation);
+    double shared = view->fewer && ready > view->count ? ratio * (double)ready / (double)view->count : ratio;
+    out->bare = ceil_replicas(ratio * (double)ready);
+    out->replicas =
+        tolerate(spec, ratio > 1.0 ? ratio : MIN(shared, 1.0), out->bare, view->count, &out->within_tolerance);
     if (observation->n_pods == 0 && !within(spec, ratio))
         out->problem = CORE_PROBLEM_NO_PODS;
 }
 
 /* GetObjectPerPodMetricReplicas, GetExternalPerPodMetricReplicas */
 static void propose_average(const struct core_spec *spec, const struct core_metric_spec *metric,
-                            const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
+                            const struct core_observation *observation, int64_t value_milli, const struct view *view,
+                            struct hpa_proposal *out)
 {
     /* The HPA takes a negative sum for one that has overflowed. */
     if (metric->source == CORE_SOURCE_EXTERNAL && value_milli < 0)
         value_milli = INT64_MAX;
     double usage = (double)value_milli, target = (double)metric->target_milli;
     double status = (double)observation->status_replicas;
-    double ratio = usage / (target * status);
+    int32_t now = view->fewer ? MIN(view->count, observation->status_replicas) : observation->status_replicas;
+    double ratio = usage / (target * (double)now);
     out->bare = ceil_replicas(usage / target);
-    out->replicas = tolerate(spec, ratio, out->bare, observation->status_replicas, &out->within_tolerance);
+    out->replicas = tolerate(spec, ratio, out->bare, now, &out->within_tolerance);
     double mean = observation->status_replicas > 0 && usage < 9.2e18 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }
 
-struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_metric_spec *metric,
-                                const struct core_observation *observation,
-                                const struct core_metric_observation *measured)
+static struct hpa_proposal propose(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                   const struct core_observation *observation,
+                                   const struct core_metric_observation *measured, const struct view *view)
 {
     struct hpa_proposal out = {.percent = -1};
     if (observation->ambiguous)
@@ -287,16 +340,32 @@ struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_
     else if (measured->kind != SAMPLE_VALUE)
         out.problem = measured->kind == SAMPLE_ERROR ? CORE_PROBLEM_QUERY : CORE_PROBLEM_EMPTY;
     else if (metric->kind != CORE_METRIC_TOTAL)
-        propose_per_pod(spec, metric, observation, measured, &out);
+        propose_per_pod(spec, metric, observation, measured, view, &out);
     else if (hpa_stale(observation->time_us, measured->time_us, measured->window_us))
         out.problem = CORE_PROBLEM_STALE;
     else if (metric->target_type == CORE_TARGET_VALUE)
-        propose_value(spec, metric, observation, measured->value_milli, &out);
+        propose_value(spec, metric, observation, measured->value_milli, view, &out);
     else
-        propose_average(spec, metric, observation, measured->value_milli, &out);
+        propose_average(spec, metric, observation, measured->value_milli, view, &out);
     if (out.problem != CORE_PROBLEM_NONE)
         out.replicas = out.bare = -1;
     return out;
+}
+
+struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                const struct core_observation *observation,
+                                const struct core_metric_observation *measured)
+{
+    struct view view = {.count = observation->spec_replicas, .fewer = false};
+    return propose(spec, metric, observation, measured, &view);
+}
+
+struct hpa_proposal hpa_propose_for(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                    const struct core_observation *observation,
+                                    const struct core_metric_observation *measured, int32_t count)
+{
+    struct view view = {.count = count, .fewer = true};
+    return propose(spec, metric, observation, measured, &view);
 }
 
 /* computeReplicasForMetrics, and what reconcileAutoscaler makes of a negative count */
