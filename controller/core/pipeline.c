@@ -125,7 +125,7 @@ static void compute(const struct question *q, const struct answer *without, stru
     if (!find_need(q, without, a))
         return;
     take_advice(q, a);
-    if (without && !a->advised_up && loan_due(q->loan, q->now_us, q->down_window_s) &&
+    if (without && q->loan && !a->advised_up && loan_due(q->loan, q->now_us, q->down_window_s) &&
         !pipeline_lowered_by_approval(q, a))
         give_back(q, without, a);
     else
@@ -232,6 +232,8 @@ void pipeline_decide(const struct question *q, struct answer *a)
         if (lent && without.replicas > q->current) /* no count goes further than policies let the live one */
             without.replicas = MIN(without.replicas, MAX(q->current, rate(q, without.replicas).replicas));
         decide_one(q, lent ? &without : NULL, a);
+        if (!lent && a->advised_up) /* which begins a loan */
+            decide_one(q, &without, a);
     } else {
         decide_one(q, NULL, a);
         without = *a;
