@@ -78,9 +78,10 @@ struct groups {
     uint32_t ready, unready, missing, ignored;
     int64_t usage, request; /* of ready pods */
     int64_t missing_request, unready_request;
-    int64_t missing_refill; /* what missing pods are taken to use when the rest says down */
-    bool lacks_request;     /* some container has none */
-    bool stale;             /* a sample was there, and too old */
+    uint32_t unready_serving, missing_serving; /* of them, those that take their share all the same */
+    int64_t missing_refill;                    /* what missing pods are taken to use when the rest says down */
+    bool lacks_request;                        /* some container has none */
+    bool stale;                                /* a sample was there, and too old */
 };
 
 /* The CPU windows of groupPods. */
@@ -109,15 +110,18 @@ static struct groups group(const struct core_spec *spec, const struct core_metri
         bool sampled = sample->present && !stale;
         bool starting =
             sampled && metric->kind == CORE_METRIC_CPU && cpu_unready(spec, observation->time_us, pod, sample);
+        bool serves = pod->phase == CORE_POD_RUNNING && pod->ready == CORE_READY_TRUE;
         g.lacks_request |= sample->request_milli < 0;
         g.stale |= stale;
         if (pod->deleting || pod->phase == CORE_POD_FAILED) {
             g.ignored++;
         } else if (pod->phase == CORE_POD_PENDING || starting) {
             g.unready++;
+            g.unready_serving += serves;
             g.unready_request = add(g.unready_request, request);
         } else if (!sampled) {
             g.missing++;
+            g.missing_serving += serves;
             g.missing_request = add(g.missing_request, request);
             g.missing_refill = add(g.missing_refill, percent_of(request, refill_percent));
         } else {
@@ -200,28 +204,29 @@ static int64_t share_of(int64_t whole, uint32_t part, uint32_t of)
     return product / of;
 }
 
-/* `n` of `*count` pods of a group leave, with their share of what the group has. */
-static uint32_t leave(uint32_t n, uint32_t *count, int64_t *request, int64_t *refill)
-{
-    uint32_t part = MIN(n, *count);
-    if (part == 0)
-        return 0;
-    *request -= share_of(*request, part, *count);
-    if (refill)
-        *refill -= share_of(*refill, part, *count);
-    *count -= part;
-    return part;
-}
-
-/* As if only `count` pods were there. One that serves stays: somebody has what is used. */
+/* As if only `count` pods were there. What those that leave serve, the others have to, also where it is not in a sample
+ * that counts; so one that is counted stays. */
 static void think_away(struct groups *g, int32_t count)
 {
     int64_t there = (int64_t)g->ready + g->unready + g->missing;
     uint32_t n = there > count ? (uint32_t)(there - count) : 0;
-    n -= leave(n, &g->unready, &g->unready_request, NULL);
-    n -= leave(n, &g->missing, &g->missing_request, &g->missing_refill);
-    if (g->ready > 1)
-        (void)leave(MIN(n, g->ready - 1), &g->ready, &g->request, NULL);
+    uint32_t unready = MIN(n, g->unready), missing = MIN(n - unready, g->missing);
+    uint32_t ready = MIN(n - unready - missing, g->ready - MIN(g->ready, 1));
+    uint32_t idle = g->unready - g->unready_serving, unseen = g->missing - g->missing_serving;
+    uint32_t serving = unready - MIN(unready, idle) + missing - MIN(missing, unseen);
+    if (g->ready > 0)
+        g->usage = add(g->usage, share_of(g->usage, serving, g->ready));
+    if (unready > 0)
+        g->unready_request -= share_of(g->unready_request, unready, g->unready);
+    if (missing > 0) {
+        g->missing_request -= share_of(g->missing_request, missing, g->missing);
+        g->missing_refill -= share_of(g->missing_refill, missing, g->missing);
+    }
+    if (ready > 0)
+        g->request -= share_of(g->request, ready, g->ready);
+    g->unready -= unready;
+    g->missing -= missing;
+    g->ready -= ready;
 }
 
 /* Whose proposal it is: of the pods that are there (`fewer` false), or of `count`. */
@@ -266,7 +271,9 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     out->milli = utilization_target ? (g.ready > 0 ? g.usage / (int64_t)g.ready : 0) : current;
 
     if (view->fewer) {
+        int64_t usage = g.usage;
         think_away(&g, view->count);
+        p.usage = add(p.usage - usage, g.usage); /* strays stay */
         p.request = g.request;
         p.n = g.ready + measured->n_strays;
         if (!ratio_of(metric, &p, &ratio, &current)) {
