@@ -147,8 +147,8 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
         plan->pods_ignored);
     if (plan->without >= 0 && plan->without < plan->current) {
         t = stage(plan, "Lent", plan->without);
-        say(&t, "would run without advice, which has added %d: the rules below look at %d",
-            plan->current - plan->without, plan->without);
+        say(&t, "would run without the %d that advice has added: need and tolerance are reckoned from here",
+            plan->current - plan->without);
     }
     if (plan->n_metrics > 0)
         stages_of_need(spec, plan);
@@ -299,8 +299,9 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
     } else if (limits & CORE_LIMIT_MIN_REPLICAS) {
         say(t, "; need is %d, minReplicas is %d", plan->stabilized, spec->min_replicas);
     } else if (limits & CORE_LIMIT_STABILIZED_DOWN && plan->reason == CORE_REASON_ADVICE_ENDED) {
-        say(t, "; it asked for %d within the last ", plan->stabilized);
+        say(t, "; they go ");
         say_seconds(t, plan->down_window_s);
+        say(t, " after its end");
     } else if (limits & CORE_LIMIT_STABILIZED_DOWN) {
         say(t, "; need is %d, but the highest need of the last ", plan->raw);
         say_seconds(t, plan->down_window_s);
@@ -309,7 +310,8 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
         say(t, "; need is %d, but the lowest need of the last ", plan->raw);
         say_seconds(t, spec->up.stabilization_s);
         say(t, " was %d", plan->stabilized);
-    } else if (limits & CORE_LIMIT_TOLERANCE) {
+    } else if (limits & CORE_LIMIT_TOLERANCE && plan->reason != CORE_REASON_ADVISED &&
+               plan->reason != CORE_REASON_ADVICE_ENDED) {
         say(t, ": inside the tolerance");
     } else if (limits & CORE_LIMIT_UNTRUSTED) {
         say(t, "; the forecast asks for %d, but is not trusted", plan->untrusted);
