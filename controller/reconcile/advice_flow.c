@@ -545,6 +545,8 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     const struct core_plan *plan = &a->work->plan;
     if (state->advice.id != 0)
         (void)str_copy(out->outcome, sizeof out->outcome, advice_outcome_name(plan->advice));
+    out->has_lent_replicas = plan->without >= 0 && plan->current > plan->without;
+    out->lent_replicas = out->has_lent_replicas ? plan->current - plan->without : 0;
     s->replica_proposals.has_advisor = plan->advised >= 0;
     s->replica_proposals.advisor = MAX(plan->advised, 0);
 }
