@@ -164,6 +164,7 @@ static const struct schema_field advisor_status_fields[] = {
      OPT(pa_advisor_status, scored_answers)},
     {.name = "lentReplicas",
      .type = SCHEMA_INT32,
+     .news = SCHEMA_PROMPT,
      .doc =
          "Pods that run because of advice alone, also of advice that is over: they are given back when the scale-down "
          "window has passed since its end. Absent when there are none.",

@@ -89,6 +89,15 @@ void loan_resume(struct loan *l, const struct core_spec *spec, int64_t now_us, i
     l->raised_us = now_us;
 }
 
+void loan_restore(struct loan *l, int64_t now_us, int32_t replicas, int32_t lent)
+{
+    if (l->active || lent <= 0 || lent >= replicas)
+        return;
+    *l = (struct loan){
+        .active = true, .without = replicas - lent, .live = replicas, .planned = replicas, .raised_us = now_us};
+    behavior_first_sight(&l->behavior, now_us, l->without);
+}
+
 void loan_encode(const struct loan *l, struct codec_writer *w)
 {
     codec_u32(w, (uint32_t)l->without);

@@ -51,6 +51,9 @@ void loan_applied(struct loan *l, int32_t to);
 void loan_set_back(struct loan *l, int64_t now_us);
 void loan_resume(struct loan *l, const struct core_spec *spec, int64_t now_us, int32_t replicas);
 
+/* What a leader before us said of `replicas` where there is no loan: so many of them run because of advice alone. */
+void loan_restore(struct loan *l, int64_t now_us, int32_t replicas, int32_t lent);
+
 void loan_encode(const struct loan *l, struct codec_writer *w);
 int loan_decode(struct loan *l, struct codec_reader *r); /* into a fresh one; -1: not ours */
 

@@ -422,3 +422,14 @@ void core_resume(struct core_state *state, const struct core_spec *spec, int64_t
     loan_resume(&state->loan, spec, time_us, replicas);
     contention_adopt(&state->contention, replicas);
 }
+
+void core_lent(struct core_state *state, int64_t time_us, int32_t replicas, int32_t lent)
+{
+    loan_restore(&state->loan, time_us, replicas, lent);
+}
+
+int32_t core_state_lent(const struct core_state *state)
+{
+    const struct loan *l = &state->loan;
+    return l->active ? MAX(l->live - l->without, 0) : 0;
+}

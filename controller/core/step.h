@@ -271,6 +271,13 @@ void core_adopt(struct core_state *state, int32_t replicas);
  * write. */
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas);
 
+/* How many pods run because of advice alone, as of the last step and the write that came of it. */
+int32_t core_state_lent(const struct core_state *state);
+/* After core_resume(), where the status that a leader before us left says that `lent` of `replicas` run because of
+ * advice alone: it is newer than a checkpoint that knows of no loan (loan.h). Nothing where the count is another by
+ * now. */
+void core_lent(struct core_state *state, int64_t time_us, int32_t replicas, int32_t lent);
+
 /* Gives memory back that the next closed slot would make anew (the forest, 300 KiB): for who keeps many states. Changes
  * no plan. */
 void core_rest(struct core_state *state);
