@@ -40,6 +40,7 @@ struct world {
     int64_t surplus; /* pod-seconds that the advised one had more */
     int32_t most;    /* and how many pods at once */
     bool unknown;
+    uint64_t approved; /* by a person, of the advised one */
     struct core_pod pods[PODS];
     struct core_pod_sample samples[PODS];
 };
@@ -132,7 +133,8 @@ static void sync_side(struct world *w, struct side *s, const struct advice *advi
                                     .pods = w->pods,
                                     .n_pods = (uint32_t)s->live,
                                     .n_metrics = 1,
-                                    .advice = advice};
+                                    .advice = advice,
+                                    .approved_advice = w->approved};
     look(w, s, &seen);
     const struct core_metric_spec *metric = &s->spec.metrics[0];
     struct demand *d = core_state_demand(s->state, metric->name);
@@ -489,6 +491,38 @@ static void test_policies(void **state)
     world_done(&w);
 }
 
+/* In mode Approval a loan begins with a person's yes, and ends with one to fewer pods than the forecast asks for: those
+ * go down to what the metrics need, which the count without advice does not. */
+static void test_approval(void **state)
+{
+    (void)state;
+    static struct world w;
+    const struct core_spec spec = a_spec(60);
+    world_init(&w, &spec, 30, 40);
+    w.advised.spec.advice.mode = ADVICE_APPROVAL;
+    w.predicted = 40;
+    sync_both(&w, NULL);
+    struct advice more = answer(&w, 1000);
+    sync_both(&w, &more);
+    assert_int_equal(w.advised.live, 40);
+    w.approved = more.id;
+    pass(&w, 30);
+    assert_int_equal(w.advised.live, 43);
+    assert_int_equal(w.advised.plan.without, 40);
+    struct advice less = answer(&w, 30);
+    sync_both(&w, &less);
+    assert_int_equal(w.advised.plan.advice, ADVICE_AWAITS_APPROVAL);
+    w.approved = less.id;
+    pass(&w, 15);
+    assert_false(w.advised.state->loan.active);
+    pass(&w, 75);
+    assert_int_equal(w.advised.live, 30);
+    assert_int_equal(w.twin.live, 40);
+    pass(&w, 600);
+    assert_int_equal(w.advised.live, 40);
+    world_done(&w);
+}
+
 /* A state without the section of a loan, as before there were any, has none; a broken one is refused. */
 static void test_encoding(void **state)
 {
@@ -530,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_unknown_metric),
         cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_approval),
         cmocka_unit_test(test_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
