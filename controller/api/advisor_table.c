@@ -162,6 +162,13 @@ static const struct schema_field advisor_status_fields[] = {
      .type = SCHEMA_INT32,
      .doc = "How many of this provider's last ten answers have been scored, 15 minutes after each.",
      OPT(pa_advisor_status, scored_answers)},
+    {.name = "lentReplicas",
+     .type = SCHEMA_INT32,
+     .news = SCHEMA_PROMPT,
+     .doc =
+         "Pods that run because of advice alone, also of advice that is over: they are given back when the scale-down "
+         "window has passed since its end. Absent when there are none.",
+     OPT(pa_advisor_status, lent_replicas)},
     {.name = "lastCallTime",
      .type = SCHEMA_TIME,
      .news = SCHEMA_SILENT,

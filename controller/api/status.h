@@ -136,6 +136,8 @@ struct pa_advisor_status {
     char reasoning[512];
     bool has_right_answers, has_scored_answers;
     int32_t right_answers, scored_answers;
+    bool has_lent_replicas;
+    int32_t lent_replicas;
     char situation[256];
     bool has_budget;
     struct pa_advisor_budget {

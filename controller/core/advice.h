@@ -9,10 +9,9 @@
  * question that nobody could answer stays one.
  *   - advice_apply(): what of it fits now. Bounded: only raises, into [D, min(max, N + max_replica_delta)], relative to
  *     the need and never to the current count, so that it can't ratchet. N is D but for what of D comes from the
- * current count: an HPA keeps that within its tolerance, and while pods start, so that pods which advice has added
- * would become need, on which more advice is built. Everything about advice is about N. Approval: nothing until a
- * person approved this one advice; then also down to max(reactive, effective minimum), which gives back predicted
- * surplus. Observe: recorded.
+ * current count, which an HPA keeps within its tolerance, and while pods start. Everything about advice is about N.
+ * (What advice has added is no part of D either: loan.h.) Approval: nothing until a person approved this one advice;
+ * then also down to max(reactive, effective minimum), which gives back predicted surplus. Observe: recorded.
  *   - advice_score(): was it right? Against the highest need that came within ADVICE_JUDGE_S. Advice of a model that
  *     was wrong in more than half of the last ADVICE_RECORD scores is shown and not applied.
  *

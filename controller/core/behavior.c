@@ -26,6 +26,31 @@ size_t behavior_memory(const struct behavior *b)
            (b->up.cap + b->down.cap) * sizeof(struct behavior_event);
 }
 
+static void copy_window(struct behavior_window *to, const struct behavior_window *from)
+{
+    *to = (struct behavior_window){.n = from->n, .cap = from->n};
+    to->entries = from->n > 0 ? xcalloc(from->n, sizeof *to->entries) : NULL;
+    for (uint32_t i = 0; i < from->n; i++)
+        to->entries[i] = from->entries[i];
+}
+
+static void copy_events(struct behavior_events *to, const struct behavior_events *from)
+{
+    *to = (struct behavior_events){.n = from->n, .cap = from->n};
+    to->entries = from->n > 0 ? xcalloc(from->n, sizeof *to->entries) : NULL;
+    for (uint32_t i = 0; i < from->n; i++)
+        to->entries[i] = from->entries[i];
+}
+
+void behavior_copy(struct behavior *to, const struct behavior *from)
+{
+    copy_window(&to->highest, &from->highest);
+    copy_window(&to->lowest, &from->lowest);
+    copy_events(&to->up, &from->up);
+    copy_events(&to->down, &from->down);
+    to->seeded = from->seeded;
+}
+
 static int32_t to_int32(int64_t v)
 {
     return (int32_t)MIN(MAX(v, INT32_MIN), INT32_MAX);
@@ -117,7 +142,7 @@ void behavior_hold(struct behavior *b, int64_t now_us, int32_t replicas)
     window_push(&b->highest, 1, now_us, replicas);
 }
 
-static uint32_t longest_window_s(const struct core_spec *spec)
+uint32_t behavior_longest_window_s(const struct core_spec *spec)
 {
     uint32_t down_s =
         MAX(spec->down.stabilization_s, spec->has_trusted_stabilization ? spec->trusted_stabilization_s : 0);
@@ -126,7 +151,7 @@ static uint32_t longest_window_s(const struct core_spec *spec)
 
 void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t desired)
 {
-    uint32_t keep_s = longest_window_s(spec);
+    uint32_t keep_s = behavior_longest_window_s(spec);
     remember(b, now_us, desired);
     window_expire(&b->highest, now_us - keep_s * SECOND_US);
     window_expire(&b->lowest, now_us - keep_s * SECOND_US);
@@ -138,7 +163,7 @@ void behavior_resume(struct behavior *b, const struct core_spec *spec, int64_t n
         behavior_first_sight(b, now_us, replicas);
         return;
     }
-    uint32_t keep_s = longest_window_s(spec);
+    uint32_t keep_s = behavior_longest_window_s(spec);
     window_push(&b->highest, 1, now_us, replicas);
     window_expire(&b->highest, now_us - keep_s * SECOND_US);
     window_expire(&b->lowest, now_us - keep_s * SECOND_US);
@@ -252,15 +277,21 @@ static void assert_steps(const struct core_spec *spec, const struct behavior *b,
     }
 }
 
+struct behavior_answer behavior_rate(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
+                                     int32_t current, int32_t desired, int32_t min, int32_t max)
+{
+    struct behavior_answer answer = spec->behavior ? limit_rate(spec, b, now_us, current, desired, min, max)
+                                                   : limit_plain(current, desired, min, max);
+    assert_steps(spec, b, now_us, current, min, answer.replicas);
+    return answer;
+}
+
 struct behavior_answer behavior_apply(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
                                       int32_t current, int32_t desired, int32_t min, int32_t max,
                                       uint32_t down_window_s)
 {
-    int32_t stabilized = stabilize(spec, b, now_us, current, desired, down_window_s);
-    struct behavior_answer answer = spec->behavior ? limit_rate(spec, b, now_us, current, stabilized, min, max)
-                                                   : limit_plain(current, stabilized, min, max);
-    assert_steps(spec, b, now_us, current, min, answer.replicas);
-    return answer;
+    return behavior_rate(spec, b, now_us, current, stabilize(spec, b, now_us, current, desired, down_window_s), min,
+                         max);
 }
 
 /* markScaleEventsOutdated, storeScaleEvent */

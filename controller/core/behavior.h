@@ -50,6 +50,9 @@ struct behavior {
 
 void behavior_done(struct behavior *b);
 size_t behavior_memory(const struct behavior *b);
+void behavior_copy(struct behavior *to, const struct behavior *from); /* into a fresh one */
+/* Beyond it no recommendation is remembered. */
+uint32_t behavior_longest_window_s(const struct core_spec *spec);
 
 /* At first sight the live count is the first recommendation. Later calls do nothing. */
 void behavior_first_sight(struct behavior *b, int64_t now_us, int32_t replicas);
@@ -79,6 +82,10 @@ struct behavior_answer {
 struct behavior_answer behavior_apply(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
                                       int32_t current, int32_t desired, int32_t min, int32_t max,
                                       uint32_t down_window_s);
+
+/* Likewise without the windows: by policies and bounds alone. */
+struct behavior_answer behavior_rate(const struct core_spec *spec, const struct behavior *b, int64_t now_us,
+                                     int32_t current, int32_t desired, int32_t min, int32_t max);
 
 /* The need of this sync, for the windows of later ones. */
 void behavior_record(struct behavior *b, const struct core_spec *spec, int64_t now_us, int32_t desired);

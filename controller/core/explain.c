@@ -23,6 +23,7 @@ static const char *const reason_names[] = {
     [CORE_REASON_SCHEDULED] = "Scheduled",
     [CORE_REASON_FALLBACK] = "Fallback",
     [CORE_REASON_ADVISED] = "Advised",
+    [CORE_REASON_ADVICE_ENDED] = "AdviceEnded",
 };
 static const char *const limit_names[CORE_N_LIMITS] = {
     "Tolerance",      "ScaleUpStabilized", "ScaleDownStabilized", "ScaleUpLimit", "ScaleDownLimit",
@@ -123,7 +124,8 @@ static void say_anomaly(struct text *t, const struct core_plan *plan)
 /* The forecast has nothing against the reduction: it is what the scale-down window leaves of it that is too small. */
 static bool held_by_window(const struct core_plan *plan)
 {
-    return plan->rated == plan->current && !outlook_nearly(plan->current, plan->ahead);
+    int32_t count = plan->without >= 0 ? plan->without : plan->current;
+    return plan->rated >= count && !outlook_nearly(count, plan->ahead);
 }
 
 static void stage_held(struct core_plan *plan)
@@ -143,6 +145,11 @@ static void stages(const struct core_spec *spec, struct core_plan *plan)
     struct text t = stage(plan, "Current", plan->current);
     say(&t, "%u pods ready, %u without a sample, %u not counted", plan->pods_ready, plan->pods_missing,
         plan->pods_ignored);
+    if (plan->without >= 0 && plan->without < plan->current) {
+        t = stage(plan, "Lent", plan->without);
+        say(&t, "would run without the %d that advice has added: need and tolerance are reckoned from here",
+            plan->current - plan->without);
+    }
     if (plan->n_metrics > 0)
         stages_of_need(spec, plan);
     if (plan->fallback >= 0) {
@@ -260,6 +267,10 @@ static void say_cause(struct text *t, const struct core_spec *spec, const struct
     case CORE_REASON_ADVISED:
         say(t, "the advisor asks for %d, where the need is %d", plan->advised, plan->raw);
         break;
+    case CORE_REASON_ADVICE_ENDED:
+        say(t, "advice that is over has added %d to the %d that would run without it", plan->current - plan->without,
+            plan->without);
+        break;
     case CORE_REASON_SCALING_DISABLED:
     case CORE_REASON_OFF:
     case CORE_N_REASONS:
@@ -287,6 +298,10 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
             plan->scheduled);
     } else if (limits & CORE_LIMIT_MIN_REPLICAS) {
         say(t, "; need is %d, minReplicas is %d", plan->stabilized, spec->min_replicas);
+    } else if (limits & CORE_LIMIT_STABILIZED_DOWN && plan->reason == CORE_REASON_ADVICE_ENDED) {
+        say(t, "; they go ");
+        say_seconds(t, plan->down_window_s);
+        say(t, " after its end");
     } else if (limits & CORE_LIMIT_STABILIZED_DOWN) {
         say(t, "; need is %d, but the highest need of the last ", plan->raw);
         say_seconds(t, plan->down_window_s);
@@ -295,7 +310,8 @@ static void say_limit(struct text *t, const struct core_spec *spec, const struct
         say(t, "; need is %d, but the lowest need of the last ", plan->raw);
         say_seconds(t, spec->up.stabilization_s);
         say(t, " was %d", plan->stabilized);
-    } else if (limits & CORE_LIMIT_TOLERANCE) {
+    } else if (limits & CORE_LIMIT_TOLERANCE && plan->reason != CORE_REASON_ADVISED &&
+               plan->reason != CORE_REASON_ADVICE_ENDED) {
         say(t, ": inside the tolerance");
     } else if (limits & CORE_LIMIT_UNTRUSTED) {
         say(t, "; the forecast asks for %d, but is not trusted", plan->untrusted);
@@ -353,6 +369,8 @@ void core_rescale_reason(const struct core_spec *spec, const struct core_plan *p
             plan->direction == CORE_DOWN ? "above Spec.MaxReplicas" : "below Spec.MinReplicas");
     else if (plan->reason == CORE_REASON_ADVISED)
         say(&t, "advisor");
+    else if (plan->reason == CORE_REASON_ADVICE_ENDED)
+        say(&t, "advice ended");
     else if (plan->raw < plan->current)
         say(&t, "All metrics below target");
     else if (plan->reason == CORE_REASON_FALLBACK)

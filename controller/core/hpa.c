@@ -78,9 +78,10 @@ struct groups {
     uint32_t ready, unready, missing, ignored;
     int64_t usage, request; /* of ready pods */
     int64_t missing_request, unready_request;
-    int64_t missing_refill; /* what missing pods are taken to use when the rest says down */
-    bool lacks_request;     /* some container has none */
-    bool stale;             /* a sample was there, and too old */
+    uint32_t unready_serving, missing_serving; /* of them, those that take their share all the same */
+    int64_t missing_refill;                    /* what missing pods are taken to use when the rest says down */
+    bool lacks_request;                        /* some container has none */
+    bool stale;                                /* a sample was there, and too old */
 };
 
 /* The CPU windows of groupPods. */
@@ -109,15 +110,18 @@ static struct groups group(const struct core_spec *spec, const struct core_metri
         bool sampled = sample->present && !stale;
         bool starting =
             sampled && metric->kind == CORE_METRIC_CPU && cpu_unready(spec, observation->time_us, pod, sample);
+        bool serves = pod->phase == CORE_POD_RUNNING && pod->ready == CORE_READY_TRUE;
         g.lacks_request |= sample->request_milli < 0;
         g.stale |= stale;
         if (pod->deleting || pod->phase == CORE_POD_FAILED) {
             g.ignored++;
         } else if (pod->phase == CORE_POD_PENDING || starting) {
             g.unready++;
+            g.unready_serving += serves;
             g.unready_request = add(g.unready_request, request);
         } else if (!sampled) {
             g.missing++;
+            g.missing_serving += serves;
             g.missing_request = add(g.missing_request, request);
             g.missing_refill = add(g.missing_refill, percent_of(request, refill_percent));
         } else {
@@ -192,10 +196,49 @@ static int32_t second_pass(const struct core_spec *spec, const struct core_metri
     return replicas;
 }
 
+static int64_t share_of(int64_t whole, uint32_t part, uint32_t of)
+{
+    int64_t product;
+    if (__builtin_mul_overflow(whole, (int64_t)part, &product))
+        return whole / of * part;
+    return product / of;
+}
+
+/* As if only `count` pods were there. What those that leave serve, the others have to, also where it is not in a sample
+ * that counts; so one that is counted stays. */
+static void think_away(struct groups *g, int32_t count)
+{
+    int64_t there = (int64_t)g->ready + g->unready + g->missing;
+    uint32_t n = there > count ? (uint32_t)(there - count) : 0;
+    uint32_t unready = MIN(n, g->unready), missing = MIN(n - unready, g->missing);
+    uint32_t ready = MIN(n - unready - missing, g->ready - MIN(g->ready, 1));
+    uint32_t idle = g->unready - g->unready_serving, unseen = g->missing - g->missing_serving;
+    uint32_t serving = unready - MIN(unready, idle) + missing - MIN(missing, unseen);
+    if (g->ready > 0)
+        g->usage = add(g->usage, share_of(g->usage, serving, g->ready));
+    if (unready > 0)
+        g->unready_request -= share_of(g->unready_request, unready, g->unready);
+    if (missing > 0) {
+        g->missing_request -= share_of(g->missing_request, missing, g->missing);
+        g->missing_refill -= share_of(g->missing_refill, missing, g->missing);
+    }
+    if (ready > 0)
+        g->request -= share_of(g->request, ready, g->ready);
+    g->unready -= unready;
+    g->missing -= missing;
+    g->ready -= ready;
+}
+
+/* Whose proposal it is: of the pods that are there (`fewer` false), or of `count`. */
+struct view {
+    int32_t count;
+    bool fewer;
+};
+
 /* GetResourceReplicas, GetRawResourceReplicas, GetMetricReplicas */
 static void propose_per_pod(const struct core_spec *spec, const struct core_metric_spec *metric,
                             const struct core_observation *observation, const struct core_metric_observation *measured,
-                            struct hpa_proposal *out)
+                            const struct view *view, struct hpa_proposal *out)
 {
     bool utilization_target = metric->target_type == CORE_TARGET_UTILIZATION;
     if (observation->n_pods == 0) {
@@ -227,7 +270,18 @@ static void propose_per_pod(const struct core_spec *spec, const struct core_metr
     out->percent = utilization_target ? (int32_t)current : -1;
     out->milli = utilization_target ? (g.ready > 0 ? g.usage / (int64_t)g.ready : 0) : current;
 
-    int32_t now = observation->spec_replicas;
+    if (view->fewer) {
+        int64_t usage = g.usage;
+        think_away(&g, view->count);
+        p.usage = add(p.usage - usage, g.usage); /* strays stay */
+        p.request = g.request;
+        p.n = g.ready + measured->n_strays;
+        if (!ratio_of(metric, &p, &ratio, &current)) {
+            out->problem = CORE_PROBLEM_ZERO_REQUEST;
+            return;
+        }
+    }
+    int32_t now = view->count;
     out->bare = ceil_replicas(ratio * (double)g.ready);
     bool up_with_unready = g.unready > 0 && ratio > 1.0;
     if (up_with_unready || g.missing > 0)
@@ -247,7 +301,8 @@ static uint32_t running_and_ready(const struct core_observation *observation)
 
 /* GetObjectMetricReplicas, GetExternalMetricReplicas and their getUsageRatioReplicaCount */
 static void propose_value(const struct core_spec *spec, const struct core_metric_spec *metric,
-                          const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
+                          const struct core_observation *observation, int64_t value_milli, const struct view *view,
+                          struct hpa_proposal *out)
 {
     double ratio = (double)value_milli / (double)metric->target_milli;
     out->milli = value_milli;
@@ -255,31 +310,36 @@ static void propose_value(const struct core_spec *spec, const struct core_metric
         out->replicas = out->bare = ceil_replicas(ratio);
         return;
     }
-    out->bare = ceil_replicas(ratio * (double)running_and_ready(observation));
-    out->replicas = tolerate(spec, ratio, out->bare, observation->spec_replicas, &out->within_tolerance);
+    int64_t ready = running_and_ready(observation);
+    double shared = view->fewer && ready > view->count ? ratio * (double)ready / (double)view->count : ratio;
+    out->bare = ceil_replicas(ratio * (double)ready);
+    out->replicas =
+        tolerate(spec, ratio > 1.0 ? ratio : MIN(shared, 1.0), out->bare, view->count, &out->within_tolerance);
     if (observation->n_pods == 0 && !within(spec, ratio))
         out->problem = CORE_PROBLEM_NO_PODS;
 }
 
 /* GetObjectPerPodMetricReplicas, GetExternalPerPodMetricReplicas */
 static void propose_average(const struct core_spec *spec, const struct core_metric_spec *metric,
-                            const struct core_observation *observation, int64_t value_milli, struct hpa_proposal *out)
+                            const struct core_observation *observation, int64_t value_milli, const struct view *view,
+                            struct hpa_proposal *out)
 {
     /* The HPA takes a negative sum for one that has overflowed. */
     if (metric->source == CORE_SOURCE_EXTERNAL && value_milli < 0)
         value_milli = INT64_MAX;
     double usage = (double)value_milli, target = (double)metric->target_milli;
     double status = (double)observation->status_replicas;
-    double ratio = usage / (target * status);
+    int32_t now = view->fewer ? MIN(view->count, observation->status_replicas) : observation->status_replicas;
+    double ratio = usage / (target * (double)now);
     out->bare = ceil_replicas(usage / target);
-    out->replicas = tolerate(spec, ratio, out->bare, observation->status_replicas, &out->within_tolerance);
+    out->replicas = tolerate(spec, ratio, out->bare, now, &out->within_tolerance);
     double mean = observation->status_replicas > 0 && usage < 9.2e18 ? ceil(usage / status) : usage;
     out->milli = fabs(mean) < 9.2e18 ? (int64_t)mean : value_milli;
 }
 
-struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_metric_spec *metric,
-                                const struct core_observation *observation,
-                                const struct core_metric_observation *measured)
+static struct hpa_proposal propose(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                   const struct core_observation *observation,
+                                   const struct core_metric_observation *measured, const struct view *view)
 {
     struct hpa_proposal out = {.percent = -1};
     if (observation->ambiguous)
@@ -287,16 +347,32 @@ struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_
     else if (measured->kind != SAMPLE_VALUE)
         out.problem = measured->kind == SAMPLE_ERROR ? CORE_PROBLEM_QUERY : CORE_PROBLEM_EMPTY;
     else if (metric->kind != CORE_METRIC_TOTAL)
-        propose_per_pod(spec, metric, observation, measured, &out);
+        propose_per_pod(spec, metric, observation, measured, view, &out);
     else if (hpa_stale(observation->time_us, measured->time_us, measured->window_us))
         out.problem = CORE_PROBLEM_STALE;
     else if (metric->target_type == CORE_TARGET_VALUE)
-        propose_value(spec, metric, observation, measured->value_milli, &out);
+        propose_value(spec, metric, observation, measured->value_milli, view, &out);
     else
-        propose_average(spec, metric, observation, measured->value_milli, &out);
+        propose_average(spec, metric, observation, measured->value_milli, view, &out);
     if (out.problem != CORE_PROBLEM_NONE)
         out.replicas = out.bare = -1;
     return out;
+}
+
+struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                const struct core_observation *observation,
+                                const struct core_metric_observation *measured)
+{
+    struct view view = {.count = observation->spec_replicas, .fewer = false};
+    return propose(spec, metric, observation, measured, &view);
+}
+
+struct hpa_proposal hpa_propose_for(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                    const struct core_observation *observation,
+                                    const struct core_metric_observation *measured, int32_t count)
+{
+    struct view view = {.count = count, .fewer = true};
+    return propose(spec, metric, observation, measured, &view);
 }
 
 /* computeReplicasForMetrics, and what reconcileAutoscaler makes of a negative count */

@@ -9,7 +9,9 @@
  * sums beyond 2^63): there it wraps to nonsense and scales down under the highest load; we saturate.
  *
  * Ours on top: a sample older than max(90 s, 3 windows) counts as absent, so that its pod is a missing one;
- * and when all are, the metric is.
+ * and when all are, the metric is. And the question what it would propose if fewer pods ran (core/loan.h): the demand
+ * is the same, fewer share it; pods that do not serve are the first to be thought away, as a workload that shrinks
+ * drops them first.
  */
 #ifndef CORE_HPA_H
 #define CORE_HPA_H
@@ -29,6 +31,13 @@ struct hpa_proposal {
 struct hpa_proposal hpa_propose(const struct core_spec *spec, const struct core_metric_spec *metric,
                                 const struct core_observation *observation,
                                 const struct core_metric_observation *measured);
+
+/* The same if `count` pods (>= 1) ran and no more. What is shown of the metric (percent, milli, pods by group) stays
+ * what is seen. A `Value` target says nothing of how it would be then: it raises as it does now, and lowers only where
+ * it would if it were shared like a demand. */
+struct hpa_proposal hpa_propose_for(const struct core_spec *spec, const struct core_metric_spec *metric,
+                                    const struct core_observation *observation,
+                                    const struct core_metric_observation *measured, int32_t count);
 
 struct hpa_need {
     int32_t bare;     /* the highest of them; -1: none */

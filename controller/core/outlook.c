@@ -31,10 +31,10 @@ static int32_t need_of(const struct metric *metric, int64_t now_us, uint32_t lea
 }
 
 void outlook_ask(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
-                 int32_t need, struct core_plan *plan)
+                 int32_t count, int32_t need, struct core_plan *plan)
 {
-    bool raise = need > plan->current;
-    if (plan->anomaly.sets_aside || need < 0 || need == plan->current || (!raise && spec->has_trusted_stabilization))
+    bool raise = need > count;
+    if (plan->anomaly.sets_aside || need < 0 || need == count || (!raise && spec->has_trusted_stabilization))
         return;
     for (uint32_t i = 0, forecasts = 0; i < spec->n_metrics; i++) {
         if (!spec->metrics[i].forecast)

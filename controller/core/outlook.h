@@ -27,10 +27,10 @@
 #define OUTLOOK_MOST_PERCENT 130
 #define OUTLOOK_SLACK        1.15
 
-/* Asks them, where `need` makes a change due: fills plan->ahead with the replicas that the time ahead will ask for with
- * an even chance, -1 where nothing is known. The plan's bounds, metrics and anomaly are there already. */
+/* Asks them, where `need` makes a change of `count` due: fills plan->ahead with the replicas that the time ahead will
+ * ask for with an even chance, -1 where nothing is known. The plan's bounds, metrics and anomaly are there already. */
 void outlook_ask(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
-                 int32_t need, struct core_plan *plan);
+                 int32_t count, int32_t need, struct core_plan *plan);
 /* How far to raise, where `need` > `current` > 0; `ahead` is plan->ahead. */
 int32_t outlook_raise(int32_t current, int32_t need, int32_t ahead);
 /* `count` is so near to `current`, or above it, that a reduction to it is not worth while. */

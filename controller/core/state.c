@@ -25,7 +25,8 @@ enum tail_tag {
     TAG_METRIC = 5,
     TAG_OUTAGES = 6,
     TAG_WATCH = 7, /* behind the metrics */
-    TAG_ADVICE = 8
+    TAG_ADVICE = 8,
+    TAG_LOAN = 9
 };
 enum history_tag { TAG_SEGMENT = 1 };
 
@@ -115,6 +116,7 @@ struct core_state *core_state_free(struct core_state *state)
     for (uint32_t i = 0; i < state->n_metrics; i++)
         metric_done(&state->metrics[i]);
     behavior_done(&state->behavior);
+    loan_done(&state->loan);
     decisions_done(&state->decisions);
     watch_clear(&state->watch);
     free(state);
@@ -123,8 +125,8 @@ struct core_state *core_state_free(struct core_state *state)
 
 size_t core_state_memory(const struct core_state *state)
 {
-    size_t bytes =
-        sizeof *state + behavior_memory(&state->behavior) + state->decisions.cap + watch_memory(&state->watch);
+    size_t bytes = sizeof *state + behavior_memory(&state->behavior) + loan_memory(&state->loan) +
+                   state->decisions.cap + watch_memory(&state->watch);
     for (uint32_t i = 0; i < state->n_metrics; i++)
         bytes += strlen(state->metrics[i].name) + 1 + demand_memory(state->metrics[i].demand);
     return bytes;
@@ -233,6 +235,12 @@ void core_state_encode_tail(const struct core_state *state, struct buf *out)
     if (advice_known(&state->advice)) {
         at = codec_section(&w, TAG_ADVICE);
         advice_encode(&state->advice, &w);
+        codec_section_end(&w, at);
+    }
+
+    if (state->loan.active) {
+        at = codec_section(&w, TAG_LOAN);
+        loan_encode(&state->loan, &w);
         codec_section_end(&w, at);
     }
 
@@ -390,6 +398,8 @@ static int read_tail(struct core_state *state, const struct core_spec *spec, str
             ok = outages_decode(&state->outages, &section) == 0;
         else if (tag == TAG_ADVICE)
             ok = advice_decode(&state->advice, &section) == 0;
+        else if (tag == TAG_LOAN)
+            ok = loan_decode(&state->loan, &section) == 0;
         else if (tag == TAG_METRIC)
             ok = get_metric(&section, spec, state);
         else if (tag == TAG_WATCH)

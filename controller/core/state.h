@@ -6,6 +6,7 @@
 #include "core/behavior.h"
 #include "core/contention.h"
 #include "core/decisions.h"
+#include "core/loan.h"
 #include "core/outage.h"
 #include "core/step.h"
 #include "core/watch.h"
@@ -24,6 +25,7 @@ struct core_state {
     struct outages outages;
     struct watch watch;
     struct advice_state advice;
+    struct loan loan;
     bool scaled_to_zero; /* the last write of ours was to 0: a count of 0 is not by hand (HPA: condition
                             ScaledToZero) */
 };

@@ -9,6 +9,7 @@
 #include "core/hpa.h"
 #include "core/measure.h"
 #include "core/outlook.h"
+#include "core/pipeline.h"
 #include "core/schedule.h"
 #include "core/situation.h"
 #include "core/state.h"
@@ -74,8 +75,9 @@ static void predict(struct demand *demand, int64_t now_us, uint32_t lead, struct
     out->predicted = pods < (double)INT32_MAX ? (int32_t)pods : INT32_MAX;
 }
 
+/* `count` is the one that rules look at: the live one, but for what advice has added. */
 static void propose(const struct core_spec *spec, struct core_state *state, const struct core_observation *observation,
-                    const struct sample *samples, struct hpa_proposal *proposals, struct core_plan *plan)
+                    const struct sample *samples, int32_t count, struct hpa_proposal *proposals, struct core_plan *plan)
 {
     uint32_t forecasts = 0, trusted = 0;
     plan->n_metrics = spec->n_metrics;
@@ -84,7 +86,8 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
         const struct core_metric_spec *metric = &spec->metrics[i];
         struct core_metric_plan *out = &plan->metrics[i];
         struct hpa_proposal *p = &proposals[i];
-        *p = hpa_propose(spec, metric, observation, &observation->metrics[i]);
+        *p = state->loan.active ? hpa_propose_for(spec, metric, observation, &observation->metrics[i], count)
+                                : hpa_propose(spec, metric, observation, &observation->metrics[i]);
         *out = (struct core_metric_plan){.problem = p->problem,
                                          .reactive = p->replicas,
                                          .predicted = -1,
@@ -112,7 +115,7 @@ static void propose(const struct core_spec *spec, struct core_state *state, cons
 }
 
 /* What metrics propose that have been unknown for too long. */
-static void fall_back(const struct core_spec *spec, struct core_state *state, struct core_plan *plan)
+static void fall_back(const struct core_spec *spec, struct core_state *state, int32_t count, struct core_plan *plan)
 {
     bool unknown[CORE_MAX_METRICS] = {false};
     uint32_t unknown_s[CORE_MAX_METRICS];
@@ -126,7 +129,7 @@ static void fall_back(const struct core_spec *spec, struct core_state *state, st
         if (!unknown[i] || f->after_s == 0 || unknown_s[i] < f->after_s)
             continue;
         m->state = CORE_METRIC_FALLBACK;
-        m->fallback = f->behavior == CORE_FALLBACK_CURRENT_IF_HIGHER ? MAX(f->replicas, plan->current) : f->replicas;
+        m->fallback = f->behavior == CORE_FALLBACK_CURRENT_IF_HIGHER ? MAX(f->replicas, count) : f->replicas;
         plan->fallback = MAX(plan->fallback, m->fallback);
     }
 }
@@ -152,38 +155,7 @@ static void set_aside(const struct core_spec *spec, const struct core_state *sta
     plan->predicted = -1;
 }
 
-/* ---- the decision ---- */
-
-/* HPA: which of its ways reconcileAutoscaler goes. */
-enum way { WAY_COMPUTE, WAY_DISABLED, WAY_DOWN_TO_MAX, WAY_UP_TO_MIN };
-
-/* All that a decision depends on. */
-struct question {
-    const struct core_spec *spec;
-    const struct behavior *behavior;
-    int64_t now_us;
-    enum way way;
-    enum core_mode mode;                   /* paused is Recommend */
-    int32_t current, min, max;             /* `min` with the floor of the schedules */
-    int32_t reactive, predicted, fallback; /* -1: none */
-    int32_t bare;                          /* the reactive part, as usage alone has it */
-    int32_t ahead;                         /* outlook.h, -1: none */
-    uint32_t down_window_s;
-    bool contended;
-    bool on_hold;                      /* contended: no write yet */
-    bool odd;                          /* an anomaly holds what would be lowered */
-    bool unknown;                      /* some metric is */
-    const struct advice_state *advice; /* NULL: there is no advisor */
-    enum advice_side side;
-};
-
-struct answer {
-    int32_t raw, bare, raised, advised, stabilized, limited, rated, replicas;
-    struct advice_effect effect;
-    unsigned limits;
-    bool recorded; /* `advised` enters the windows */
-    bool write;
-};
+/* ---- the plan ---- */
 
 static bool has_total(const struct core_spec *spec)
 {
@@ -194,7 +166,7 @@ static bool has_total(const struct core_spec *spec)
 }
 
 /* shouldComputeMetricsForZeroReplicas, and the snaps */
-static enum way way_of(const struct core_spec *spec, const struct core_state *state, int32_t current)
+static enum pipeline_way way_of(const struct core_spec *spec, const struct core_state *state, int32_t current)
 {
     if (current == 0) {
         bool ours = state->scaled_to_zero && (spec->min_replicas != 0 || has_total(spec));
@@ -204,179 +176,6 @@ static enum way way_of(const struct core_spec *spec, const struct core_state *st
         return WAY_DOWN_TO_MAX;
     return current < spec->min_replicas ? WAY_UP_TO_MIN : WAY_COMPUTE;
 }
-
-/* A predicted raise inside the tolerance is ignored; it still speaks against going below the current count.
- */
-static int32_t tolerated(const struct question *q, int32_t predicted, unsigned *limits)
-{
-    if (predicted <= q->current || (double)predicted > (1.0 + q->spec->up.tolerance) * (double)q->current)
-        return predicted;
-    *limits |= CORE_LIMIT_TOLERANCE;
-    return q->current;
-}
-
-/* What advice makes of the need: judged by D, and never less than a raise that goes further by itself. A need above
- * maxReplicas is left as it is: the windows know it so. */
-static void take_advice(const struct question *q, struct answer *a)
-{
-    a->advised = a->raised;
-    if (!q->advice)
-        return;
-    const struct advice_bounds bounds = {.need = MIN(MAX(a->raw, q->min), q->max),
-                                         .bare = MIN(MAX(a->bare, q->min), q->max),
-                                         .reactive = q->reactive < 0 ? -1 : MAX(q->reactive, q->fallback),
-                                         .effective_min = q->min,
-                                         .max = q->max,
-                                         .side = q->side,
-                                         .active = q->reactive >= 0 && !q->unknown};
-    a->effect = advice_apply(&q->spec->advice, q->advice, &bounds, q->now_us);
-    if (a->effect.outcome == ADVICE_APPLIED)
-        a->advised = a->effect.replicas < bounds.need ? a->effect.replicas : MAX(a->raised, a->effect.replicas);
-}
-
-/* Whether it is a person's approval that lets the count be lower than without advice. */
-static bool lowered_by_approval(const struct question *q, const struct answer *a)
-{
-    return q->spec->advice.mode == ADVICE_APPROVAL && a->effect.outcome == ADVICE_APPLIED && a->advised < a->raised;
-}
-
-static void compute(const struct question *q, struct answer *a)
-{
-    int32_t raise = MAX(tolerated(q, q->predicted, &a->limits), q->fallback);
-    /* The HPA does nothing at all when its metrics give no count, and remembers nothing. Then only a raise
-     * counts. */
-    if (q->reactive < 0 && raise <= q->current)
-        return;
-    a->raw = a->raised = MAX(q->reactive, raise);
-    a->bare = MIN(MAX(q->bare, MAX(q->predicted, q->fallback)), a->raw);
-    if (a->raw > q->current && q->current > 0)
-        a->raised = outlook_raise(q->current, a->raw, q->ahead);
-    a->recorded = true;
-    take_advice(q, a);
-    /* A floor that the count has not reached yet is no bound of this step: decide() snaps to it. */
-    int32_t min = q->current < q->min ? q->spec->min_replicas : q->min;
-    struct behavior_answer b =
-        behavior_apply(q->spec, q->behavior, q->now_us, q->current, a->advised, min, q->max, q->down_window_s);
-    static const unsigned bits[] = {[BEHAVIOR_WITHIN_RANGE] = 0,
-                                    [BEHAVIOR_TOO_FEW] = CORE_LIMIT_MIN_REPLICAS,
-                                    [BEHAVIOR_TOO_MANY] = CORE_LIMIT_MAX_REPLICAS,
-                                    [BEHAVIOR_SCALE_UP_LIMIT] = CORE_LIMIT_SCALE_UP_POLICY,
-                                    [BEHAVIOR_SCALE_DOWN_LIMIT] = CORE_LIMIT_SCALE_DOWN_POLICY};
-    a->limits |= bits[b.limit];
-    /* An open schedule is in the window too; then it is the schedule that holds the count. */
-    if (b.stabilized != a->advised && b.stabilized == q->min && q->min > q->spec->min_replicas)
-        a->limits |= CORE_LIMIT_SCHEDULED;
-    else if (b.stabilized != a->advised)
-        a->limits |= MAX(a->raw, a->advised) >= q->current && q->spec->behavior ? CORE_LIMIT_STABILIZED_UP
-                                                                                : CORE_LIMIT_STABILIZED_DOWN;
-    a->stabilized = b.stabilized;
-    a->limited = a->rated = b.replicas;
-    if (a->rated >= q->current || lowered_by_approval(q, a))
-        return;
-    a->rated = outlook_hold(q->current, b.stabilized, b.replicas, q->ahead);
-    if (a->rated > b.replicas)
-        a->limits |= CORE_LIMIT_HELD;
-}
-
-/* Below the lower bound: a schedule has begun, or the minimum has been raised since the count went to zero. */
-static void snap_to_min(const struct question *q, struct answer *a)
-{
-    if (a->rated < q->min) {
-        a->rated = q->min;
-        a->limits |= CORE_LIMIT_MIN_REPLICAS;
-        if (q->min >= a->stabilized && q->min > q->spec->min_replicas) /* else the HPA still names the policy */
-            a->limits &= ~(unsigned)CORE_LIMIT_SCALE_UP_POLICY;
-    }
-    if (a->limits & CORE_LIMIT_MIN_REPLICAS && q->min > q->spec->min_replicas) {
-        a->limits &= ~(unsigned)CORE_LIMIT_MIN_REPLICAS;
-        a->limits |= CORE_LIMIT_SCHEDULED;
-    }
-}
-
-static void decide(const struct question *q, struct answer *a)
-{
-    *a = (struct answer){.raw = -1,
-                         .bare = -1,
-                         .raised = -1,
-                         .advised = -1,
-                         .stabilized = -1,
-                         .rated = q->current,
-                         .effect = {.proposal = -1}};
-    if (q->advice && q->advice->advice.id != 0) /* until it is looked at, which is where a need is computed */
-        a->effect.outcome = ADVICE_NOT_ACTIVE;
-    switch (q->way) {
-    case WAY_DISABLED:
-        a->replicas = 0;
-        return;
-    case WAY_DOWN_TO_MAX:
-        a->rated = q->max;
-        a->limits |= CORE_LIMIT_MAX_REPLICAS;
-        break;
-    case WAY_UP_TO_MIN:
-        a->rated = q->min;
-        a->limits |= CORE_LIMIT_MIN_REPLICAS;
-        break;
-    case WAY_COMPUTE:
-        compute(q, a);
-        break;
-    }
-    snap_to_min(q, a);
-    a->replicas = MIN(MAX(a->rated, MIN(q->min, q->max)), q->max);
-    bool active = q->mode == CORE_AUTO || q->mode == CORE_SCALE_UP_ONLY;
-    int32_t floor = MIN(q->current, q->max);
-    if (q->mode == CORE_SCALE_UP_ONLY && a->replicas < floor) {
-        a->replicas = floor;
-        a->limits |= CORE_LIMIT_NOT_ACTIVE;
-    }
-    if (q->odd && a->replicas < floor) {
-        a->replicas = floor;
-        a->limits |= CORE_LIMIT_ANOMALY;
-    }
-    if (q->contended && a->replicas < floor) {
-        a->replicas = floor;
-        a->limits |= CORE_LIMIT_CONTENTION;
-    }
-    if (a->replicas == q->current)
-        return;
-    if (!active)
-        a->limits |= CORE_LIMIT_NOT_ACTIVE;
-    else if (q->on_hold)
-        a->limits |= CORE_LIMIT_CONTENTION;
-    else
-        a->write = true;
-}
-
-static bool same_answer(const struct answer *a, const struct answer *b)
-{
-    return a->raw == b->raw && a->bare == b->bare && a->raised == b->raised && a->advised == b->advised &&
-           a->stabilized == b->stabilized && a->rated == b->rated && a->replicas == b->replicas &&
-           a->limits == b->limits && a->recorded == b->recorded && a->write == b->write;
-}
-
-/* I3 is behavior_apply()'s. */
-static void assert_invariants(const struct question *q, const struct answer *a, bool metric_failed)
-{
-    struct answer again, plain;
-    decide(q, &again);
-    assert(same_answer(a, &again)); /* I11 */
-    if (q->way == WAY_DISABLED || (q->mode != CORE_AUTO && q->mode != CORE_SCALE_UP_ONLY))
-        return;
-    assert(a->replicas >= q->min && a->replicas <= q->max);           /* I1 */
-    assert(!metric_failed || a->replicas >= MIN(q->current, q->max)); /* I2 */
-    struct question without = *q;
-    without.advice = NULL;
-    decide(&without, &plain);
-    assert(a->replicas >= plain.replicas || lowered_by_approval(q, a)); /* I9 */
-    if (q->spec->has_trusted_stabilization)
-        return; /* the user gave I8 up */
-    without.predicted = without.ahead = -1;
-    without.odd = false;
-    without.min = q->spec->min_replicas;
-    decide(&without, &plain);
-    assert(a->replicas >= plain.replicas); /* I8 */
-}
-
-/* ---- the plan ---- */
 
 static enum core_reason reason_of(const struct question *q, const struct answer *a)
 {
@@ -392,8 +191,10 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_SCHEDULED;
     if (a->raw < 0)
         return CORE_REASON_METRICS_MISSING;
-    if (a->advised > MAX(a->raised, q->current) || lowered_by_approval(q, a))
+    if (a->advised > MAX(a->raised, q->current) || pipeline_lowered_by_approval(q, a))
         return CORE_REASON_ADVISED;
+    if (q->loan && q->current > q->loan->without && a->raw >= q->loan->without && a->replicas <= q->current)
+        return a->advised_up ? CORE_REASON_ADVISED : CORE_REASON_ADVICE_ENDED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
     if (a->raw > q->current)
@@ -447,6 +248,7 @@ static void fill_plan(const struct question *q, const struct answer *a, const st
     plan->stabilized = a->stabilized;
     plan->limited = a->limits & CORE_LIMIT_HELD ? a->limited : a->rated;
     plan->rated = a->rated;
+    plan->unadvised = a->without;
     plan->limits = a->limits;
     plan->metric = deciding_metric(plan, need, q);
     plan->scaling_active = q->way != WAY_DISABLED && need->replicas >= 0;
@@ -468,6 +270,7 @@ static void step_off(struct core_state *state, int32_t current, struct core_plan
     plan->replicas = plan->limited = plan->rated = current;
     plan->reason = CORE_REASON_OFF;
     contention_adopt(&state->contention, current);
+    loan_done(&state->loan); /* who takes over finds the count as it is */
     state->outages.n = 0;
 }
 
@@ -479,6 +282,7 @@ static enum core_mode mode_of(const struct core_spec *spec)
 static void set_back(struct core_state *state, int64_t now_us)
 {
     behavior_set_back(&state->behavior, now_us);
+    loan_set_back(&state->loan, now_us);
     contention_set_back(&state->contention, now_us);
 }
 
@@ -496,12 +300,34 @@ static void watch_writers(struct core_state *state, enum core_mode mode, int64_t
 
 /* ---- a step ---- */
 
+/* What this sync adds to the past: of the live count, and of the one without advice. */
+static void remember(const struct core_spec *spec, struct core_state *state, const struct question *q,
+                     const struct answer *a, const struct core_plan *plan)
+{
+    int32_t count = state->loan.active ? state->loan.without : q->current;
+    loan_note(&state->loan, spec, &state->behavior, q->now_us,
+              &(struct loan_note){.current = q->current,
+                                  .planned = a->replicas,
+                                  .raised = a->advised_up,
+                                  .refused = pipeline_lowered_by_approval(q, a),
+                                  .recorded = a->recorded,
+                                  .need = a->raised,
+                                  .without = a->without_write && q->way == WAY_COMPUTE ? a->without : count});
+    if (a->recorded)
+        behavior_record(&state->behavior, spec, q->now_us, a->advised);
+    int32_t held = MAX(plan->scheduled, plan->fallback);
+    if (held >= 0 && q->way != WAY_DISABLED) {
+        behavior_hold(&state->behavior, q->now_us, held);
+        loan_hold(&state->loan, q->now_us, held);
+    }
+}
+
 static void clear_plan(const struct core_spec *spec, struct core_plan *plan)
 {
     memset(plan, 0, sizeof *plan);
     plan->set_aside = plan->reactive = plan->predicted = plan->untrusted = plan->fallback = plan->scheduled = -1;
     plan->raw = plan->bare = plan->ahead = plan->raised = plan->advised = plan->stabilized = plan->metric =
-        plan->schedule = plan->failed_metric = -1;
+        plan->without = plan->unadvised = plan->schedule = plan->failed_metric = -1;
     plan->min = spec->min_replicas;
     plan->down_window_s = spec->down.stabilization_s;
 }
@@ -525,15 +351,17 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         set_back(state, now_us);
         watch_writers(state, mode, now_us, current, plan);
         behavior_first_sight(&state->behavior, now_us, current);
+        int32_t count = loan_begin(&state->loan, spec, now_us, current);
+        plan->without = state->loan.active ? count : -1;
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
-        propose(spec, state, observation, samples, proposals, plan);
+        propose(spec, state, observation, samples, count, proposals, plan);
         set_aside(spec, state, plan);
-        fall_back(spec, state, plan);
-        struct hpa_need need = hpa_combine(proposals, spec->n_metrics, current);
+        fall_back(spec, state, count, plan);
+        struct hpa_need need = hpa_combine(proposals, spec->n_metrics, count);
         take_floor(spec, plan);
         consult_answers(spec, state, observation);
-        outlook_ask(spec, state, observation, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
+        outlook_ask(spec, state, observation, count, MAX(need.replicas, MAX(plan->predicted, plan->fallback)), plan);
         struct question question = {.spec = spec,
                                     .behavior = &state->behavior,
                                     .now_us = now_us,
@@ -553,18 +381,15 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
                                     .odd = plan->anomaly.holds,
                                     .unknown = need.failed >= 0,
                                     .advice = spec->advice.mode == ADVICE_OFF ? NULL : &state->advice,
-                                    .side = situation_side(spec, plan, need.metric)};
+                                    .side = situation_side(spec, plan, need.metric),
+                                    .loan = state->loan.active ? &state->loan : NULL};
         struct answer answer;
-        decide(&question, &answer);
-        assert_invariants(&question, &answer, need.failed >= 0);
+        pipeline_decide(&question, &answer);
+        pipeline_assert(&question, &answer, need.failed >= 0);
         fill_plan(&question, &answer, &need, plan);
         count_pods(spec, observation, proposals, plan);
-        if (answer.recorded)
-            behavior_record(&state->behavior, spec, now_us, answer.advised);
+        remember(spec, state, &question, &answer, plan);
         consult(spec, state, observation, need.metric, plan);
-        int32_t held = MAX(plan->scheduled, plan->fallback);
-        if (held >= 0 && question.way != WAY_DISABLED)
-            behavior_hold(&state->behavior, now_us, held);
     }
     decisions_add(&state->decisions,
                   &(struct core_decision){
@@ -580,6 +405,7 @@ void core_plan_postpone(struct core_plan *plan)
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)
 {
     behavior_scaled(&state->behavior, spec, time_us, from, to);
+    loan_applied(&state->loan, to);
     contention_applied(&state->contention, time_us, from, to);
     state->scaled_to_zero = from > 0 && to == 0 && spec->min_replicas == 0 && has_total(spec);
 }
@@ -593,5 +419,17 @@ void core_resume(struct core_state *state, const struct core_spec *spec, int64_t
 {
     set_back(state, time_us);
     behavior_resume(&state->behavior, spec, time_us, replicas);
+    loan_resume(&state->loan, spec, time_us, replicas);
     contention_adopt(&state->contention, replicas);
+}
+
+void core_lent(struct core_state *state, int64_t time_us, int32_t replicas, int32_t lent)
+{
+    loan_restore(&state->loan, time_us, replicas, lent);
+}
+
+int32_t core_state_lent(const struct core_state *state)
+{
+    const struct loan *l = &state->loan;
+    return l->active ? MAX(l->live - l->without, 0) : 0;
 }

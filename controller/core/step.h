@@ -106,6 +106,7 @@ enum core_reason {
     CORE_REASON_SCHEDULED = 10, /* the floor of a schedule is above the current count and the need */
     CORE_REASON_FALLBACK = 11,  /* the fallback of an unknown metric is above the current count and the other needs */
     CORE_REASON_ADVISED = 12,   /* advice that was taken is above the current count and the need, or below the need */
+    CORE_REASON_ADVICE_ENDED = 13, /* advice that is over has added what would not run otherwise: on its way back */
     CORE_N_REASONS
 };
 
@@ -149,10 +150,10 @@ enum core_problem {
     CORE_PROBLEM_AMBIGUOUS,    /* it is not known whose pods they are: the caller has the message */
 };
 
-#define CORE_MAX_STAGES 14
+#define CORE_MAX_STAGES 15
 struct core_stage {
-    /* Current Reactive Predicted Untrusted Fallback Scheduled Need Ahead Advised Stabilised Limited Held Anomaly Final
-     */
+    /* Current Lent Reactive Predicted Untrusted Fallback Scheduled Need Ahead Advised Stabilised Limited Held Anomaly
+     * Final */
     char name[24];
     int32_t replicas;
     char note[120];
@@ -181,6 +182,8 @@ struct core_plan {
     int32_t stabilized; /* after the windows; -1: windows and policies were passed by */
     int32_t limited;    /* after policies and bounds */
     int32_t rated;      /* likewise, and a reduction held */
+    int32_t without;    /* what would run now had advice never raised; the rules look at it. -1: nothing is lent */
+    int32_t unadvised;  /* what should be without advice; -1: nothing was decided */
     int32_t metric;     /* index of the deciding metric, -1: none */
     int32_t schedule;   /* index of the schedule whose floor `scheduled` is, -1: none */
     int32_t min;        /* the lower bound in force: min(max, max(minReplicas, scheduled)) */
@@ -267,6 +270,13 @@ void core_adopt(struct core_state *state, int32_t replicas);
  * full length (into both windows of a state that is new, as in the HPA), and is not taken for a foreign
  * write. */
 void core_resume(struct core_state *state, const struct core_spec *spec, int64_t time_us, int32_t replicas);
+
+/* How many pods run because of advice alone, as of the last step and the write that came of it. */
+int32_t core_state_lent(const struct core_state *state);
+/* After core_resume(), where the status that a leader before us left says that `lent` of `replicas` run because of
+ * advice alone: it is newer than a checkpoint that knows of no loan (loan.h). Nothing where the count is another by
+ * now. */
+void core_lent(struct core_state *state, int64_t time_us, int32_t replicas, int32_t lent);
 
 /* Gives memory back that the next closed slot would make anew (the forest, 300 KiB): for who keeps many states. Changes
  * no plan. */

@@ -34,6 +34,7 @@ struct advice_flow {
     struct advice_situation asked;
 
     struct pa_advisor_status *left; /* by the leader before us: the advice that is on the object; NULL: none */
+    int32_t left_replicas;          /* the count that it saw then */
 
     bool arrived; /* `advice` goes into the next step */
     bool untold;  /* what was charged has not been seen on the object */
@@ -281,6 +282,7 @@ void advice_flow_seed(struct autoscaler *a, const struct pa_object *pa)
     if (pa->advice) {
         f->left = xcalloc(1, sizeof *f->left);
         *f->left = *pa->advice;
+        f->left_replicas = pa->status_current;
     }
 }
 
@@ -360,6 +362,8 @@ static void recover(struct advice_flow *f)
         core_asked(f->a->state, &state->asked, MIN(f->last_call_us, f->a->last_time_us));
     if (f->left)
         restore_advice(f);
+    if (f->left && f->left->has_lent_replicas)
+        core_lent(f->a->state, f->a->last_time_us, f->left_replicas, f->left->lent_replicas);
     if (lost)
         core_unanswered(f->a->state);
     free(f->left);
@@ -545,6 +549,8 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     const struct core_plan *plan = &a->work->plan;
     if (state->advice.id != 0)
         (void)str_copy(out->outcome, sizeof out->outcome, advice_outcome_name(plan->advice));
+    out->lent_replicas = core_state_lent(a->state);
+    out->has_lent_replicas = out->lent_replicas > 0;
     s->replica_proposals.has_advisor = plan->advised >= 0;
     s->replica_proposals.advisor = MAX(plan->advised, 0);
 }

@@ -24,6 +24,8 @@ struct ledger {
     bool zeroed;                   /* our last write was to zero */
     struct advice advice;          /* the one in hand, id 0: none */
     bool approved;                 /* by a person */
+    bool lent;                     /* advice has asked for more than the need ... */
+    int64_t lent_us;               /* ... last at this time */
     struct ledger_list down, up;   /* what the windows have to remember */
     struct ledger_list ups, downs; /* our writes */
 };
@@ -36,7 +38,7 @@ static inline void ledger_add(struct ledger_list *list, int64_t time_us, int64_t
 
 static inline void ledger_clear(struct ledger *l)
 {
-    l->forgotten = l->seen = l->zeroed = l->approved = false;
+    l->forgotten = l->seen = l->zeroed = l->approved = l->lent = false;
     l->advice.id = 0;
     l->down.n = l->up.n = l->ups.n = l->downs.n = 0;
 }
@@ -220,6 +222,9 @@ static inline const char *check_lowering(const struct ledger *l, const struct co
     if (spec->behavior && p->replicas < check_limit(l, &spec->down, p->time_us, p->current, false))
         return "I3: lowered by more than the policies allow";
     int64_t since_us = p->time_us - window_s * INT64_C(1000000);
+    /* What advice has added waits for a window of its own, and goes down to what would run without. */
+    if (l->lent && p->without >= 0 && l->lent_us <= since_us && p->replicas >= p->unadvised)
+        return NULL;
     if (p->replicas < MIN(p->current, check_highest(&l->down, since_us, 0)))
         return "I3: lowered before the scale-down window let it";
     return NULL;
@@ -253,6 +258,8 @@ static inline const char *check_advice(const struct ledger *l, const struct core
         return "advice was taken that nobody allowed";
     if (p->replicas < alone->replicas && !(approved && l->advice.target_replicas < alone->raw))
         return "I9: fewer than without advice";
+    if (p->replicas > MAX(p->current, (int64_t)p->unadvised + spec->advice.max_replica_delta))
+        return "advice adds more than it may";
     int64_t age_us = p->time_us - l->advice.sampled_us, need = MIN(MAX(alone->raw, p->min), spec->max_replicas);
     if (age_us < 0 || age_us > 300 * INT64_C(1000000))
         return "advice was taken that is too old";
@@ -306,9 +313,14 @@ static inline void ledger_planned(struct ledger *l, const struct core_spec *spec
     if (p->reason == CORE_REASON_SCALING_DISABLED)
         return;
     if (p->raised >= 0) {
+        int32_t bounded = MIN(MAX(p->raw, p->min), spec->max_replicas);
+        if (p->advice == ADVICE_APPLIED && p->advised > MAX(bounded, p->raised)) {
+            l->lent = true;
+            l->lent_us = p->time_us;
+        }
         int32_t need = p->raised; /* which may go further than advice that raises */
         if (p->advice == ADVICE_APPLIED)
-            need = p->advised < MIN(MAX(p->raw, p->min), spec->max_replicas) ? p->advised : MAX(p->raised, p->advised);
+            need = p->advised < bounded ? p->advised : MAX(p->raised, p->advised);
         ledger_add(&l->down, p->time_us, need);
         ledger_add(&l->up, p->time_us, need);
     }

@@ -203,17 +203,18 @@ static inline bool world_same_plan(const struct core_plan *a, const struct core_
     if (a->time_us != b->time_us || a->current != b->current || a->replicas != b->replicas || a->write != b->write ||
         a->direction != b->direction || a->reason != b->reason || a->limits != b->limits ||
         a->reactive != b->reactive || a->predicted != b->predicted || a->untrusted != b->untrusted ||
-        a->raw != b->raw || a->fallback != b->fallback || a->scheduled != b->scheduled || a->schedule != b->schedule ||
-        a->min != b->min || a->down_window_s != b->down_window_s || a->stabilized != b->stabilized ||
-        a->rated != b->rated || a->ahead != b->ahead || a->raised != b->raised || a->limited != b->limited ||
-        a->advised != b->advised || a->advice != b->advice || a->ask != b->ask || a->metric != b->metric ||
-        a->pods_ready != b->pods_ready || a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored ||
-        a->lead_s != b->lead_s || a->forecast_trusted != b->forecast_trusted ||
-        a->scaling_active != b->scaling_active || a->failed_metric != b->failed_metric ||
-        a->foreign_write != b->foreign_write || a->contended != b->contended || a->hold_off_s != b->hold_off_s ||
-        a->set_aside != b->set_aside || a->anomaly.is_anomaly != b->anomaly.is_anomaly ||
-        a->anomaly.severity != b->anomaly.severity || a->anomaly.since_us != b->anomaly.since_us ||
-        a->anomaly.holds != b->anomaly.holds || a->anomaly.sets_aside != b->anomaly.sets_aside ||
+        a->raw != b->raw || a->without != b->without || a->unadvised != b->unadvised || a->fallback != b->fallback ||
+        a->scheduled != b->scheduled || a->schedule != b->schedule || a->min != b->min ||
+        a->down_window_s != b->down_window_s || a->stabilized != b->stabilized || a->rated != b->rated ||
+        a->ahead != b->ahead || a->raised != b->raised || a->limited != b->limited || a->advised != b->advised ||
+        a->advice != b->advice || a->ask != b->ask || a->metric != b->metric || a->pods_ready != b->pods_ready ||
+        a->pods_missing != b->pods_missing || a->pods_ignored != b->pods_ignored || a->lead_s != b->lead_s ||
+        a->forecast_trusted != b->forecast_trusted || a->scaling_active != b->scaling_active ||
+        a->failed_metric != b->failed_metric || a->foreign_write != b->foreign_write || a->contended != b->contended ||
+        a->hold_off_s != b->hold_off_s || a->set_aside != b->set_aside ||
+        a->anomaly.is_anomaly != b->anomaly.is_anomaly || a->anomaly.severity != b->anomaly.severity ||
+        a->anomaly.since_us != b->anomaly.since_us || a->anomaly.holds != b->anomaly.holds ||
+        a->anomaly.sets_aside != b->anomaly.sets_aside ||
         memcmp(&a->anomaly.score, &b->anomaly.score, sizeof a->anomaly.score) != 0 || a->n_metrics != b->n_metrics)
         return false;
     for (uint32_t i = 0; i < a->n_metrics; i++) {

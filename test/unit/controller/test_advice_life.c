@@ -32,6 +32,32 @@ static void test_advice_survives(void **state)
     die(f);
 }
 
+/* What advice had added is on the object too: a crash before the next checkpoint makes it nobody's else. Where the
+ * count is another than the one it was said of, it says nothing. */
+static void test_a_loan_survives(void **state)
+{
+    struct fixture *f = *state;
+    struct pa_status *told = xcalloc(1, sizeof *told), *after = xcalloc(1, sizeof *after);
+    for (int32_t current = 4; current <= 5; current++) {
+        lead(f);
+        atomic_store(&f->outcome, ANSWER);
+        play(f, NO_CRASH);
+        sync_once(f, false, told);
+        told->current_replicas = current;
+        told->advisor.has_lent_replicas = true;
+        told->advisor.lent_replicas = 1;
+        write_status(f, told);
+        die(f);
+        lead(f);
+        sync_once(f, false, after);
+        assert_int_equal(after->advisor.lent_replicas, current == 4);
+        assert_int_equal(after->advisor.has_lent_replicas, current == 4);
+        die(f);
+    }
+    free(told);
+    free(after);
+}
+
 /* A question that our own limits or a provider's outage left without an answer is asked again; one that the model
  * answered with nonsense is not. */
 static void test_asked_again(void **state)
@@ -403,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_advice_survives, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_loan_survives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asked_again_by_the_next_leader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_charged_with_its_advice, set_up, tear_down),

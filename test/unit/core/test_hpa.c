@@ -71,7 +71,8 @@ static struct core_pod make_pod(char letter)
     return pod;
 }
 
-static struct hpa_proposal propose(const struct scenario *s)
+/* `count` < 0: of the pods that are there. */
+static struct hpa_proposal propose_for(const struct scenario *s, int32_t count)
 {
     struct core_spec spec = core_spec_default();
     struct core_metric_spec *metric = &spec.metrics[0];
@@ -99,7 +100,13 @@ static struct hpa_proposal propose(const struct scenario *s)
                                            .pods = pods,
                                            .n_pods = n};
     struct core_metric_observation measured = {.kind = SAMPLE_VALUE, .pods = samples, .value_milli = s->levels[0]};
-    return hpa_propose(&spec, metric, &observation, &measured);
+    return count < 0 ? hpa_propose(&spec, metric, &observation, &measured)
+                     : hpa_propose_for(&spec, metric, &observation, &measured, count);
+}
+
+static struct hpa_proposal propose(const struct scenario *s)
+{
+    return propose_for(s, -1);
 }
 
 #define CPU    .kind = CORE_METRIC_CPU, .target_type = CORE_TARGET_UTILIZATION
@@ -414,12 +421,62 @@ static void test_milli(void **state)
             fail_msg("%g: %lld", cases[i].value, (long long)core_milli(cases[i].value));
 }
 
+/* What it would be with fewer pods is what it is where there are fewer, with the same demand: those that do not serve
+ * are gone first, and who is not counted but serves leaves its share to the others. What is shown stays what is seen.
+ */
+static void test_fewer(void **state)
+{
+    (void)state;
+    static const struct {
+        struct scenario many, few;
+    } cases[] = {
+        {{"a share more for each", "RRRR", L(600, 600, 600, 600), CPU, .target = 70, .current = 4},
+         {"", "RRR", L(800, 800, 800), CPU, .target = 70, .current = 3}},
+        {{"inside the tolerance of fewer", "RRRRR", L(500, 500, 500, 500, 500), CPU, .target = 60, .current = 5},
+         {"", "RRRR", L(625, 625, 625, 625), CPU, .target = 60, .current = 4}},
+        {{"below it", "RRRR", L(300, 300, 300, 300), CPU, .target = 70, .current = 4},
+         {"", "RRR", L(400, 400, 400), CPU, .target = 70, .current = 3}},
+        {{"pending go first", "RRRp", L(900, 900, 900, NONE), CPU, .target = 70, .current = 4},
+         {"", "RRR", L(900, 900, 900), CPU, .target = 70, .current = 3}},
+        {{"one stays, and starts", "RRRpp", L(900, 900, 900, NONE, NONE), CPU, .target = 70, .current = 5},
+         {"", "RRRp", L(900, 900, 900, NONE), CPU, .target = 70, .current = 4}},
+        {{"serves, and its sample does not count", "RRRh", L(600, 600, 600, 600), CPU, .target = 70, .current = 4},
+         {"", "RRR", L(800, 800, 800), CPU, .target = 70, .current = 3}},
+        {{"serves without a sample", "RRRR", L(600, 600, 600, NONE), CPU, .target = 70, .current = 4},
+         {"", "RRR", L(800, 800, 800), CPU, .target = 70, .current = 3}},
+        {{"a value per pod", "RRRR", L(600, 600, 600, 600), PODS, .target = 700, .current = 4},
+         {"", "RRR", L(800, 800, 800), PODS, .target = 700, .current = 3}},
+        {{"a sum", "", L(2400), AVG, .target = 700, .current = 4}, {"", "", L(2400), AVG, .target = 700, .current = 3}},
+        {{"a sum, and pods that are not there yet", "", L(2400), AVG, .target = 700, .current = 5, .status = 2},
+         {"", "", L(2400), AVG, .target = 700, .current = 3, .status = 2}},
+        {{"a value that raises", "RRRR", L(1200), VALUE, .target = 1000, .current = 4},
+         {"", "RRRR", L(1200), VALUE, .target = 1000, .current = 4}},
+        {{"a value far below", "RRRR", L(500), VALUE, .target = 1000, .current = 4},
+         {"", "RRRR", L(500), VALUE, .target = 1000, .current = 4}},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct scenario *few = &cases[i].few;
+        int32_t count = few->kind == CORE_METRIC_TOTAL && few->target_type == CORE_TARGET_VALUE ? 3 : few->current;
+        struct hpa_proposal seen = propose(&cases[i].many), want = propose(few);
+        struct hpa_proposal got = propose_for(&cases[i].many, count);
+        if (got.replicas != want.replicas || got.bare != want.bare || got.problem != want.problem ||
+            got.within_tolerance != want.within_tolerance)
+            fail_msg("%s: %d (%d), want %d (%d)", cases[i].many.what, got.replicas, got.bare, want.replicas, want.bare);
+        if (got.percent != seen.percent || got.milli != seen.milli || got.ready != seen.ready ||
+            got.unready != seen.unready || got.missing != seen.missing)
+            fail_msg("%s: shown as %d %%", cases[i].many.what, got.percent);
+    }
+    /* A value would be higher with fewer pods, so that it may not lower yet. */
+    const struct scenario value = {"", "RRRR", L(850), VALUE, .target = 1000, .current = 4};
+    assert_int_equal(propose_for(&value, 3).replicas, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scenarios), cmocka_unit_test(test_windows), cmocka_unit_test(test_stale),
         cmocka_unit_test(test_strays),    cmocka_unit_test(test_combine), cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_milli),
+        cmocka_unit_test(test_milli),     cmocka_unit_test(test_fewer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

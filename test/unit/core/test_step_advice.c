@@ -130,7 +130,7 @@ static void test_worst_cost(void **state)
         cost += 15 * (w.live - 4);
         last = w.live > 4 ? t : last;
     }
-    assert_true(cost > 0 && cost <= DELTA * (300 + WINDOW + 15));
+    assert_true(cost > 0 && cost <= DELTA * (300 + WINDOW));
     assert_true(last <= 15 + 300 + WINDOW);
     core_state_free(w.state);
 }

@@ -43,6 +43,7 @@ static void twin_done(struct core_state *t)
         demand_free(t->metrics[i].demand);
     }
     behavior_done(&t->behavior);
+    loan_done(&t->loan);
     decisions_done(&t->decisions);
 }
 
@@ -58,17 +59,25 @@ static void copy_bytes(void *to, const void *from, size_t n)
         (to).n = (from).n;                                                                                             \
     } while (0)
 
+static void behavior_take(struct behavior *t, const struct behavior *from)
+{
+    t->seeded = from->seeded;
+    COPY_ENTRIES(t->highest, from->highest);
+    COPY_ENTRIES(t->lowest, from->lowest);
+    COPY_ENTRIES(t->up, from->up);
+    COPY_ENTRIES(t->down, from->down);
+}
+
 static void twin_copy(struct core_state *t, const struct core_state *from)
 {
+    loan_done(&t->loan); /* of the few that there are, the copy is made anew */
     struct core_state mine = *t;
     assert_null(from->watch.detector); /* no slot is ever closed here */
     *t = *from;                        /* what has no memory of its own */
     t->behavior = mine.behavior;
-    t->behavior.seeded = from->behavior.seeded;
-    COPY_ENTRIES(t->behavior.highest, from->behavior.highest);
-    COPY_ENTRIES(t->behavior.lowest, from->behavior.lowest);
-    COPY_ENTRIES(t->behavior.up, from->behavior.up);
-    COPY_ENTRIES(t->behavior.down, from->behavior.down);
+    behavior_take(&t->behavior, &from->behavior);
+    t->loan.behavior = (struct behavior){.seeded = false};
+    behavior_copy(&t->loan.behavior, &from->loan.behavior);
     t->decisions.bytes = mine.decisions.bytes;
     t->decisions.cap = mine.decisions.cap;
     copy_bytes(t->decisions.bytes, from->decisions.bytes, from->decisions.len);
@@ -143,10 +152,8 @@ static uint32_t window_s(const struct core_spec *spec, const struct core_state *
 }
 
 /* What a decoder lets through and no core has written: any count at any time. */
-static void damage(struct random_world *w, struct core_state *state)
+static void damage_behavior(struct random_world *w, struct behavior *b, int64_t far_us)
 {
-    struct behavior *b = &state->behavior;
-    int64_t far_us = WORLD_PICK(w, 1, 60, 3600, 100000000) * WORLD_SECOND;
     struct behavior_window *windows[] = {&b->highest, &b->lowest};
     struct behavior_events *events[] = {&b->up, &b->down};
     for (int k = 0; k < 2; k++) {
@@ -160,6 +167,18 @@ static void damage(struct random_world *w, struct core_state *state)
                 .time_us = w->time_us + far_us - (int64_t)(world_random(w) % (2 * (uint64_t)far_us)),
                 .change = (int32_t)world_random(w) & INT32_MAX,
                 .outdated = world_below(w, 2)};
+    }
+}
+
+static void damage(struct random_world *w, struct core_state *state)
+{
+    int64_t far_us = WORLD_PICK(w, 1, 60, 3600, 100000000) * WORLD_SECOND;
+    damage_behavior(w, &state->behavior, far_us);
+    if (state->loan.active) {
+        damage_behavior(w, &state->loan.behavior, far_us);
+        state->loan.without = 1 + ((int32_t)world_random(w) & (INT32_MAX - 1));
+        state->loan.live = (int32_t)WORLD_PICK(w, w->live, 3, INT32_MAX);
+        state->loan.raised_us = w->time_us + far_us - (int64_t)(world_random(w) % (2 * (uint64_t)far_us));
     }
     state->contention = (struct contention){.known = world_below(w, 2),
                                             .expected = (int32_t)world_random(w) & INT32_MAX,
