@@ -127,6 +127,8 @@ enum advice_trigger advice_trigger(const struct advice_config *config, struct ad
     state->seen_calm |= now->anomaly == 0;
     if (now->need <= 0 || now->current <= 0)
         return ADVICE_TRIGGER_NONE;
+    if (config->mode == ADVICE_BOUNDED && now->need >= now->max) /* an answer could only be shown, and is paid for */
+        return ADVICE_TRIGGER_NONE;
     if (state->asked_us != 0 && now_us >= state->asked_us &&
         now_us - state->asked_us < (int64_t)config->min_interval_s * SECOND_US)
         return ADVICE_TRIGGER_NONE;

@@ -131,8 +131,8 @@ struct advice_state {
     } records[4];
 };
 
-/* Whether to ask now. False while the last call is younger than min_interval_s, while advice that fits is in hand, and
- * in mode Off. `now_us` is Unix time of the observation. */
+/* Whether to ask now. False while the last call is younger than min_interval_s, while advice that fits is in hand, in
+ * mode Bounded where the need leaves nothing to raise, and in mode Off. `now_us` is Unix time of the observation. */
 enum advice_trigger advice_trigger(const struct advice_config *config, struct advice_state *state,
                                    const struct advice_situation *now, int64_t now_us);
 /* It is being asked: starts the interval. */

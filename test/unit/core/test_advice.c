@@ -192,8 +192,16 @@ static void test_triggers(void **unused)
     s.unschedulable = 1;
     assert_int_equal(advice_trigger(&config, &state, &s, now + 90 * SECOND), ADVICE_TRIGGER_UNSCHEDULABLE);
     s.unschedulable = 0;
-    s.need = s.max = 18;
+    s.need = 18;
+    s.max = 20;
     assert_int_equal(advice_trigger(&config, &state, &s, now + 90 * SECOND), ADVICE_TRIGGER_NEAR_MAX);
+    /* Where nothing can be raised, nothing is paid; what is to be learned of it, or approved, still is. */
+    s.max = 18;
+    assert_int_equal(advice_trigger(&config, &state, &s, now + 90 * SECOND), ADVICE_TRIGGER_NONE);
+    struct advice_config observing = config_of(ADVICE_OBSERVE), approving = config_of(ADVICE_APPROVAL);
+    assert_int_equal(advice_trigger(&observing, &state, &s, now + 90 * SECOND), ADVICE_TRIGGER_NEAR_MAX);
+    assert_int_equal(advice_trigger(&approving, &state, &s, now + 90 * SECOND), ADVICE_TRIGGER_NEAR_MAX);
+    s.max = 20;
 
     /* Advice in hand that fits is enough. */
     struct advice a = advice_of(18, 18);

@@ -288,7 +288,7 @@ static void test_when_it_is_asked(void **state)
     (void)sync_at(&w, 75, NULL);
     assert_int_equal(w.plan.ask, ADVICE_TRIGGER_CHANGED);
     core_asked(w.state, &w.plan.situation, START + 75 * SECOND);
-    w.demand = 50;
+    w.demand = 33;
     (void)sync_at(&w, 90, NULL);
     assert_int_equal(w.plan.ask, ADVICE_TRIGGER_NONE); /* 15 s after */
     (void)sync_at(&w, 105, NULL);
