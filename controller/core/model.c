@@ -13,6 +13,10 @@
 static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.5, .slow = 0.002, .clip = 40};
 #define CALM 0.25 /* errors up to that share of the demand are never a spike */
 
+/* Of what was said, which has the precision of a float: less is nothing. In a dead calm last digits would be all that
+ * is learned from, and the first change after it be answered with a forecast of ten times as much. */
+#define EXACT 1e-6
+
 #define TREND_DAMPING 0.9
 #define ROOT_MAX      1e15 /* of SERIES_MAX */
 
@@ -108,11 +112,14 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
         double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
+        bool exact = fabs(e) <= EXACT * fabs(series_unroot(said));
+        if (exact)
+            e = 0;
         if (usual < 0)
             usual = scatter_usual(s, m->season);
         double size = scatter_size(s, usual, scatter_at(s, m->season, s->next), said);
         residuals_take(&k->errors, e / size, (double)row->scale, CALM * fabs(series_unroot(said)) / size, &rates);
-        if (!row->regressed)
+        if (!row->regressed || exact)
             continue;
         float x[FEATURES];
         for (uint32_t j = 0; j < FEATURES; j++)
@@ -220,7 +227,7 @@ void model_look_ahead(struct model *m, const struct series *s)
         if (!l.regressed)
             continue;
         for (uint32_t j = 0; j < FEATURES; j++)
-            row->x[j] = bfloat_pack((float)l.f.x[j]);
+            row->x[j] = bfloat_pack(fabs(l.f.x[j]) > EXACT * fabs(l.mean) ? (float)l.f.x[j] : 0);
         /* Every second knot is solved at a turn: in between its sums change little. */
         if (floor_mod(block_of(m, s->next) + i, 2) != 0)
             continue;
