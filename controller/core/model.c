@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "core/bfloat.h"
 #include "core/prior.h"
-#include "core/scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,6 +35,7 @@ void model_init(struct model *m, const struct features_cycles *cycles, bool sear
         .horizon = horizon,
         .stride = horizon / 6 + 1,
     };
+    scatter_init(&m->scatter);
     for (uint32_t i = 0; i < MODEL_KNOTS; i++) {
         uint32_t lead = i == 0 ? 1 : MAX(1u, (leads_of_72[i] * horizon + 36) / 72);
         if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
@@ -96,7 +96,7 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
 {
     struct features_cycles cycles = cycles_of(m);
     features_close(&m->now, s, &cycles, value);
-    double root = series_root((double)value), usual = -1;
+    double root = series_root((double)value);
     if (value < 0)
         m->negative = true;
     for (uint32_t i = 0; i < m->n_knots; i++) {
@@ -115,9 +115,9 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
         bool exact = fabs(e) <= EXACT * fabs(series_unroot(said));
         if (exact)
             e = 0;
-        if (usual < 0)
-            usual = scatter_usual(s, m->season);
-        double size = scatter_size(s, usual, scatter_at(s, m->season, s->next), said);
+        double at = scatter_at(s, m->season, s->next);
+        scatter_take(&m->scatter, at, (double)m->stride / (m->n_knots * MAX(m->season, m->stride)));
+        double size = scatter_size(s, scatter_usual(&m->scatter), at, said);
         residuals_take(&k->errors, e / size, (double)row->scale, CALM * fabs(series_unroot(said)) / size, &rates);
         if (!row->regressed || exact)
             continue;
@@ -288,7 +288,7 @@ double model_least(const struct model *m, const struct series *s, uint32_t lead)
     const struct residuals *lower = errors_at(m, i, &scale[0]);
     const struct residuals *upper = errors_at(m, MIN(i + 1, m->n_knots - 1), &scale[1]);
     double at = scatter_at(s, m->season, s->next + lead - 1);
-    double size = scatter_size(s, scatter_usual(s, m->season), at, l.mean);
+    double size = scatter_size(s, scatter_usual(&m->scatter), at, l.mean);
     double offset = (1 - share) * scale[0] * residuals_quantile(lower, forecast_levels[0]) +
                     share * scale[1] * residuals_quantile(upper, forecast_levels[0]);
     return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size * offset, SERIES_MAX));
@@ -320,7 +320,7 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     f->trend = FORECAST_STEADY;
     if (f->n == 0)
         return;
-    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}}, usual = scatter_usual(s, m->season), scatter[2] = {0};
+    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}}, usual = scatter_usual(&m->scatter), scatter[2] = {0};
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {

@@ -64,20 +64,22 @@ double scatter_at(const struct series *s, uint32_t season, int64_t target)
     return n ? deviation_of(v, n) : (double)NAN;
 }
 
-#define TIMES 8 /* of the season, looked at for what is usual */
-
-double scatter_usual(const struct series *s, uint32_t season)
+void scatter_init(struct scatter *c)
 {
-    double sum = 0;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < TIMES; i++) {
-        double at = scatter_at(s, season, s->next + (int64_t)season * i / TIMES);
-        if (isnan(at))
-            continue;
-        sum += at;
-        n++;
-    }
-    return n ? sum / n : (double)NAN;
+    *c = (struct scatter){0};
+}
+
+void scatter_take(struct scatter *c, double at, double share)
+{
+    if (isnan(at))
+        return;
+    c->sum = (float)((1 - share) * (double)c->sum + share * at);
+    c->weight = (float)((1 - share) * (double)c->weight + share);
+}
+
+double scatter_usual(const struct scatter *c)
+{
+    return c->weight > 0 ? (double)c->sum / (double)c->weight : (double)NAN;
 }
 
 #define LEVEL_FLOOR   0.15 /* of the mean of the ring: near zero errors are no more */
