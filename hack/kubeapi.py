@@ -41,6 +41,7 @@ MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
+RAREST_S = 1.0  # eventually() looks at least so often
 
 
 class ApiError(Exception):
@@ -342,8 +343,11 @@ def eventually(check, timeout: float = 30.0, interval: float = 0.25, message: st
 
     A check that raises (AssertionError, ApiError, ...) has not succeeded yet. After
     `timeout` seconds: TimeoutError with the last error, or the last value, in its text.
+    What takes long is looked at more rarely, by a tenth of its time: many who wait would
+    otherwise keep a small machine from what they wait for.
     """
-    deadline = time.monotonic() + timeout
+    begin = time.monotonic()
+    deadline = begin + timeout
     while True:
         cause: BaseException | None = None
         try:
@@ -356,4 +360,4 @@ def eventually(check, timeout: float = 30.0, interval: float = 0.25, message: st
         if time.monotonic() >= deadline:
             what = message or getattr(check, "__name__", "the condition")
             raise TimeoutError(f"{what}: not within {timeout:g} s; {last}") from cause
-        time.sleep(interval)
+        time.sleep(max(interval, min(RAREST_S, (time.monotonic() - begin) / 10)))

@@ -215,9 +215,10 @@ class Traffic:
     def set_demand(self, namespace: str, name: str, demand: float, kind: str = "Deployment"
                    ) -> None:
         """From now on this many cores are asked of the workload. Takes effect at once."""
-        self._set(namespace, name, kind, lambda: demand)
+        workload = self._set(namespace, name, kind, lambda: demand)
         if self._thread:
-            self.apply()
+            with self._ticking:
+                self._serve([workload])
 
     def play(self, namespace: str, name: str, trace: Trace, kind: str = "Deployment",
              loop: bool = False) -> None:
@@ -249,31 +250,35 @@ class Traffic:
             self._ticks += 1
             with self._lock:
                 workloads = list(self._workloads.values())
-            jobs = []
-            for namespace in {workload.namespace for workload in workloads}:
-                if self._ticks % CHECK_TICKS == 0:
+            if self._ticks % CHECK_TICKS == 0:
+                for namespace in {workload.namespace for workload in workloads}:
                     self._check(namespace)
-                pods = self.client.list(f"/api/v1/namespaces/{namespace}/pods",
-                                        resourceVersion="0")
-                for workload in workloads:
-                    if workload.namespace == namespace:
-                        jobs += self._spread(workload, pods)
+            self._serve(workloads)
             self._forget()
-            errors = [error for error in self._writers.map(self._write, jobs) if error]
-            if errors:
-                raise errors[0]
 
     # -- the parts --------------------------------------------------------
 
-    def _set(self, namespace: str, name: str, kind: str, demand: Callable[[], float]) -> None:
+    def _set(self, namespace: str, name: str, kind: str, demand: Callable[[], float]) -> _Workload:
         if kind not in KINDS:
             raise ValueError(f"no traffic for a {kind}; one of {', '.join(KINDS)}")
         with self._lock:
-            known = self._workloads.get((namespace, name, kind))
-            if known:
-                known.demand = demand
-            else:
-                self._workloads[(namespace, name, kind)] = _Workload(namespace, name, kind, demand)
+            workload = self._workloads.setdefault((namespace, name, kind),
+                                                  _Workload(namespace, name, kind, demand))
+            workload.demand = demand
+            return workload
+
+    def _serve(self, workloads: list[_Workload]) -> None:
+        """Spreads the demands on these as they are now."""
+        namespaces = {workload.namespace for workload in workloads}
+        # of all namespaces at once where there are several: a request costs the API server more than some pods in it
+        where = f"/namespaces/{next(iter(namespaces))}" if len(namespaces) == 1 else ""
+        pods: dict[str, list[dict[str, Any]]] = {namespace: [] for namespace in namespaces}
+        for pod in self.client.list(f"/api/v1{where}/pods", resourceVersion="0") if pods else ():
+            pods.get(pod["metadata"]["namespace"], []).append(pod)
+        jobs = [job for workload in workloads for job in self._spread(workload, pods[workload.namespace])]
+        errors = [error for error in self._writers.map(self._write, jobs) if error]
+        if errors:
+            raise errors[0]
 
     def _run(self) -> None:
         while not self._stop.is_set():

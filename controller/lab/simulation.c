@@ -178,7 +178,7 @@ static void sync(struct runner *r, struct core_plan *plan)
     struct core_observation seen =
         lab_pods_observe(&r->pods, r->spec, now_us, (int32_t)w->n, (int32_t)w->n_ready, &metric);
     seen.metric_age_s = WORLD_METRIC_AGE_S;
-    seen.startup_s = world_startup_s(w);
+    seen.startup_s = w->startup_s;
     if (w->tick == 0)
         core_resume(r->state, r->spec, now_us, (int32_t)w->n);
     seen.advice = is_recorded(r) ? answers_replay_take(&r->replay, now_us) : r->answered ? &r->advice : NULL;

@@ -53,16 +53,36 @@ static double now_s(const struct world *w)
     return w->tick * (double)TRACE_TICK_S;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Kept, as it is asked for at each sync and changes with a start only: sorting was half of a simulation's time. */
+static void measure_startup(struct world *w)
+{
+    uint32_t n = MIN(w->n_startups, WORLD_STARTUP_SAMPLES), sorted[WORLD_STARTUP_SAMPLES];
+    if (n < STARTUP_MIN_COUNT)
+        return;
+    memcpy(sorted, w->startups_s, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_value);
+    w->startup_s = sorted[(n * 9 + 9) / 10 - 1];
+}
+
 void world_begin(struct world *w)
 {
+    uint32_t before = w->n_startups;
     for (uint32_t i = 0; i < w->n && w->n_ready < w->n; i++) {
         struct world_pod *pod = &w->pods[i];
         if (pod->ready || pod->ready_s > now_s(w))
             continue;
         pod->ready = true;
         w->n_ready++;
-        w->startup_s[w->n_startups++ % WORLD_STARTUP_SAMPLES] = pod->startup_s;
+        w->startups_s[w->n_startups++ % WORLD_STARTUP_SAMPLES] = pod->startup_s;
     }
+    if (w->n_startups != before)
+        measure_startup(w);
 }
 
 bool world_metric(const struct world *w, double *ret)
@@ -74,22 +94,6 @@ bool world_metric(const struct world *w, double *ret)
         sum += w->measured[(w->tick - METRIC_FIRST + i) % ARRAY_SIZE(w->measured)];
     *ret = sum / METRIC_TICKS;
     return true;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-uint32_t world_startup_s(const struct world *w)
-{
-    uint32_t n = MIN(w->n_startups, WORLD_STARTUP_SAMPLES), sorted[WORLD_STARTUP_SAMPLES];
-    if (n < STARTUP_MIN_COUNT)
-        return 0;
-    memcpy(sorted, w->startup_s, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, by_value);
-    return sorted[(n * 9 + 9) / 10 - 1];
 }
 
 static void create(struct world *w)

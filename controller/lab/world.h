@@ -47,7 +47,8 @@ struct world {
     uint32_t n, n_ready, cap;
     uint64_t random;
     double measured[5]; /* what was observable of the last ticks, by tick modulo 5 */
-    uint32_t startup_s[WORLD_STARTUP_SAMPLES], n_startups;
+    uint32_t startups_s[WORLD_STARTUP_SAMPLES], n_startups;
+    uint32_t startup_s; /* p90 of these, 0 with fewer than 5: what the operator would have measured */
     struct world_score score;
 };
 
@@ -58,8 +59,6 @@ void world_done(struct world *w);
 void world_begin(struct world *w); /* pods that have started become ready */
 /* What is measured at this tick. False: nothing has been for long enough. */
 bool world_metric(const struct world *w, double *ret);
-/* p90 of the last 50 starts, 0 with fewer than 5: what the operator would have measured. */
-uint32_t world_startup_s(const struct world *w);
 void world_scale(struct world *w, uint32_t replicas);
 void world_serve(struct world *w); /* and on to the next tick */
 

@@ -423,7 +423,7 @@ def test_an_interrupted_build_leaves_nothing_half(fake_go):
     eventually(lambda: os.path.exists(fake_go["FAKE_LOG"]), 10)
     time.sleep(0.2)
     build.send_signal(signal.SIGINT)
-    build.communicate(timeout=10)
+    build.communicate(timeout=60)
     assert build.returncode == 130
     tools = os.path.join(fake_go["XDG_CACHE_HOME"], "ai4k8s", "tools")
     assert [files for _, _, files in os.walk(tools) if files and files != ["lock"]] == []

@@ -17,7 +17,7 @@ RELEASE = pathlib.Path(os.environ.get("AI4K8S_RELEASE") or ROOT / "build")  # th
 @pytest.mark.parametrize("name", ["model.md", "offline.md", "advisor.md"])
 def test_commands_print_what_is_shown(name):
     done = subprocess.run([ROOT / "hack/docs", "--check", "--build", RELEASE, name], capture_output=True, text=True,
-                          timeout=600, check=False)
+                          timeout=1500, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
-from autoscalers import JSON, autoscaler, condition, get, holds, path
-from support import deployment, eventually, replicas_of, wait_ready
+from autoscalers import JSON, autoscaler, condition, holds, path
+from support import deployment, eventually, wait_ready
 from traffic import Traffic
 
 PAIRS_AT_ONCE = 8
+EVERYWHERE = "/apis/ai4k8s.io/v1alpha1/predictiveautoscalers"
 SIZES = (3, 5, 2, 1)
 CALM = {"stabilizationWindowSeconds": 15}  # longer than a sample takes to show the last change
 
@@ -115,10 +115,6 @@ def test_twenty_pairs(make_control_plane, make_operator):
     api = plane.client
     space = {pair.name: f"{pair.name}-{uuid.uuid4().hex[:6]}" for pair in PAIRS}
 
-    def every(what) -> list[Any]:
-        with ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
-            return list(pool.map(what, PAIRS))
-
     def set_up(pair: Pair) -> None:
         namespace = space[pair.name]
         api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -132,11 +128,17 @@ def test_twenty_pairs(make_control_plane, make_operator):
         api.post(path(namespace), pair.ours())
 
     def wrong(step: int) -> list[str]:
-        counts = every(lambda pair: [replicas_of(api, space[pair.name], name) for name in ("ours", "theirs")])
-        return [f"{pair.name}: ours {ours}, theirs {theirs}, wanted {pair.count(step)}"
-                for pair, (ours, theirs) in zip(PAIRS, counts) if {ours, theirs} != {pair.count(step)}]
+        count = {(item["metadata"]["namespace"], item["metadata"]["name"]): item["spec"]["replicas"]
+                 for item in api.list("/apis/apps/v1/deployments")}
+        found = []
+        for pair in PAIRS:
+            ours, theirs = (count[space[pair.name], name] for name in ("ours", "theirs"))
+            if {ours, theirs} != {pair.count(step)}:
+                found.append(f"{pair.name}: ours {ours}, theirs {theirs}, wanted {pair.count(step)}")
+        return found
 
-    every(set_up)
+    with ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
+        list(pool.map(set_up, PAIRS))
     with Traffic(api, tick=1.0) as traffic:
         for step in range(len(SIZES)):
             for pair in PAIRS:
@@ -149,7 +151,7 @@ def test_twenty_pairs(make_control_plane, make_operator):
                 return True
 
             if step == 0:  # without a sample everything is as it should be
-                eventually(lambda: all(every(lambda pair: condition(
-                    get(api, space[pair.name], "ours"), "ScalingActive")[0] == "True")), 90, 1)
+                eventually(lambda: all(condition(item, "ScalingActive")[0] == "True"
+                                       for item in api.list(EVERYWHERE)), 90, 1)
             eventually(settled, 90, 1)
             holds(settled, 8, 2)
