@@ -4,9 +4,9 @@
 #include <math.h>
 
 #define SEASONS 7
-#define ASIDE   8   /* values to each side: 40 minutes of a day; */
-#define FEWEST  3   /* of a season with few slots, and */
-#define FINEST  288 /* values that a season of many counts as */
+#define ASIDE   8   /* values to each side: 40 minutes of a day */
+#define FEWEST  3   /* the same where a season has few slots */
+#define FINEST  288 /* slots of a season that has more are passed over, so that about as many are left */
 
 /* Four at a time, as a rebuild would otherwise spend most of its time here. What is added up are differences to the
  * first value: of values that are all alike nothing is left. */
@@ -52,8 +52,8 @@ double scatter_at(const struct series *s, uint32_t season, int64_t target)
     if (season == 0)
         return (double)NAN;
     float v[SEASONS * (2 * ASIDE + 1) + LANES] __attribute__((uninitialized)); /* to zero it costs a fifth of this */
-    uint32_t n = 0, step = MAX(1u, (season + FINEST / 2) / FINEST),
-             aside = MIN((uint32_t)ASIDE, MAX((uint32_t)FEWEST, season / 36));
+    uint32_t n = 0, step = MAX(1u, (season + FINEST / 2) / FINEST);
+    uint32_t aside = MIN((uint32_t)ASIDE, MAX((uint32_t)FEWEST, season / 36));
     int64_t side = (int64_t)aside * step, oldest = s->next - s->n - side;
     int64_t past = target < s->next + season ? 1 : (target - s->next) / season + 1;
     for (uint32_t k = 0; k < SEASONS && target - past * season >= oldest; k++, past++, n += 2 * aside + 1)

@@ -102,6 +102,33 @@ static void test_edges(void **state)
     series_done(&s);
 }
 
+/* Many at once are the same as one by one: across the ends of the ring and of what is held, with marks and gaps. */
+static void test_read(void **state)
+{
+    (void)state;
+    struct series s;
+    series_init(&s, 37);
+    uint64_t rng = 5;
+    for (uint32_t t = 0; t < 100; t++) {
+        double dice = uniform(&rng);
+        series_push(&s, dice < 0.05 ? (double)NAN : t,
+                    dice > 0.97  ? SERIES_EXCLUDED
+                    : dice > 0.9 ? SERIES_CENSORED
+                                 : 0);
+        for (int64_t first = s.next - 45; first < s.next + 3; first++)
+            for (uint32_t n = 0; n < 9; n++) {
+                float got[9];
+                uint32_t step = 1 + n % 2;
+                series_read(&s, first, n, step, got);
+                for (uint32_t i = 0; i < n; i++) {
+                    float want = series_at(&s, first + (int64_t)i * step);
+                    assert_memory_equal(&got[i], &want, sizeof want);
+                }
+            }
+    }
+    series_done(&s);
+}
+
 /* Every ring and season: within bounds, whatever the dice say. */
 static void test_bounds(void **state)
 {
@@ -165,8 +192,12 @@ static void test_unrest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_past_seasons), cmocka_unit_test(test_edges),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_interval_follows),   cmocka_unit_test(test_unrest),
+        cmocka_unit_test(test_reads_past_seasons),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_interval_follows),
+        cmocka_unit_test(test_unrest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
