@@ -13,7 +13,7 @@
 
 enum { TAG_CONFIG = 1, TAG_SERIES, TAG_OPEN, TAG_MODEL, TAG_DRIVER, TAG_TRUST = 7 };
 
-#define LAYOUT 3 /* of the model's sums and windows; another one keeps the history and rebuilds them */
+#define LAYOUT 4 /* of the model's sums and windows; another one keeps the history and rebuilds them */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {

@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "core/bfloat.h"
 #include "core/prior.h"
-#include "core/scatter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +11,10 @@
 /* Rates of the errors' distribution, per finished forecast of a knot (24 a day in the usual setting). */
 static const struct residuals_rates rates = {.weight = 0.003, .fast = 0.5, .slow = 0.002, .clip = 40};
 #define CALM 0.25 /* errors up to that share of the demand are never a spike */
+
+/* Of what was said, which has the precision of a float: less is nothing. In a dead calm last digits would be all that
+ * is learned from, and the first change after it be answered with a forecast of ten times as much. */
+#define EXACT 1e-6
 
 #define TREND_DAMPING 0.9
 #define ROOT_MAX      1e15 /* of SERIES_MAX */
@@ -32,6 +35,7 @@ void model_init(struct model *m, const struct features_cycles *cycles, bool sear
         .horizon = horizon,
         .stride = horizon / 6 + 1,
     };
+    scatter_init(&m->scatter);
     for (uint32_t i = 0; i < MODEL_KNOTS; i++) {
         uint32_t lead = i == 0 ? 1 : MAX(1u, (leads_of_72[i] * horizon + 36) / 72);
         if (m->n_knots && lead <= m->knot[m->n_knots - 1].lead)
@@ -92,7 +96,7 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
 {
     struct features_cycles cycles = cycles_of(m);
     features_close(&m->now, s, &cycles, value);
-    double root = series_root((double)value), usual = -1;
+    double root = series_root((double)value);
     if (value < 0)
         m->negative = true;
     for (uint32_t i = 0; i < m->n_knots; i++) {
@@ -108,11 +112,14 @@ void model_close(struct model *m, const struct series *s, float value, bool cens
         double said = (double)row->mean, e = (double)value - series_unroot(said);
         if (isnan(value) || (censored && e < 0))
             continue;
-        if (usual < 0)
-            usual = scatter_usual(s, m->season);
-        double size = scatter_size(s, usual, scatter_at(s, m->season, s->next), said);
+        bool exact = fabs(e) <= EXACT * fabs(series_unroot(said));
+        if (exact)
+            e = 0;
+        double at = scatter_at(s, m->season, s->next);
+        scatter_take(&m->scatter, at, (double)m->stride / (m->n_knots * MAX(m->season, m->stride)));
+        double size = scatter_size(s, scatter_usual(&m->scatter), at, said);
         residuals_take(&k->errors, e / size, (double)row->scale, CALM * fabs(series_unroot(said)) / size, &rates);
-        if (!row->regressed)
+        if (!row->regressed || exact)
             continue;
         float x[FEATURES];
         for (uint32_t j = 0; j < FEATURES; j++)
@@ -220,7 +227,7 @@ void model_look_ahead(struct model *m, const struct series *s)
         if (!l.regressed)
             continue;
         for (uint32_t j = 0; j < FEATURES; j++)
-            row->x[j] = bfloat_pack((float)l.f.x[j]);
+            row->x[j] = bfloat_pack(fabs(l.f.x[j]) > EXACT * fabs(l.mean) ? (float)l.f.x[j] : 0);
         /* Every second knot is solved at a turn: in between its sums change little. */
         if (floor_mod(block_of(m, s->next) + i, 2) != 0)
             continue;
@@ -281,7 +288,7 @@ double model_least(const struct model *m, const struct series *s, uint32_t lead)
     const struct residuals *lower = errors_at(m, i, &scale[0]);
     const struct residuals *upper = errors_at(m, MIN(i + 1, m->n_knots - 1), &scale[1]);
     double at = scatter_at(s, m->season, s->next + lead - 1);
-    double size = scatter_size(s, scatter_usual(s, m->season), at, l.mean);
+    double size = scatter_size(s, scatter_usual(&m->scatter), at, l.mean);
     double offset = (1 - share) * scale[0] * residuals_quantile(lower, forecast_levels[0]) +
                     share * scale[1] * residuals_quantile(upper, forecast_levels[0]);
     return MAX(-SERIES_MAX, MIN(series_unroot(l.mean) + size * offset, SERIES_MAX));
@@ -313,7 +320,7 @@ void model_forecast(const struct model *m, const struct series *s, struct foreca
     f->trend = FORECAST_STEADY;
     if (f->n == 0)
         return;
-    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}}, usual = scatter_usual(s, m->season), scatter[2] = {0};
+    double offset[MODEL_KNOTS][FORECAST_LEVELS] = {{0}}, usual = scatter_usual(&m->scatter), scatter[2] = {0};
     for (uint32_t i = 0; i < m->n_knots; i++)
         offsets(m, i, offset[i]);
     for (uint32_t h = 0; h < f->n; h++) {

@@ -15,6 +15,7 @@
 #include "core/period.h"
 #include "core/residuals.h"
 #include "core/ridge.h"
+#include "core/scatter.h"
 #include "core/series.h"
 
 #define MODEL_KNOTS 3
@@ -46,6 +47,7 @@ struct model {
     uint32_t n_rows;
     bool negative; /* a value below zero was seen: nothing is clipped at zero */
     struct features_now now;
+    struct scatter scatter; /* what is usual where forecasts end */
     struct model_knot knot[MODEL_KNOTS];
     struct model_row *row;
 };

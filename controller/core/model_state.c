@@ -56,6 +56,8 @@ void model_encode(const struct model *m, struct codec_writer *w)
     codec_f32(w, m->now.last);
     codec_u32(w, m->now.seen);
     codec_u32(w, m->now.gap);
+    codec_f32(w, m->scatter.sum);
+    codec_f32(w, m->scatter.weight);
     for (uint32_t i = 0; i < m->n_knots; i++) {
         const struct model_knot *k = &m->knot[i];
         codec_f32s(w, k->ridge.a, RIDGE_SUMS);
@@ -97,6 +99,8 @@ void model_decode(struct model *m, struct codec_reader *r)
     codec_get_finite_f32s(r, &m->now.last, 1);
     m->now.seen = codec_get_u32(r);
     m->now.gap = codec_get_u32(r);
+    codec_get_finite_f32s(r, &m->scatter.sum, 1);
+    codec_get_finite_f32s(r, &m->scatter.weight, 1);
     for (uint32_t i = 0; i < m->n_knots; i++) {
         struct model_knot *k = &m->knot[i];
         codec_get_finite_f32s(r, k->ridge.a, RIDGE_SUMS);

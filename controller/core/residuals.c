@@ -73,6 +73,31 @@ static double lower_edge(uint32_t bin)
     return bin < HALF ? -edges[HALF - 1 - bin] : bin == HALF ? 0 : edges[bin - HALF - 1];
 }
 
+static double upper_edge(uint32_t bin)
+{
+    return bin + 1 < RESIDUALS_BINS ? lower_edge(bin + 1) : edges[HALF - 1];
+}
+
+/* 0 beyond the ends. */
+static double density(const struct residuals *r, uint32_t bin)
+{
+    return bin < RESIDUALS_BINS ? (double)r->count[bin] / (upper_edge(bin) - lower_edge(bin)) : 0;
+}
+
+/* How far into the bin its lower `share` of errors reaches. Their density is taken to go straight from that of the bin
+ * below to that of the bin above, `fall` = (below - above) / (below + above) to each side of its mean:
+ *
+ *     share = t + fall t (1 - t)
+ *
+ * Were it even, each quantile in a tail would lie too far out, as a bin there is wide and most of it near its inner
+ * edge.
+ */
+static double reach(double share, double below, double above)
+{
+    double fall = below + above > 0 ? (below - above) / (below + above) : 0;
+    return 2 * share / (1 + fall + sqrt(MAX((1 + fall) * (1 + fall) - 4 * fall * share, 0.0)));
+}
+
 double residuals_quantile(const struct residuals *r, double level)
 {
     double want = level * (double)r->total, below = 0;
@@ -80,6 +105,8 @@ double residuals_quantile(const struct residuals *r, double level)
     while (i + 1 < RESIDUALS_BINS && below + (double)r->count[i] < want)
         below += (double)r->count[i++];
     double in = (double)r->count[i], share = in > 0 ? (want - below) / in : 0;
-    double lo = lower_edge(i), hi = i + 1 < RESIDUALS_BINS ? lower_edge(i + 1) : edges[HALF - 1];
-    return lo + (share < 0 ? 0 : share > 1 ? 1 : share) * (hi - lo);
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
+    if (share > 0)
+        share = reach(share, i > 0 ? density(r, i - 1) : 0, density(r, i + 1));
+    return lower_edge(i) + share * (upper_edge(i) - lower_edge(i));
 }

@@ -2,10 +2,10 @@
  * say.
  *
  * A finished forecast leaves z = error / scale, with the scale that was known when it was made; z goes into a
- * histogram that forgets slowly. Quantiles are read from it by linear interpolation; a few made-up errors
- * (wide, symmetric) stand in it from the start, so that the first intervals are wide, and are forgotten like
- * all others. The scale is a fast mean absolute error, so that a change of regime widens the interval at
- * once, on top of a slow one.
+ * histogram that forgets slowly. Quantiles are read from it with a density that is straight within a bin; a few
+ * made-up errors (wide, symmetric) stand in it from the start, so that the first intervals are wide, and are forgotten
+ * like all others. The scale is a fast mean absolute error, so that a change of regime widens the interval at once, on
+ * top of a slow one.
  *
  * Split conformal prediction with normalised residuals (Papadopoulos 2002; Lei et al. 2018), with weights for
  * drift (Barber et al. 2023).

@@ -4,51 +4,86 @@
 #include <math.h>
 
 #define SEASONS 7
-#define ASIDE   3  /* values to each side ... */
-#define STEP    72 /* ... one every so many-th part of the season */
+#define ASIDE   8   /* values to each side: 40 minutes of a day */
+#define FEWEST  3   /* the same where a season has few slots */
+#define FINEST  288 /* slots of a season that has more are passed over, so that about as many are left */
+
+/* Four at a time, as a rebuild would otherwise spend most of its time here. What is added up are differences to the
+ * first value: of values that are all alike nothing is left. */
+#define LANES 4
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int32_t lane_bits __attribute__((vector_size(LANES * sizeof(float))));
+
+static double sum_of(lanes v)
+{
+    return ((double)v[0] + (double)v[1]) + ((double)v[2] + (double)v[3]);
+}
+
+/* Mean deviation from their mean of n > 0 values; NaN when one of them is. There is room for LANES more behind them. */
+static double deviation_of(float *one, uint32_t n)
+{
+    const lanes *four = (const lanes *)one;
+    uint32_t more = -n % LANES;
+    for (uint32_t i = 0; i < more; i++)
+        one[n + i] = one[0];
+    lanes sum = {0}, deviation = {0};
+    for (uint32_t i = 0; i < n; i += LANES)
+        sum += four[i / LANES] - one[0];
+    double mean = sum_of(sum) / n;
+    for (uint32_t i = 0; i < n; i += LANES) {
+        lanes d = four[i / LANES] - one[0] - (float)mean;
+        deviation += (lanes)((lane_bits)d & INT32_MAX);
+    }
+    double total = sum_of(deviation) - more * fabs(mean);
+    return total < 0 ? 0 : total / n;
+}
+
+static uint32_t without_nan(float *v, uint32_t n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isnan(v[i]))
+            v[kept++] = v[i];
+    return kept;
+}
 
 double scatter_at(const struct series *s, uint32_t season, int64_t target)
 {
     if (season == 0)
         return (double)NAN;
-    double sum = 0, scatter = 0;
-    double v[SEASONS * (2 * ASIDE + 1)] __attribute__((uninitialized)); /* to zero it costs a fifth of this */
-    uint32_t n = 0;
-    int64_t step = MAX(1u, (season + STEP / 2) / STEP), oldest = s->next - s->n - ASIDE * step;
+    float v[SEASONS * (2 * ASIDE + 1) + LANES] __attribute__((uninitialized)); /* to zero it costs a fifth of this */
+    uint32_t n = 0, step = MAX(1u, (season + FINEST / 2) / FINEST);
+    uint32_t aside = MIN((uint32_t)ASIDE, MAX((uint32_t)FEWEST, season / 36));
+    int64_t side = (int64_t)aside * step, oldest = s->next - s->n - side;
     int64_t past = target < s->next + season ? 1 : (target - s->next) / season + 1;
-    for (uint32_t k = 0; k < SEASONS && target - past * season >= oldest; k++, past++)
-        for (int64_t j = -ASIDE; j <= ASIDE; j++) {
-            float x = series_at(s, target - past * season + j * step);
-            if (isnan(x))
-                continue;
-            v[n++] = (double)x;
-            sum += (double)x;
-        }
-    if (n == 0)
-        return (double)NAN;
-    double mean = sum / n;
-    for (uint32_t i = 0; i < n; i++)
-        scatter += fabs(v[i] - mean);
-    return scatter / n;
+    for (uint32_t k = 0; k < SEASONS && target - past * season >= oldest; k++, past++, n += 2 * aside + 1)
+        series_read(s, target - past * season - side, 2 * aside + 1, step, v + n);
+    double deviation = n ? deviation_of(v, n) : (double)NAN;
+    if (!isnan(deviation))
+        return deviation;
+    n = without_nan(v, n);
+    return n ? deviation_of(v, n) : (double)NAN;
 }
 
-#define TIMES 8 /* of the season, looked at for what is usual */
-
-double scatter_usual(const struct series *s, uint32_t season)
+void scatter_init(struct scatter *c)
 {
-    double sum = 0;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < TIMES; i++) {
-        double at = scatter_at(s, season, s->next + (int64_t)season * i / TIMES);
-        if (isnan(at))
-            continue;
-        sum += at;
-        n++;
-    }
-    return n ? sum / n : (double)NAN;
+    *c = (struct scatter){0};
 }
 
-#define LEVEL_FLOOR   0.04 /* of the mean of the ring: near zero errors are no more */
+void scatter_take(struct scatter *c, double at, double share)
+{
+    if (isnan(at))
+        return;
+    c->sum = (float)((1 - share) * (double)c->sum + share * at);
+    c->weight = (float)((1 - share) * (double)c->weight + share);
+}
+
+double scatter_usual(const struct scatter *c)
+{
+    return c->weight > 0 ? (double)c->sum / (double)c->weight : (double)NAN;
+}
+
+#define LEVEL_FLOOR   0.15 /* of the mean of the ring: near zero errors are no more */
 #define SCATTER_FLOOR 0.7  /* of the usual one: times at which nothing was seen to happen are not safe for that */
 #define MOST          5.0  /* of what either makes of it */
 

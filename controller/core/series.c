@@ -165,3 +165,24 @@ double series_mean_root(const struct series *s)
 {
     return s->sum_n ? s->sum / s->sum_n : 0;
 }
+
+static bool any_excluded(const struct series *s, uint32_t from, uint32_t end)
+{
+    unsigned marks = 0;
+    for (uint32_t i = from >> 2; i <= (end - 1) >> 2; i++)
+        marks |= s->marks[i];
+    return marks & 0x55u * SERIES_EXCLUDED;
+}
+
+void series_read(const struct series *s, int64_t first, uint32_t n, uint32_t step, float *out)
+{
+    if (step == 1 && n > 0 && held(s, first) && held(s, first + n - 1)) {
+        uint32_t from = place(s, first);
+        if (from + n <= s->cap && !any_excluded(s, from, from + n)) {
+            memcpy(out, s->value + from, n * sizeof *out);
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = series_at(s, first + (int64_t)i * step);
+}

@@ -76,4 +76,7 @@ static inline float series_at(const struct series *s, int64_t slot)
     return s->value[i];
 }
 
+/* The values of `n` slots, the first at `first`, then every `step`-th, as series_at() gives them, NaN among them. */
+void series_read(const struct series *s, int64_t first, uint32_t n, uint32_t step, float *out);
+
 #endif

@@ -130,6 +130,20 @@ static void test_level_shift_is_followed(void **state)
     demand_free(d);
 }
 
+/* The calm before had nothing to teach: what comes after it is not answered with a multiple of itself. */
+static void test_level_shift_is_not_overdone(void **state)
+{
+    (void)state;
+    struct demand *d = played(6 * DAY - 24, level_shift);
+    for (int64_t t = 6 * DAY - 24; t < 7 * DAY; t++) {
+        demand_push_slot(d, t, level_shift(t), 180);
+        const struct forecast *f = demand_forecast(d);
+        for (uint32_t h = 0; h < f->n; h++)
+            assert_true(f->mean[h] > 9 && f->mean[h] < 150);
+    }
+    demand_free(d);
+}
+
 static void test_hourly_peaks_are_found(void **state)
 {
     (void)state;
@@ -349,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_constant_and_zero),
         cmocka_unit_test(test_spike_passes),
         cmocka_unit_test(test_level_shift_is_followed),
+        cmocka_unit_test(test_level_shift_is_not_overdone),
         cmocka_unit_test(test_hourly_peaks_are_found),
         cmocka_unit_test(test_gap_and_clock),
         cmocka_unit_test(test_first_samples),

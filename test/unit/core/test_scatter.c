@@ -23,13 +23,23 @@ static void fill(struct series *s, uint32_t slots, double (*value)(int64_t slot)
         series_push(s, value(slot), 0);
 }
 
+/* Of all times of the season alike. */
+static double usual_of(const struct series *s, uint32_t season)
+{
+    struct scatter c;
+    scatter_init(&c);
+    for (uint32_t i = 0; i < season; i++)
+        scatter_take(&c, scatter_at(s, season, s->next + i), 0.1 / season);
+    return scatter_usual(&c);
+}
+
 static void test_reads_past_seasons(void **state)
 {
     (void)state;
     struct series s;
     fill(&s, 7 * DAY, restless_noon);
     double calm = scatter_at(&s, DAY, 7 * DAY + 20), noon_at = scatter_at(&s, DAY, 7 * DAY + 144);
-    double usual = scatter_usual(&s, DAY);
+    double usual = usual_of(&s, DAY);
     assert_true(calm > 0.2 && calm < 1); /* uniform over 2: 0.5 in the mean */
     assert_true(noon_at > 35 && noon_at < 65);
     assert_true(usual > calm && usual < noon_at);
@@ -68,13 +78,13 @@ static void test_edges(void **state)
     (void)state;
     struct series s;
     fill(&s, 0, forty);
-    assert_true(isnan(scatter_at(&s, DAY, 0)) && isnan(scatter_usual(&s, DAY)));
-    assert_float_equal(scatter_size(&s, scatter_usual(&s, DAY), scatter_at(&s, DAY, 0), 3), 1, 0);
+    assert_true(isnan(scatter_at(&s, DAY, 0)) && isnan(usual_of(&s, DAY)));
+    assert_float_equal(scatter_size(&s, usual_of(&s, DAY), scatter_at(&s, DAY, 0), 3), 1, 0);
     series_done(&s);
     fill(&s, 3 * DAY, forty); /* nothing ever happens: no time is safer than another */
-    assert_float_equal(scatter_usual(&s, DAY), 0, 0);
+    assert_float_equal(usual_of(&s, DAY), 0, 0);
     assert_float_equal(scatter_size(&s, 0, scatter_at(&s, DAY, 3 * DAY), series_root(40)), 1, 1e-9);
-    assert_float_equal(scatter_size(&s, scatter_usual(&s, 0), scatter_at(&s, 0, 3 * DAY), series_root(40)), 1,
+    assert_float_equal(scatter_size(&s, usual_of(&s, 0), scatter_at(&s, 0, 3 * DAY), series_root(40)), 1,
                        1e-9); /* no season */
     series_done(&s);
     fill(&s, 2 * DAY, gone);
@@ -83,12 +93,39 @@ static void test_edges(void **state)
     assert_float_equal(size, 1, 1e-9);
     series_done(&s);
     fill(&s, 2 * DAY, none);
-    assert_float_equal(scatter_size(&s, scatter_usual(&s, DAY), scatter_at(&s, DAY, 2 * DAY), 5), 1, 0);
+    assert_float_equal(scatter_size(&s, usual_of(&s, DAY), scatter_at(&s, DAY, 2 * DAY), 5), 1, 0);
     series_done(&s);
     fill(&s, 2 * DAY, largest);
-    assert_true(isfinite(scatter_usual(&s, DAY)));
-    size = scatter_size(&s, scatter_usual(&s, DAY), scatter_at(&s, DAY, 2 * DAY), series_root(SERIES_MAX));
+    assert_true(isfinite(usual_of(&s, DAY)));
+    size = scatter_size(&s, usual_of(&s, DAY), scatter_at(&s, DAY, 2 * DAY), series_root(SERIES_MAX));
     assert_true(size > 0 && size < 10);
+    series_done(&s);
+}
+
+/* Many at once are the same as one by one: across the ends of the ring and of what is held, with marks and gaps. */
+static void test_read(void **state)
+{
+    (void)state;
+    struct series s;
+    series_init(&s, 37);
+    uint64_t rng = 5;
+    for (uint32_t t = 0; t < 100; t++) {
+        double dice = uniform(&rng);
+        series_push(&s, dice < 0.05 ? (double)NAN : t,
+                    dice > 0.97  ? SERIES_EXCLUDED
+                    : dice > 0.9 ? SERIES_CENSORED
+                                 : 0);
+        for (int64_t first = s.next - 45; first < s.next + 3; first++)
+            for (uint32_t n = 0; n < 9; n++) {
+                float got[9];
+                uint32_t step = 1 + n % 2;
+                series_read(&s, first, n, step, got);
+                for (uint32_t i = 0; i < n; i++) {
+                    float want = series_at(&s, first + (int64_t)i * step);
+                    assert_memory_equal(&got[i], &want, sizeof want);
+                }
+            }
+    }
     series_done(&s);
 }
 
@@ -104,7 +141,7 @@ static void test_bounds(void **state)
             series_init(&s, caps[i]);
             for (uint32_t t = 0; t < caps[i] + 30; t++)
                 series_push(&s, uniform(&rng) < 0.2 ? (double)NAN : 1 / (uniform(&rng) + 1e-6), t % 11 == 0);
-            double usual = scatter_usual(&s, seasons[j]);
+            double usual = usual_of(&s, seasons[j]);
             for (uint32_t lead = 0; lead < 100; lead += 9) {
                 double size = scatter_size(&s, usual, scatter_at(&s, seasons[j], s.next + lead), 1000 * uniform(&rng));
                 assert_true(size > 0.2 && size <= 25);
@@ -155,8 +192,12 @@ static void test_unrest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_past_seasons), cmocka_unit_test(test_edges),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_interval_follows),   cmocka_unit_test(test_unrest),
+        cmocka_unit_test(test_reads_past_seasons),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_interval_follows),
+        cmocka_unit_test(test_unrest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
