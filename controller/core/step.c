@@ -193,7 +193,8 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_METRICS_MISSING;
     if (a->advised > MAX(a->raised, q->current) || pipeline_lowered_by_approval(q, a))
         return CORE_REASON_ADVISED;
-    if (q->loan && q->current > q->loan->without && a->raw >= q->loan->without && a->replicas <= q->current)
+    if (q->loan && q->current > q->loan->without && a->raw >= q->loan->without &&
+        MAX(a->raw, a->replicas) <= q->current)
         return a->advised_up ? CORE_REASON_ADVISED : CORE_REASON_ADVICE_ENDED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
@@ -307,7 +308,7 @@ static void remember(const struct core_spec *spec, struct core_state *state, con
     int32_t count = state->loan.active ? state->loan.without : q->current;
     loan_note(&state->loan, spec, &state->behavior, q->now_us,
               &(struct loan_note){.current = q->current,
-                                  .planned = a->replicas,
+                                  .planned = a->write ? a->replicas : q->current,
                                   .raised = a->advised_up,
                                   .refused = pipeline_lowered_by_approval(q, a),
                                   .recorded = a->recorded,
@@ -405,7 +406,7 @@ void core_plan_postpone(struct core_plan *plan)
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)
 {
     behavior_scaled(&state->behavior, spec, time_us, from, to);
-    loan_applied(&state->loan, to);
+    loan_applied(&state->loan, spec, time_us, to);
     contention_applied(&state->contention, time_us, from, to);
     state->scaled_to_zero = from > 0 && to == 0 && spec->min_replicas == 0 && has_total(spec);
 }

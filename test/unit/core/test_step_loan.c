@@ -40,6 +40,7 @@ struct world {
     int64_t surplus; /* pod-seconds that the advised one had more */
     int32_t most;    /* and how many pods at once */
     bool unknown;
+    bool refuses;      /* the API server, every write of both */
     uint64_t approved; /* by a person, of the advised one */
     struct core_pod pods[PODS];
     struct core_pod_sample samples[PODS];
@@ -144,7 +145,7 @@ static void sync_side(struct world *w, struct side *s, const struct advice *advi
     d->ahead = w->ahead < 0 ? -1 : w->ahead * POD / 1000 * metric->target_percent / 100;
     core_step(&s->spec, s->state, &seen, &s->plan);
     core_explain(&s->spec, &s->plan);
-    if (s->plan.write) {
+    if (s->plan.write && !w->refuses) {
         core_applied(&s->spec, s->state, now_us, s->live, s->plan.replicas);
         scale(s, now_us, s->plan.replicas);
     }
@@ -434,9 +435,9 @@ static void test_who_wrote(void **state)
     world_init(&w, &spec, 40, 40);
     sync_both(&w, NULL);
     struct advice a = answer(&w, 1000);
-    w.advised.spec.paused = true; /* planned, and written behind its back */
+    w.refuses = true; /* it died between its write and the answer */
     sync_both(&w, &a);
-    w.advised.spec.paused = false;
+    w.refuses = false;
     w.advised.live = 43;
     reload(&w.advised);
     core_resume(w.advised.state, &w.advised.spec, START + w.second * SECOND, 43);
@@ -523,6 +524,80 @@ static void test_approval(void **state)
     world_done(&w);
 }
 
+/* A write that the API server refuses has not happened, for the policies of either count: none waits for it. */
+static void test_refused_write(void **state)
+{
+    (void)state;
+    static struct world w;
+    lend(&w, 60);
+    w.advised.spec.up.n_policies = w.twin.spec.up.n_policies = 1;
+    w.advised.spec.up.policies[0] = w.twin.spec.up.policies[0] =
+        (struct core_policy){.type = CORE_POLICY_PODS, .value = 10, .period_s = 120};
+    pass(&w, 120);
+    w.demand = 90;
+    w.refuses = true;
+    pass(&w, 2 * SYNC);
+    assert_true(w.twin.plan.write && w.advised.plan.write);
+    w.refuses = false;
+    pass(&w, SYNC);
+    assert_int_equal(w.twin.live, 50);
+    assert_in_range(w.advised.live, 50, 53);
+    world_done(&w);
+}
+
+/* Nor one that waits for its turn among all that shrink. */
+static void test_postponed_write(void **state)
+{
+    (void)state;
+    static struct world w;
+    lend(&w, 60);
+    w.demand = 34;
+    w.refuses = true;
+    pass(&w, 120);
+    assert_true(w.twin.plan.write && w.advised.plan.write);
+    w.demand = 38;
+    pass(&w, 420);
+    w.refuses = false;
+    pass(&w, 60);
+    assert_int_equal(w.twin.live, 40);
+    assert_int_equal(w.advised.live, 40);
+    world_done(&w);
+}
+
+/* What is only recommended can't have been written by us, whoever follows it. */
+static void test_followed_by_hand(void **state)
+{
+    (void)state;
+    static struct world w;
+    const struct core_spec spec = a_spec(60);
+    world_init(&w, &spec, 40, 40);
+    sync_both(&w, NULL);
+    struct advice a = answer(&w, 1000);
+    w.advised.spec.paused = true;
+    sync_both(&w, &a);
+    w.advised.live = w.twin.live = 43;
+    w.advised.spec.paused = false;
+    pass(&w, 900);
+    assert_int_equal(w.twin.live, 43);
+    assert_int_equal(w.advised.live, 43);
+    world_done(&w);
+}
+
+/* A raise that waits for its window is what there is to say, not the loan. */
+static void test_words_of_a_raise(void **state)
+{
+    (void)state;
+    static struct world w;
+    lend(&w, 60);
+    w.advised.spec.up.stabilization_s = 600;
+    pass(&w, 315);
+    w.demand = 60;
+    pass(&w, SYNC);
+    assert_int_equal(w.advised.live, 43);
+    assert_int_equal(w.advised.plan.reason, CORE_REASON_METRIC_ABOVE_TARGET);
+    world_done(&w);
+}
+
 /* A state without the section of a loan, as before there were any, has none; a broken one is refused. */
 static void test_encoding(void **state)
 {
@@ -565,6 +640,10 @@ int main(void)
         cmocka_unit_test(test_unknown_metric),
         cmocka_unit_test(test_policies),
         cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_refused_write),
+        cmocka_unit_test(test_postponed_write),
+        cmocka_unit_test(test_followed_by_hand),
+        cmocka_unit_test(test_words_of_a_raise),
         cmocka_unit_test(test_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
