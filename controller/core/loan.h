@@ -9,7 +9,7 @@
  * the same for both; fewer pods share it (hpa_propose_for()).
  *
  * A count that somebody else has set ends the difference: then both are that count. When they are equal, and no window
- * remembers advice, there is no loan any more and nothing is kept.
+ * or policy remembers advice, there is no loan any more and nothing is kept.
  */
 #ifndef CORE_LOAN_H
 #define CORE_LOAN_H
@@ -22,6 +22,7 @@ struct loan {
     int32_t planned_without; /* what it is once the write of the last sync has happened, which goes the same way */
     int32_t live, planned; /* what ran at the last sync or write of ours, and what that sync is to write, else `live` */
     int64_t raised_us;     /* Unix; the last sync at which advice asked for more than the need */
+    int64_t lent_us;       /* Unix; the last sync that found more live ones, or wanted them */
     struct behavior behavior; /* of `without` */
 };
 

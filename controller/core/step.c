@@ -306,6 +306,7 @@ static void remember(const struct core_spec *spec, struct core_state *state, con
                      const struct answer *a, const struct core_plan *plan)
 {
     int32_t count = state->loan.active ? state->loan.without : q->current;
+    int32_t without = q->way == WAY_DOWN_TO_MAX ? MIN(count, a->without) : a->without;
     loan_note(&state->loan, spec, &state->behavior, q->now_us,
               &(struct loan_note){.current = q->current,
                                   .planned = a->write ? a->replicas : q->current,
@@ -313,7 +314,7 @@ static void remember(const struct core_spec *spec, struct core_state *state, con
                                   .refused = pipeline_lowered_by_approval(q, a),
                                   .recorded = a->recorded,
                                   .need = a->raised,
-                                  .without = a->without_write && q->way == WAY_COMPUTE ? a->without : count});
+                                  .without = a->without_write ? without : count});
     if (a->recorded)
         behavior_record(&state->behavior, spec, q->now_us, a->advised);
     int32_t held = MAX(plan->scheduled, plan->fallback);
@@ -353,7 +354,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         watch_writers(state, mode, now_us, current, plan);
         behavior_first_sight(&state->behavior, now_us, current);
         int32_t count = loan_begin(&state->loan, spec, now_us, current);
-        plan->without = state->loan.active ? count : -1;
+        plan->without = count < current ? count : -1;
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, count, proposals, plan);

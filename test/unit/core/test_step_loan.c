@@ -598,6 +598,74 @@ static void test_words_of_a_raise(void **state)
     world_done(&w);
 }
 
+static struct core_policy random_policy(uint64_t bits)
+{
+    return (struct core_policy){.type = bits % 2 ? CORE_POLICY_PODS : CORE_POLICY_PERCENT,
+                                .value = 1 + (int32_t)(bits / 2 % 10),
+                                .period_s = 60};
+}
+
+static void change_spec(struct core_spec *s, uint64_t what, uint64_t bits)
+{
+    switch (what) {
+    case 0:
+        s->max_replicas = bits % 2 ? PODS : 5 + (int32_t)(bits / 2 % 100);
+        s->min_replicas = MIN(s->min_replicas, s->max_replicas);
+        break;
+    case 1:
+        s->min_replicas = bits % 2 ? 1 : MIN(1 + (int32_t)(bits / 2 % 60), s->max_replicas);
+        break;
+    case 2:
+        s->mode = bits % 2 ? CORE_SCALE_UP_ONLY : CORE_AUTO;
+        break;
+    case 3:
+        s->paused = bits % 2;
+        break;
+    case 4:
+        s->up.stabilization_s = bits % 2 ? 0 : 45;
+        break;
+    case 5:
+        s->down.n_policies = 1;
+        s->down.policies[0] = random_policy(bits);
+        break;
+    default:
+        s->up.n_policies = 1;
+        s->up.policies[0] = random_policy(bits);
+        break;
+    }
+}
+
+/* Whatever of a spec changes while pods are lent, in pauses, and while metrics are unknown: never fewer pods. */
+static void test_changing_spec(void **state)
+{
+    (void)state;
+    static struct world w;
+    uint32_t other = 0, syncs = 0;
+    for (uint64_t n = 1; n <= WORLDS; n++) {
+        uint64_t seed = n * 912367u + 88172645463325252u;
+        random_world(&w, &seed);
+        for (int i = 0; i < 250; i++, syncs++) {
+            move(&w, &seed);
+            if (random_bits(&seed) % 25 == 0) {
+                uint64_t what = random_bits(&seed) % 7, bits = random_bits(&seed);
+                change_spec(&w.advised.spec, what, bits);
+                change_spec(&w.twin.spec, what, bits);
+            }
+            if (random_bits(&seed) % 60 == 0)
+                w.unknown = !w.unknown;
+            struct advice a = answer(&w, random_bits(&seed) % 2 ? 1000 : w.advised.live + 1);
+            sync_both(&w, i > 10 && random_bits(&seed) % 20 == 0 ? &a : NULL);
+            const struct loan *l = &w.advised.state->loan;
+            if (w.advised.live < w.twin.live)
+                fail_msg("world %d, sync %d: %d, and %d without", (int)n, i, w.advised.live, w.twin.live);
+            other += (l->active ? l->without : w.advised.live) != w.twin.live;
+        }
+        world_done(&w);
+    }
+    assert_in_range(other, 0,
+                    syncs / 100); /* what is thought to run without is what does, but for bounds that change */
+}
+
 /* A state without the section of a loan, as before there were any, has none; a broken one is refused. */
 static void test_encoding(void **state)
 {
@@ -644,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_postponed_write),
         cmocka_unit_test(test_followed_by_hand),
         cmocka_unit_test(test_words_of_a_raise),
+        cmocka_unit_test(test_changing_spec),
         cmocka_unit_test(test_encoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
