@@ -294,12 +294,23 @@ struct behavior_answer behavior_apply(const struct core_spec *spec, const struct
                          max);
 }
 
-/* markScaleEventsOutdated, storeScaleEvent */
-static void store(struct behavior_events *e, const struct core_rules *rules, int64_t now_us, int32_t change)
+static uint32_t longest_period_s(const struct core_rules *rules)
 {
     uint32_t longest_s = 0;
     for (uint32_t i = 0; i < rules->n_policies; i++)
         longest_s = MAX(longest_s, rules->policies[i].period_s);
+    return longest_s;
+}
+
+uint32_t behavior_longest_period_s(const struct core_spec *spec)
+{
+    return spec->behavior ? MAX(longest_period_s(&spec->up), longest_period_s(&spec->down)) : 0;
+}
+
+/* markScaleEventsOutdated, storeScaleEvent */
+static void store(struct behavior_events *e, const struct core_rules *rules, int64_t now_us, int32_t change)
+{
+    uint32_t longest_s = longest_period_s(rules);
     struct behavior_event event = {.time_us = now_us, .change = change, .outdated = false};
     uint32_t old = UINT32_MAX, newest = 0;
     for (uint32_t i = 0; i < e->n; i++) {

@@ -53,6 +53,8 @@ size_t behavior_memory(const struct behavior *b);
 void behavior_copy(struct behavior *to, const struct behavior *from); /* into a fresh one */
 /* Beyond it no recommendation is remembered. */
 uint32_t behavior_longest_window_s(const struct core_spec *spec);
+/* Beyond it no policy looks at a write. */
+uint32_t behavior_longest_period_s(const struct core_spec *spec);
 
 /* At first sight the live count is the first recommendation. Later calls do nothing. */
 void behavior_first_sight(struct behavior *b, int64_t now_us, int32_t replicas);

@@ -196,12 +196,15 @@ static int32_t second_pass(const struct core_spec *spec, const struct core_metri
     return replicas;
 }
 
+/* `part` may be more than `of`. */
 static int64_t share_of(int64_t whole, uint32_t part, uint32_t of)
 {
     int64_t product;
-    if (__builtin_mul_overflow(whole, (int64_t)part, &product))
-        return whole / of * part;
-    return product / of;
+    if (!__builtin_mul_overflow(whole, (int64_t)part, &product))
+        return product / of;
+    if (!__builtin_mul_overflow(whole / of, (int64_t)part, &product))
+        return product;
+    return whole < 0 ? INT64_MIN : INT64_MAX;
 }
 
 /* As if only `count` pods were there. What those that leave serve, the others have to, also where it is not in a sample

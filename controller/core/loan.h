@@ -9,7 +9,7 @@
  * the same for both; fewer pods share it (hpa_propose_for()).
  *
  * A count that somebody else has set ends the difference: then both are that count. When they are equal, and no window
- * remembers advice, there is no loan any more and nothing is kept.
+ * or policy remembers advice, there is no loan any more and nothing is kept.
  */
 #ifndef CORE_LOAN_H
 #define CORE_LOAN_H
@@ -18,15 +18,17 @@
 
 struct loan {
     bool active;
-    int32_t without;          /* what would run had no advice ever raised, 1 <= */
-    int32_t live, planned;    /* what ran at the last sync or write of ours, and what that sync wanted */
-    int64_t raised_us;        /* Unix; the last sync at which advice asked for more than the need */
+    int32_t without;         /* what would run had no advice ever raised, 1 <= */
+    int32_t planned_without; /* what it is once the write of the last sync has happened, which goes the same way */
+    int32_t live, planned; /* what ran at the last sync or write of ours, and what that sync is to write, else `live` */
+    int64_t raised_us;     /* Unix; the last sync at which advice asked for more than the need */
+    int64_t lent_us;       /* Unix; the last sync that found more live ones, or wanted them */
     struct behavior behavior; /* of `without` */
 };
 
 /* What a sync came to. */
 struct loan_note {
-    int32_t current, planned; /* what runs, and what is to be written */
+    int32_t current, planned; /* what runs, and what is to be written, = `current` where nothing is */
     bool raised;              /* advice asks for more than the need */
     bool refused;             /* a person has approved of fewer: what ran before counts no more */
     bool recorded;            /* `need` enters the windows */
@@ -47,7 +49,7 @@ void loan_note(struct loan *l, const struct core_spec *spec, const struct behavi
 /* behavior_hold(), core_applied(), behavior_set_back() and behavior_resume() of the count without advice. After a
  * restart a whole window passes before anything is given back, as for every reduction. */
 void loan_hold(struct loan *l, int64_t now_us, int32_t replicas);
-void loan_applied(struct loan *l, int32_t to);
+void loan_applied(struct loan *l, const struct core_spec *spec, int64_t now_us, int32_t to);
 void loan_set_back(struct loan *l, int64_t now_us);
 void loan_resume(struct loan *l, const struct core_spec *spec, int64_t now_us, int32_t replicas);
 

@@ -193,7 +193,8 @@ static enum core_reason reason_of(const struct question *q, const struct answer 
         return CORE_REASON_METRICS_MISSING;
     if (a->advised > MAX(a->raised, q->current) || pipeline_lowered_by_approval(q, a))
         return CORE_REASON_ADVISED;
-    if (q->loan && q->current > q->loan->without && a->raw >= q->loan->without && a->replicas <= q->current)
+    if (q->loan && q->current > q->loan->without && a->raw >= q->loan->without &&
+        MAX(a->raw, a->replicas) <= q->current)
         return a->advised_up ? CORE_REASON_ADVISED : CORE_REASON_ADVICE_ENDED;
     if (a->raw > q->current && q->fallback > MAX(q->predicted, q->reactive))
         return CORE_REASON_FALLBACK;
@@ -305,14 +306,15 @@ static void remember(const struct core_spec *spec, struct core_state *state, con
                      const struct answer *a, const struct core_plan *plan)
 {
     int32_t count = state->loan.active ? state->loan.without : q->current;
+    int32_t without = q->way == WAY_DOWN_TO_MAX ? MIN(count, a->without) : a->without;
     loan_note(&state->loan, spec, &state->behavior, q->now_us,
               &(struct loan_note){.current = q->current,
-                                  .planned = a->replicas,
+                                  .planned = a->write ? a->replicas : q->current,
                                   .raised = a->advised_up,
                                   .refused = pipeline_lowered_by_approval(q, a),
                                   .recorded = a->recorded,
                                   .need = a->raised,
-                                  .without = a->without_write && q->way == WAY_COMPUTE ? a->without : count});
+                                  .without = a->without_write ? without : count});
     if (a->recorded)
         behavior_record(&state->behavior, spec, q->now_us, a->advised);
     int32_t held = MAX(plan->scheduled, plan->fallback);
@@ -352,7 +354,7 @@ void core_step(const struct core_spec *spec, struct core_state *state, const str
         watch_writers(state, mode, now_us, current, plan);
         behavior_first_sight(&state->behavior, now_us, current);
         int32_t count = loan_begin(&state->loan, spec, now_us, current);
-        plan->without = state->loan.active ? count : -1;
+        plan->without = count < current ? count : -1;
 
         struct hpa_proposal proposals[CORE_MAX_METRICS] = {{.replicas = -1}};
         propose(spec, state, observation, samples, count, proposals, plan);
@@ -405,7 +407,7 @@ void core_plan_postpone(struct core_plan *plan)
 void core_applied(const struct core_spec *spec, struct core_state *state, int64_t time_us, int32_t from, int32_t to)
 {
     behavior_scaled(&state->behavior, spec, time_us, from, to);
-    loan_applied(&state->loan, to);
+    loan_applied(&state->loan, spec, time_us, to);
     contention_applied(&state->contention, time_us, from, to);
     state->scaled_to_zero = from > 0 && to == 0 && spec->min_replicas == 0 && has_total(spec);
 }

@@ -532,7 +532,11 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     s->has_advisor = true;
     out->last_call_us = f->last_call_us;
     report_budget(f, out);
-    if (!a->state || !is_consulted(a))
+    if (!a->state)
+        return;
+    out->lent_replicas = core_state_lent(a->state); /* also where nobody is asked any more, or a sync failed */
+    out->has_lent_replicas = out->lent_replicas > 0;
+    if (!is_consulted(a))
         return;
     const struct advice_state *state = core_state_advice(a->state);
     /* While advice lasts, what it answers, whatever was asked since: the next leader goes on with the two. */
@@ -549,8 +553,6 @@ void advice_flow_report(struct autoscaler *a, struct pa_status *s)
     const struct core_plan *plan = &a->work->plan;
     if (state->advice.id != 0)
         (void)str_copy(out->outcome, sizeof out->outcome, advice_outcome_name(plan->advice));
-    out->lent_replicas = core_state_lent(a->state);
-    out->has_lent_replicas = out->lent_replicas > 0;
     s->replica_proposals.has_advisor = plan->advised >= 0;
     s->replica_proposals.advisor = MAX(plan->advised, 0);
 }

@@ -52,6 +52,11 @@ static void test_a_loan_survives(void **state)
         sync_once(f, false, after);
         assert_int_equal(after->advisor.lent_replicas, current == 4);
         assert_int_equal(after->advisor.has_lent_replicas, current == 4);
+        f->a.work = xcalloc(1, sizeof *f->a.work); /* a sync that fails does not take it away */
+        *after = (struct pa_status){.has_advisor = false};
+        advice_flow_report(&f->a, after);
+        assert_int_equal(after->advisor.lent_replicas, current == 4);
+        free(TAKE_PTR(f->a.work));
         die(f);
     }
     free(told);

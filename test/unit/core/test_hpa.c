@@ -469,6 +469,10 @@ static void test_fewer(void **state)
     /* A value would be higher with fewer pods, so that it may not lower yet. */
     const struct scenario value = {"", "RRRR", L(850), VALUE, .target = 1000, .current = 4};
     assert_int_equal(propose_for(&value, 3).replicas, 3);
+
+    /* More serve than are counted, with a usage that nothing holds: still the highest there is. */
+    const struct scenario huge = {"", "RRRR", L(INT64_MAX / 2, NONE, NONE, NONE), PODS, .target = 700, .current = 4};
+    assert_int_equal(propose_for(&huge, 1).replicas, INT32_MAX);
 }
 
 int main(void)

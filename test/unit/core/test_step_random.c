@@ -174,10 +174,16 @@ static void damage(struct random_world *w, struct core_state *state)
 {
     int64_t far_us = WORLD_PICK(w, 1, 60, 3600, 100000000) * WORLD_SECOND;
     damage_behavior(w, &state->behavior, far_us);
+    if (!state->loan.active && world_below(w, 2)) {
+        state->loan.active = true;
+        behavior_copy(&state->loan.behavior, &state->behavior);
+    }
     if (state->loan.active) {
         damage_behavior(w, &state->loan.behavior, far_us);
         state->loan.without = 1 + ((int32_t)world_random(w) & (INT32_MAX - 1));
+        state->loan.planned_without = (int32_t)world_random(w) & INT32_MAX;
         state->loan.live = (int32_t)WORLD_PICK(w, w->live, 3, INT32_MAX);
+        state->loan.planned = (int32_t)WORLD_PICK(w, w->live, 3, INT32_MAX);
         state->loan.raised_us = w->time_us + far_us - (int64_t)(world_random(w) % (2 * (uint64_t)far_us));
     }
     state->contention = (struct contention){.known = world_below(w, 2),
