@@ -1,37 +1,15 @@
 /* What one plan costs: core_step() with 1 and 4 forecast metrics over ten pods, a week of history, slots not
  * closing; and the words for it. Median of 1,000, beside the target. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "core/explain.h"
 #include "core/step.h"
+#include "test/bench/meter.h"
+
+#include <stdio.h>
 
 #define SECOND INT64_C(1000000)
-#define RUNS   1000
 #define PODS   10
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double median_us(int64_t *ns)
-{
-    qsort(ns, RUNS, sizeof *ns, compare);
-    return (double)ns[RUNS / 2] / 1000;
-}
-
-static void run(uint32_t metrics, double target_us)
+static bool run(uint32_t metrics, double goal_us)
 {
     struct core_spec spec = core_spec_default();
     spec.behavior = true;
@@ -60,9 +38,12 @@ static void run(uint32_t metrics, double target_us)
                                     .metric_age_s = 20};
     for (uint32_t i = 0; i < metrics; i++)
         seen.metrics[i] = (struct core_metric_observation){.kind = SAMPLE_VALUE, .pods = samples};
-    static int64_t step_ns[RUNS], explain_ns[RUNS];
+    static struct meter m;
+    const uint32_t runs = meter_runs();
     static struct core_plan plan;
-    for (int n = 0; n < RUNS;) {
+    char what[64];
+    bool met = true;
+    for (uint32_t n = 0; n < 2 * runs;) { /* first its plans, then their words */
         int64_t slot = seen.time_us / (300 * SECOND);
         seen.time_us += 15 * SECOND;
         for (int k = 0; k < PODS; k++) {
@@ -71,32 +52,39 @@ static void run(uint32_t metrics, double target_us)
                                         .start_us = first * 300 * SECOND,
                                         .ready_transition_us = first * 300 * SECOND};
             samples[k] = (struct core_pod_sample){.present = true,
-                                                  .usage_milli = 300 + (n * 37 + k * 11) % 300,
+                                                  .usage_milli = 300 + (int)(n * 37 + (uint32_t)k * 11) % 300,
                                                   .request_milli = 500,
                                                   .limit_milli = 1000,
                                                   .time_us = seen.time_us - 15 * SECOND,
                                                   .window_us = 30 * SECOND};
         }
-        int64_t began = now_ns();
+        if (seen.time_us / (300 * SECOND) != slot) { /* a slot closes and is forecast from */
+            core_step(&spec, state, &seen, &plan);
+            continue;
+        }
+        if (n < runs)
+            meter_begin(&m);
         core_step(&spec, state, &seen, &plan);
-        int64_t done = now_ns();
+        if (n < runs)
+            meter_end(&m);
+        else
+            meter_begin(&m);
         core_explain(&spec, &plan);
-        int64_t explained = now_ns();
-        if (seen.time_us / (300 * SECOND) != slot)
-            continue; /* a slot closed and was forecast from */
-        step_ns[n] = done - began;
-        explain_ns[n] = explained - done;
-        n++;
+        if (n >= runs)
+            meter_end(&m);
+        if (++n == runs) {
+            snprintf(what, sizeof what, "plan, %u metric%s, state of %zu bytes", metrics, metrics > 1 ? "s" : "",
+                     core_state_memory(state));
+            met = meter_print(&m, what, goal_us);
+        }
     }
-    printf("plan, %u metric%s: %.2f us median of %d (target %.0f us); its words: %.2f us; state: %zu bytes\n", metrics,
-           metrics > 1 ? "s" : "", median_us(step_ns), RUNS, target_us, median_us(explain_ns),
-           core_state_memory(state));
+    (void)meter_print(&m, "its words", 0);
     core_state_free(state);
+    return met;
 }
 
 int main(void)
 {
-    run(1, 5);
-    run(4, 5);
-    return 0;
+    bool one = run(1, 5), four = run(4, 5);
+    return one && four ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 
 benches       := $(patsubst test/bench/%.c,$(O)/bench/%,$(wildcard test/bench/bench_*.c))
 bench_wanted  := $(if $(B),$(filter %/bench_$(B),$(benches)),$(benches))
+bench_metered := %/bench_demand %/bench_step %/bench_forest
 bench_cluster := $(if $(B),$(filter operator operator-1000 advisor,$(B)),operator)
 bench_program := test/bench/bench_$(if $(filter advisor,$(bench_cluster)),advisor,operator).py
 
@@ -17,7 +18,8 @@ $(O)/bench/%: $(O)/obj/test/bench/%.o $(foreach l,$(layers),$(call archive,$(l))
 
 bench: $(bench_wanted) $(if $(bench_cluster),deps all $(O)/bench/idle_peer)
 	@$(if $(bench_wanted)$(bench_cluster),:,echo "no benchmark is called $(B); there are: $(patsubst %,%,$(notdir $(benches:$(O)/bench/bench_%=%))) operator operator-1000 advisor" >&2; exit 2)
-	@for b in $(bench_wanted); do $$b || exit 1; done
+	@for b in $(bench_wanted); do $$b || missed=1; done; exit $${missed:-0}
+	@for b in $(filter $(bench_metered),$(bench_wanted)); do test/bench/instructions $$b || exit 1; done
 	@$(if $(bench_cluster),$(bench_program) --build $(O) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter %-1000,$(bench_cluster)),--autoscalers 1000))
 
 .PHONY: bench
