@@ -18,8 +18,9 @@ $(O)/bench/%: $(O)/obj/test/bench/%.o $(foreach l,$(layers),$(call archive,$(l))
 
 bench: $(bench_wanted) $(if $(bench_cluster),deps all $(O)/bench/idle_peer)
 	@$(if $(bench_wanted)$(bench_cluster),:,echo "no benchmark is called $(B); there are: $(patsubst %,%,$(notdir $(benches:$(O)/bench/bench_%=%))) operator operator-1000 advisor" >&2; exit 2)
-	@for b in $(bench_wanted); do $$b || missed=1; done; \
-	for b in $(filter $(bench_metered),$(bench_wanted)); do test/bench/instructions $$b || missed=1; done; exit $${missed:-0}
-	@$(if $(bench_cluster),$(bench_program) --build $(O) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter %-1000,$(bench_cluster)),--autoscalers 1000))
+	@missed=0; for b in $(bench_wanted); do $$b || missed=1; done; \
+	for b in $(filter $(bench_metered),$(bench_wanted)); do test/bench/instructions $$b || missed=1; done; \
+	$(if $(bench_cluster),$(bench_program) --build $(O) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(filter %-1000,$(bench_cluster)),--autoscalers 1000) || missed=1;) \
+	exit $$missed
 
 .PHONY: bench
