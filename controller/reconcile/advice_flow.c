@@ -388,6 +388,8 @@ void advice_flow_observe(struct autoscaler *a, struct core_observation *seen)
 {
     if (!is_consulted(a)) {
         advice_flow_rest(a);
+        if (a->flow) /* what was lent, or reserved, while somebody was asked */
+            recover(a->flow);
         return;
     }
     if (a->work->spec.paused)

@@ -64,6 +64,7 @@ struct fixture {
     const char *more;   /* of the spec: ",\"syncPeriodSeconds\":121" */
     bool paused;        /* its annotation */
     const char *budget; /* ",\"dailyCallBudget\":2" of the object */
+    const char *mode;   /* of its advisor; NULL: Bounded */
 };
 
 static inline struct script *answer(void *data, const struct server_request *r)
@@ -91,9 +92,10 @@ static inline const struct pa_object *read_object(struct fixture *f)
     _cleanup_(freep) char *text = xasprintf(
         "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"web\",\"uid\":\"u\",\"resourceVersion\":\"1\","
         "\"generation\":1%s},\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\","
-        "\"name\":\"web\"},\"maxReplicas\":20%s,\"advisor\":{\"mode\":\"Bounded\",\"maxReplicaDelta\":2%s}}%s%s}",
+        "\"name\":\"web\"},\"maxReplicas\":20%s,\"advisor\":{\"mode\":\"%s\",\"maxReplicaDelta\":2%s}}%s%s}",
         f->paused ? ",\"annotations\":{\"ai4k8s.io/paused\":\"true\"}" : "", f->more ? f->more : "",
-        f->budget ? f->budget : "", f->status ? ",\"status\":" : "", f->status ? f->status : "");
+        f->mode ? f->mode : "Bounded", f->budget ? f->budget : "", f->status ? ",\"status\":" : "",
+        f->status ? f->status : "");
     struct error err = ERROR_INIT;
     struct object *o = pa_object_decode(&f->r, text, strlen(text), &err);
     if (!o)
